@@ -1,0 +1,34 @@
+# castiel_sync_library(<target> <export name> <sources...>): a library of this project with its include folders,
+# warnings and export name.
+function(castiel_sync_library target export_name)
+  add_library(${target} ${ARGN})
+  add_library(castiel_sync::${export_name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${export_name} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR}/lib)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  # Asio in one mode everywhere: no deprecated names, no separate compilation left to chance.
+  target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED)
+  castiel_sync_warnings(${target})
+endfunction()
+
+function(castiel_sync_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+    -Wnon-virtual-dtor -Woverloaded-virtual)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ 12 reports variants and optionals in coroutine frames as maybe uninitialised.
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
+  if(CASTIEL_SYNC_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# The headers that cost the most to parse, once per target.
+function(castiel_sync_precompile target)
+  if(PROJECT_IS_TOP_LEVEL)
+    target_precompile_headers(${target} PRIVATE <boost/asio/awaitable.hpp> <boost/json.hpp> <fmt/format.h>
+      <chrono> <map> <memory> <optional> <string> <vector>)
+  endif()
+endfunction()

@@ -1,0 +1,76 @@
+// SyncTask: a request to sync. Execution: one attempt at it on one stream. Values; state moves only through transition.
+#pragma once
+
+#include <castiel_sync/error.hpp>
+#include <castiel_sync/integration.hpp>
+#include <castiel_sync/json.hpp>
+#include <castiel_sync/time.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace castiel_sync {
+
+enum class Trigger { manual, schedule, event, webhook };
+enum class SyncStatus { pending, running, completed, failed, cancelled };
+
+[[nodiscard]] std::string_view to_string(Trigger trigger) noexcept;
+[[nodiscard]] std::optional<Trigger> parse_trigger(std::string_view text) noexcept;
+[[nodiscard]] std::string_view to_string(SyncStatus status) noexcept;
+[[nodiscard]] std::optional<SyncStatus> parse_sync_status(std::string_view text) noexcept;
+[[nodiscard]] constexpr bool is_terminal(SyncStatus status) noexcept {
+    return status == SyncStatus::completed || status == SyncStatus::failed || status == SyncStatus::cancelled;
+}
+
+struct SyncRequest {
+    std::string tenant_id;
+    std::string integration_id;
+    std::optional<Direction> direction;     // nullopt: as configured; may only narrow what the mapping allows
+    std::string entity;                     // external entity or mapping id; empty: all of the integration
+    std::vector<Filter> filters;            // narrow this run to matching records; the checkpoint does not move then
+    std::vector<std::string> source_ids;    // narrow this run to these records
+    std::vector<std::string> target_ids;
+    Trigger trigger = Trigger::manual;
+
+    SyncRequest() = default;
+};
+
+struct SyncCounters {
+    std::uint64_t processed = 0; // records that were read and decided, each once
+    std::uint64_t created = 0;
+    std::uint64_t updated = 0;
+    std::uint64_t deleted = 0;
+    std::uint64_t skipped = 0;   // nothing to do, or out of the filter's scope
+    std::uint64_t failed = 0;    // parked
+    std::uint64_t conflicts = 0; // open conflicts recorded by this execution
+
+    friend bool operator==(const SyncCounters&, const SyncCounters&) = default;
+};
+
+struct Execution {
+    std::string execution_id;
+    std::string task_id;
+    std::string tenant_id;
+    std::string integration_id;
+    std::string stream_id;
+    std::string entity_type;
+    Direction direction = Direction::bidirectional;
+    Trigger trigger = Trigger::manual;
+    SyncStatus status = SyncStatus::running;
+    bool has_more = false;          // the record cap ended it; the next run goes on from the checkpoint
+    SyncCounters counters;
+    std::uint64_t fencing_token = 0;
+    Timestamp started_at{};
+    std::optional<Timestamp> completed_at;
+    std::optional<Error> error;
+
+    Execution() = default;
+};
+
+// The members of `run --json` and of the HTTP API.
+[[nodiscard]] json::object to_json_object(const Execution& execution);
+
+} // namespace castiel_sync
