@@ -19,6 +19,7 @@ enum class ErrorCode {
     invalid_request,       // the caller passed something wrong; do not repeat it unchanged
     invalid_configuration, // stop; a person mends the configuration
     not_found,             // the thing named does not exist (only where absence is not an ordinary answer)
+    already_exists,        // a write was refused because another record holds the same unique key
     stale,                 // a precondition failed: read again and decide again
     cursor_expired,        // this cursor can't be resumed: start the listing or feed anew
     throttled,             // wait (retry_after, when known) and repeat

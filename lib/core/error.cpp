@@ -6,12 +6,13 @@
 namespace castiel_sync {
 namespace {
 
-constexpr std::array<std::pair<ErrorCode, std::string_view>, 20> names{{
+constexpr std::array<std::pair<ErrorCode, std::string_view>, 21> names{{
     {ErrorCode::invalid_record, "invalid_record"},
     {ErrorCode::missing_reference, "missing_reference"},
     {ErrorCode::invalid_request, "invalid_request"},
     {ErrorCode::invalid_configuration, "invalid_configuration"},
     {ErrorCode::not_found, "not_found"},
+    {ErrorCode::already_exists, "already_exists"},
     {ErrorCode::stale, "stale"},
     {ErrorCode::cursor_expired, "cursor_expired"},
     {ErrorCode::throttled, "throttled"},

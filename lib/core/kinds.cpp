@@ -19,10 +19,10 @@ std::span<const KindDeclaration> engine_kinds() {
                         {{{"stream_id", "source_id"}}, {{"stream_id", "target_id"}}, {{"stream_id", "ordinal"}}}},
         // Which links a listing has met so far: bitmaps by ordinal.
         KindDeclaration{"seen", {"stream_id"}, {{{"stream_id"}}}},
-        // Unlinked records, by match key.
+        // Unlinked records, by match key. `fresh` is 1 until the end of the cycle has looked for a partner once.
         KindDeclaration{"candidate",
-                        {"stream_id", "side", "match_key"},
-                        {{{"stream_id", "match_key"}}, {{"stream_id", "side"}}}},
+                        {"stream_id", "match_key", "fresh"},
+                        {{{"stream_id", "match_key"}}, {{"stream_id", "fresh"}}}},
         // Deletions that wait for the end of the cycle, when their share is known.
         KindDeclaration{"deletion", {"stream_id"}, {{{"stream_id"}}}},
         // Creates that the far side can't repeat safely.
