@@ -72,6 +72,9 @@ struct ParkedRecord {
     std::string field;         // where one field is to blame
     std::string payload;       // the record as read
     std::uint64_t attempts = 1;
+    bool discarded = false;    // a person set it aside; it comes back when the record changes on its side
+    std::string version;       // of the record as read; a record that did not change is not tried again
+    std::uint64_t pass = 0;    // the listing that met it last; rows without id end when a later listing does not
     Timestamp parked_at{};
 
     ParkedRecord() = default;

@@ -1,0 +1,150 @@
+// One description of a value's members serves writing and reading: `template <class A> void members(A&, T&)`.
+#pragma once
+
+#include <castiel_sync/error.hpp>
+#include <castiel_sync/json.hpp>
+#include <castiel_sync/time.hpp>
+
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace castiel_sync {
+
+// Enumerations are stored by name. Each needs to_string and an overload of parse_name.
+template <class E>
+concept NamedEnum = std::is_enum_v<E> && requires(E e, std::string_view text, std::optional<E>& out) {
+    { to_string(e) } -> std::convertible_to<std::string_view>;
+    parse_name(text, out);
+};
+
+class ArchiveWriter {
+public:
+    static constexpr bool reading = false;
+    json::object object;
+
+    template <class T>
+    void operator()(std::string_view name, T& value) {
+        if constexpr (requires { value.has_value(); }) {
+            if (value) object[name] = encode(*value);
+        } else {
+            object[name] = encode(value);
+        }
+    }
+    // Left out while it has its default: most documents are many.
+    template <class T>
+    void sparse(std::string_view name, T& value) {
+        if (value != T{}) object[name] = encode(value);
+    }
+
+private:
+    template <class T>
+    static json::value encode(T& value) {
+        using V = std::remove_const_t<T>;
+        if constexpr (std::is_same_v<V, std::string>)
+            return json::value(std::string_view(value));
+        else if constexpr (std::is_same_v<V, bool> || std::is_arithmetic_v<V>)
+            return json::value(value);
+        else if constexpr (std::is_same_v<V, Timestamp>)
+            return json::value(to_string(value));
+        else if constexpr (std::is_same_v<V, json::object> || std::is_same_v<V, json::value>)
+            return json::value(value);
+        else if constexpr (NamedEnum<V>)
+            return json::value(to_string(value));
+        else if constexpr (requires { value.begin(); }) {
+            json::array list;
+            for (auto& element : value) list.push_back(encode(element));
+            return list;
+        } else {
+            ArchiveWriter nested;
+            members(nested, value);
+            return std::move(nested.object);
+        }
+    }
+};
+
+class ArchiveReader {
+public:
+    static constexpr bool reading = true;
+    explicit ArchiveReader(const json::object& object) : object_(object) {}
+    [[nodiscard]] bool ok() const { return bad_member_.empty(); }
+    [[nodiscard]] const std::string& bad_member() const { return bad_member_; }
+
+    template <class T>
+    void operator()(std::string_view name, T& value) {
+        const json::value* member = object_.if_contains(name);
+        if constexpr (requires { value.has_value(); }) {
+            if (!member) return;
+            value.emplace();
+            if (!decode(*member, *value)) fail(name);
+        } else {
+            if (!member || !decode(*member, value)) fail(name);
+        }
+    }
+    template <class T>
+    void sparse(std::string_view name, T& value) {
+        const json::value* member = object_.if_contains(name);
+        if (member && !decode(*member, value)) fail(name);
+    }
+
+private:
+    void fail(std::string_view name) {
+        if (bad_member_.empty()) bad_member_ = name;
+    }
+
+    template <class T>
+    bool decode(const json::value& member, T& value) {
+        if constexpr (std::is_same_v<T, std::string>) {
+            if (!member.is_string()) return false;
+            value = std::string_view(member.get_string());
+        } else if constexpr (std::is_same_v<T, bool>) {
+            if (!member.is_bool()) return false;
+            value = member.get_bool();
+        } else if constexpr (std::is_arithmetic_v<T>) {
+            if (!member.is_number()) return false;
+            json::error_code error;
+            value = member.to_number<T>(error);
+            return !error;
+        } else if constexpr (std::is_same_v<T, Timestamp>) {
+            if (!member.is_string()) return false;
+            const auto time = parse_timestamp(member.get_string());
+            if (!time) return false;
+            value = *time;
+        } else if constexpr (std::is_same_v<T, json::value>) {
+            value = member;
+        } else if constexpr (std::is_same_v<T, json::object>) {
+            if (!member.is_object()) return false;
+            value = member.get_object();
+        } else if constexpr (NamedEnum<T>) {
+            if (!member.is_string()) return false;
+            std::optional<T> parsed;
+            parse_name(member.get_string(), parsed);
+            if (!parsed) return false;
+            value = *parsed;
+        } else if constexpr (requires { value.begin(); }) {
+            if (!member.is_array()) return false;
+            std::size_t i = 0;
+            for (const auto& element : member.get_array()) {
+                if constexpr (requires { value.emplace_back(); }) {
+                    if (!decode(element, value.emplace_back())) return false;
+                } else {
+                    if (i == value.size() || !decode(element, value[i++])) return false;
+                }
+            }
+        } else {
+            if (!member.is_object()) return false;
+            ArchiveReader nested(member.get_object());
+            members(nested, value);
+            return nested.ok();
+        }
+        return true;
+    }
+
+    const json::object& object_;
+    std::string bad_member_;
+};
+
+} // namespace castiel_sync

@@ -1,0 +1,505 @@
+#include <engine/documents.hpp>
+
+#include <engine/archive.hpp>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+
+namespace castiel_sync {
+namespace {
+
+constexpr std::array state_names{std::string_view("live"), std::string_view("detached"), std::string_view("dead")};
+constexpr std::array phase_names{std::string_view("reading"), std::string_view("settling"),
+                                 std::string_view("deleting"), std::string_view("caught_up")};
+
+template <class E, std::size_t N>
+void parse_indexed(std::string_view text, const std::array<std::string_view, N>& names, std::optional<E>& out) {
+    for (std::size_t i = 0; i < N; ++i)
+        if (names[i] == text) out = static_cast<E>(i);
+}
+
+} // namespace
+
+static std::string_view to_string(Link::State state) { return state_names[static_cast<std::size_t>(state)]; }
+static std::string_view to_string(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
+static void parse_name(std::string_view text, std::optional<Link::State>& out) { parse_indexed(text, state_names, out); }
+static void parse_name(std::string_view text, std::optional<Phase>& out) { parse_indexed(text, phase_names, out); }
+static void parse_name(std::string_view text, std::optional<Side>& out) { out = parse_side(text); }
+static void parse_name(std::string_view text, std::optional<Rail>& out) { out = parse_rail(text); }
+static void parse_name(std::string_view text, std::optional<Direction>& out) { out = parse_direction(text); }
+static void parse_name(std::string_view text, std::optional<Trigger>& out) { out = parse_trigger(text); }
+static void parse_name(std::string_view text, std::optional<SyncStatus>& out) { out = parse_sync_status(text); }
+static void parse_name(std::string_view text, std::optional<ErrorCode>& out) { out = parse_error_code(text); }
+static void parse_name(std::string_view text, std::optional<ConflictType>& out) { out = parse_conflict_type(text); }
+static void parse_name(std::string_view text, std::optional<ConflictState>& out) { out = parse_conflict_state(text); }
+
+template <class A>
+void members(A& a, Error& v) {
+    a("code", v.code);
+    a("message", v.message);
+}
+template <class A>
+void members(A& a, Link& v) {
+    a.sparse("si", v.integer_source_id);
+    a.sparse("ti", v.integer_target_id);
+    a.sparse("state", v.state);
+    a("base", v.base);
+    a.sparse("sv", v.source_version);
+    a.sparse("tv", v.target_version);
+    a.sparse("under", v.evaluated_under);
+    a.sparse("conflict", v.conflict_id);
+    a.sparse("flips", v.flips);
+}
+template <class A>
+void members(A& a, Candidate& v) {
+    a("side", v.side);
+    a("id", v.record_id);
+    a.sparse("separate", v.separate);
+}
+template <class A>
+void members(A& a, HeldDeletion& v) {
+    a("side", v.side);
+    a("link", v.link_id);
+    a("id", v.record_id);
+    a("confirmed", v.confirmed);
+}
+template <class A>
+void members(A& a, Intent::Item& v) {
+    a("origin", v.origin_id);
+    a("key", v.idempotency_key);
+}
+template <class A>
+void members(A& a, Intent& v) {
+    a("written", v.written);
+    a("items", v.items);
+}
+template <class A>
+void members(A& a, Lease& v) {
+    a("owner", v.owner);
+    a("execution", v.execution_id);
+    a("expires", v.expires_at);
+}
+template <class A>
+void members(A& a, Latch& v) {
+    a("latchId", v.latch_id);
+    a("streamId", v.stream_id);
+    a("integrationId", v.integration_id);
+    a("entityType", v.entity_type);
+    a("rail", v.rail);
+    a("flow", v.flow);
+    a("reason", v.reason);
+    a("count", v.count);
+    a("examples", v.examples);
+    a("executionId", v.execution_id);
+    a("trippedAt", v.tripped_at);
+}
+template <class A>
+void members(A& a, Approval& v) {
+    a("rail", v.rail);
+    a("flow", v.flow);
+    a("upTo", v.up_to);
+}
+template <class A>
+void members(A& a, SideCheckpoint& v) {
+    a("cursor", v.cursor);
+    a("exhausted", v.exhausted);
+    a("listing", v.listing);
+    a("pass", v.pass);
+    a("seen", v.seen);
+    a("listed", v.listed);
+    a("missingHeld", v.missing_held);
+}
+template <class A>
+void members(A& a, CycleCounts& v) {
+    a("updates", v.updates);
+    a("seenLinked", v.seen_linked);
+    a("changed", v.changed);
+}
+template <class A>
+void members(A& a, Checkpoint& v) {
+    a("epoch", v.epoch);
+    a("cycle", v.cycle);
+    a("phase", v.phase);
+    a("first", v.first);
+    a("mapping", v.mapping_fingerprint);
+    a("sides", v.sides);
+    a("counts", v.counts);
+    a("missingCursor", v.missing_cursor);
+    a("parkedRetried", v.parked_retried);
+}
+template <class A>
+void members(A& a, StreamDocument& v) {
+    a("mapping", v.mapping_id);
+    a("entityType", v.entity_type);
+    a("shardTypeId", v.shard_type_id);
+    a("token", v.token);
+    a("commits", v.commit_sequence);
+    a("lease", v.lease);
+    a("paused", v.paused);
+    a("latch", v.latch);
+    a("approvals", v.approvals);
+    a.sparse("resetRequested", v.reset_requested);
+    a.sparse("dropDeletionsRequested", v.drop_deletions_requested);
+    a("nextOrdinal", v.next_ordinal);
+    a("links", v.links);
+    a("openConflicts", v.open_conflicts);
+    a("parked", v.parked);
+    a("events", v.event_sequence);
+    a("candidates", v.candidates);
+    a("inbound", v.checkpoints[0]);
+    a("outbound", v.checkpoints[1]);
+    a("bidirectional", v.checkpoints[2]);
+    a("lastExecution", v.last_execution_id);
+    a("lastRunAt", v.last_run_at);
+}
+template <class A>
+void members(A& a, SyncRequest& v) {
+    a("integrationId", v.integration_id);
+    a("direction", v.direction);
+    a.sparse("entity", v.entity);
+    a("trigger", v.trigger);
+}
+template <class A>
+void members(A& a, TaskDocument& v) {
+    a("request", v.request);
+    a("status", v.status);
+    a("createdAt", v.created_at);
+    a("updatedAt", v.updated_at);
+    a("error", v.error);
+}
+template <class A>
+void members(A& a, Slot& v) {
+    a("execution", v.execution_id);
+    a("expires", v.expires_at);
+}
+template <class A>
+void members(A& a, SyncCounters& v) {
+    a("processed", v.processed);
+    a("created", v.created);
+    a("updated", v.updated);
+    a("deleted", v.deleted);
+    a("skipped", v.skipped);
+    a("failed", v.failed);
+    a("conflicts", v.conflicts);
+}
+template <class A>
+void members(A& a, Execution& v) {
+    a("executionId", v.execution_id);
+    a("taskId", v.task_id);
+    a("tenantId", v.tenant_id);
+    a("integrationId", v.integration_id);
+    a("streamId", v.stream_id);
+    a("entityType", v.entity_type);
+    a("direction", v.direction);
+    a("trigger", v.trigger);
+    a("status", v.status);
+    a("hasMore", v.has_more);
+    a("counters", v.counters);
+    a("token", v.fencing_token);
+    a("startedAt", v.started_at);
+    a("completedAt", v.completed_at);
+    a("error", v.error);
+}
+template <class A>
+void members(A& a, ConflictField& v) {
+    a("field", v.field);
+    a("base", v.base);
+    a("source", v.source);
+    a("target", v.target);
+    a("result", v.result);
+    a("rule", v.rule);
+}
+template <class A>
+void members(A& a, Conflict& v) {
+    a("tenantId", v.tenant_id);
+    a("executionId", v.execution_id);
+    a("taskId", v.task_id);
+    a("type", v.type);
+    a("sourceId", v.source_id);
+    a("targetId", v.target_id);
+    a("candidates", v.candidates);
+    a("sourceVersion", v.source_version);
+    a("targetVersion", v.target_version);
+    a("sourceData", v.source_data);
+    a("targetData", v.target_data);
+    a("baseData", v.base_data);
+    a("fields", v.fields);
+    a("note", v.note);
+    a("resolvedBy", v.resolved_by);
+    a("resolvedAt", v.resolved_at);
+}
+template <class A>
+void members(A& a, ParkedRecord& v) {
+    a("executionId", v.execution_id);
+    a("side", v.side);
+    a("recordId", v.record_id);
+    a("place", v.place);
+    a("reason", v.reason);
+    a("field", v.field);
+    a("payload", v.payload);
+    a("attempts", v.attempts);
+    a.sparse("discarded", v.discarded);
+    a.sparse("version", v.version);
+    a.sparse("pass", v.pass);
+}
+template <class A>
+void members(A& a, JournalChange& v) {
+    a("field", v.field);
+    a("before", v.before);
+    a("after", v.after);
+    a("rule", v.rule);
+}
+template <class A>
+void members(A& a, JournalEntry& v) {
+    a("stream", v.stream_id);
+    a("entityType", v.entity_type);
+    a("sourceId", v.source_id);
+    a("targetId", v.target_id);
+    a("execution", v.execution_id);
+    a("actor", v.actor);
+    a("written", v.written);
+    a("action", v.action);
+    a("changes", v.changes);
+}
+template <class A>
+void members(A& a, Event& v) {
+    a("type", v.type);
+    a("timestamp", v.timestamp);
+    a("tenantId", v.tenant_id);
+    a("data", v.data);
+    a("correlationId", v.correlation_id);
+}
+
+namespace {
+
+template <class T>
+std::string body_of(const T& value) {
+    ArchiveWriter writer;
+    members(writer, const_cast<T&>(value)); // members only reads here
+    return to_json(writer.object);
+}
+
+template <class T>
+Document make_document(std::string kind, std::string id, std::vector<IndexValue> index, const T& value) {
+    Document document;
+    document.kind = std::move(kind);
+    document.id = std::move(id);
+    document.index = std::move(index);
+    document.body = body_of(value);
+    return document;
+}
+
+std::int64_t milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
+
+Error corrupted(const Document& document, std::string_view what) {
+    return {ErrorCode::corrupted, "stored " + document.kind + " \"" + document.id + "\": " + std::string(what)};
+}
+
+template <class T>
+Result<T> read(const Document& document, T value = {}) {
+    auto object = parse_json_object(document.body);
+    if (!object) return corrupted(document, object.error().message);
+    ArchiveReader reader(*object);
+    members(reader, value);
+    if (!reader.ok()) return corrupted(document, "member \"" + reader.bad_member() + "\" is missing or malformed");
+    return value;
+}
+
+std::string text_at(const Document& document, std::size_t i) {
+    if (i >= document.index.size()) return {};
+    const auto* text = std::get_if<std::string>(&document.index[i]);
+    return text ? *text : std::string();
+}
+
+std::int64_t number_at(const Document& document, std::size_t i) {
+    if (i >= document.index.size()) return 0;
+    const auto* number = std::get_if<std::int64_t>(&document.index[i]);
+    return number ? *number : 0;
+}
+
+XXH128_hash_t hash_parts(std::initializer_list<std::string_view> parts) {
+    std::string joined;
+    for (const auto part : parts) {
+        joined += std::to_string(part.size()); // lengths keep ("a","bc") apart from ("ab","c")
+        joined += ':';
+        joined += part;
+    }
+    return XXH3_128bits(joined.data(), joined.size());
+}
+
+void append_hexadecimal(std::string& out, std::uint64_t value) {
+    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 0xF];
+}
+
+} // namespace
+
+std::string make_stream_id(std::string_view integration_id, std::string_view mapping_id) {
+    std::string id;
+    append_hexadecimal(id, hash_parts({integration_id, mapping_id}).low64);
+    return id;
+}
+
+std::string hash_of(std::initializer_list<std::string_view> parts) {
+    const auto hash = hash_parts(parts);
+    std::string text;
+    append_hexadecimal(text, hash.high64);
+    append_hexadecimal(text, hash.low64);
+    return text;
+}
+
+std::string uuid_of(std::initializer_list<std::string_view> parts) {
+    std::string text = hash_of(parts);
+    text[12] = '8'; // version 8: custom, RFC 9562
+    text[16] = '8';
+    for (const std::size_t position : {8U, 13U, 18U, 23U}) text.insert(position, 1, '-');
+    return text;
+}
+
+std::string candidate_id(std::string_view stream_id, Side side, std::string_view record_id) {
+    return std::string(stream_id) + (side == Side::source ? "-s-" : "-t-") + std::string(record_id);
+}
+std::string deletion_id(std::string_view stream_id, Side side, std::string_view record_id) {
+    return candidate_id(stream_id, side, record_id);
+}
+std::string parked_id(std::string_view stream_id, Side side, std::string_view record_id, std::string_view payload) {
+    return hash_of({stream_id, to_string(side), record_id, record_id.empty() ? payload : std::string_view()});
+}
+
+Document to_document(const Link& link) {
+    Document document =
+        make_document("link", link.link_id, {link.stream_id, link.source_id, link.target_id, link.ordinal}, link);
+    document.etag = link.etag;
+    return document;
+}
+Document to_document(const Candidate& candidate) {
+    return make_document("candidate", candidate_id(candidate.stream_id, candidate.side, candidate.record_id),
+                         {candidate.stream_id, candidate.match_key, std::int64_t{candidate.fresh ? 1 : 0}}, candidate);
+}
+Document to_document(const HeldDeletion& deletion) {
+    return make_document("deletion", deletion_id(deletion.stream_id, deletion.side, deletion.record_id),
+                         {deletion.stream_id}, deletion);
+}
+Document to_document(const Intent& intent) {
+    return make_document("intent", intent.intent_id, {intent.stream_id}, intent);
+}
+Document to_document(const StreamDocument& stream) {
+    Document document = make_document("stream", stream.stream_id, {stream.integration_id}, stream);
+    document.etag = stream.etag;
+    return document;
+}
+Document to_document(const TaskDocument& task) {
+    return make_document("task", task.task_id,
+                         {task.request.integration_id, std::string(to_string(task.status)), milliseconds(task.created_at)},
+                         task);
+}
+Document to_document(const Slot& slot) { return make_document("slot", slot.slot_id, {}, slot); }
+Document to_document(const Execution& execution) {
+    return make_document("execution", execution.execution_id,
+                         {execution.stream_id, execution.integration_id, execution.task_id,
+                          std::string(to_string(execution.status)), milliseconds(execution.started_at)},
+                         execution);
+}
+Document to_document(const Conflict& conflict) {
+    return make_document("conflict", conflict.conflict_id,
+                         {conflict.stream_id, conflict.integration_id, conflict.entity_type, conflict.link_id,
+                          std::string(to_string(conflict.state)), milliseconds(conflict.created_at)},
+                         conflict);
+}
+Document to_document(const ParkedRecord& parked) {
+    return make_document("parked", parked.parked_id,
+                         {parked.stream_id, parked.integration_id, parked.entity_type,
+                          std::string(to_string(parked.reason.code)), milliseconds(parked.parked_at)},
+                         parked);
+}
+Document to_document(const JournalEntry& entry, std::string_view link_id) {
+    return make_document("journal", entry.journal_id, {std::string(link_id), milliseconds(entry.at)}, entry);
+}
+Document to_document(const Event& event) {
+    return make_document("outbox", event.id, {event.stream_id, static_cast<std::int64_t>(event.sequence)}, event);
+}
+
+template <> Result<Link> from_document(const Document& document) {
+    Link link;
+    link.link_id = document.id;
+    link.stream_id = text_at(document, 0);
+    link.source_id = text_at(document, 1);
+    link.target_id = text_at(document, 2);
+    link.ordinal = number_at(document, 3);
+    link.etag = document.etag;
+    return read(document, std::move(link));
+}
+template <> Result<Candidate> from_document(const Document& document) {
+    Candidate candidate;
+    candidate.stream_id = text_at(document, 0);
+    candidate.match_key = text_at(document, 1);
+    candidate.fresh = number_at(document, 2) != 0;
+    return read(document, std::move(candidate));
+}
+template <> Result<HeldDeletion> from_document(const Document& document) {
+    HeldDeletion deletion;
+    deletion.stream_id = text_at(document, 0);
+    return read(document, std::move(deletion));
+}
+template <> Result<Intent> from_document(const Document& document) {
+    Intent intent;
+    intent.intent_id = document.id;
+    intent.stream_id = text_at(document, 0);
+    return read(document, std::move(intent));
+}
+template <> Result<StreamDocument> from_document(const Document& document) {
+    StreamDocument stream;
+    stream.stream_id = document.id;
+    stream.integration_id = text_at(document, 0);
+    stream.etag = document.etag;
+    return read(document, std::move(stream));
+}
+template <> Result<TaskDocument> from_document(const Document& document) {
+    TaskDocument task;
+    task.task_id = document.id;
+    return read(document, std::move(task));
+}
+template <> Result<Slot> from_document(const Document& document) {
+    Slot slot;
+    slot.slot_id = document.id;
+    return read(document, std::move(slot));
+}
+template <> Result<Execution> from_document(const Document& document) { return read(document, Execution()); }
+template <> Result<Conflict> from_document(const Document& document) {
+    Conflict conflict;
+    conflict.conflict_id = document.id;
+    conflict.stream_id = text_at(document, 0);
+    conflict.integration_id = text_at(document, 1);
+    conflict.entity_type = text_at(document, 2);
+    conflict.link_id = text_at(document, 3);
+    conflict.created_at = Timestamp(std::chrono::milliseconds(number_at(document, 5)));
+    const auto state = parse_conflict_state(text_at(document, 4));
+    if (!state) return corrupted(document, "unknown state");
+    conflict.state = *state;
+    return read(document, std::move(conflict));
+}
+template <> Result<ParkedRecord> from_document(const Document& document) {
+    ParkedRecord parked;
+    parked.parked_id = document.id;
+    parked.stream_id = text_at(document, 0);
+    parked.integration_id = text_at(document, 1);
+    parked.entity_type = text_at(document, 2);
+    parked.parked_at = Timestamp(std::chrono::milliseconds(number_at(document, 4)));
+    return read(document, std::move(parked));
+}
+template <> Result<JournalEntry> from_document(const Document& document) {
+    JournalEntry entry;
+    entry.journal_id = document.id;
+    entry.at = Timestamp(std::chrono::milliseconds(number_at(document, 1)));
+    return read(document, std::move(entry));
+}
+template <> Result<Event> from_document(const Document& document) {
+    Event event;
+    event.id = document.id;
+    event.stream_id = text_at(document, 0);
+    event.sequence = static_cast<std::uint64_t>(number_at(document, 1));
+    return read(document, std::move(event));
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,213 @@
+// What the engine stores, as typed values, and the one place where each becomes a document and back.
+#pragma once
+
+#include <castiel_sync/conflict.hpp>
+#include <castiel_sync/event.hpp>
+#include <castiel_sync/integration.hpp>
+#include <castiel_sync/record.hpp>
+#include <castiel_sync/store.hpp>
+#include <castiel_sync/stream.hpp>
+#include <castiel_sync/sync_task.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace castiel_sync {
+
+inline constexpr std::size_t index_of(Side side) { return side == Side::source ? 0 : 1; }
+
+// The pair of ids that are the same record, with the base: what both sides last agreed on.
+struct Link {
+    enum class State {
+        live,
+        detached, // both records are left alone: they are no longer the same, and neither counts as new
+        dead,     // kept for history until it expires
+    };
+    std::string link_id;
+    std::string stream_id;
+    std::string source_id;
+    std::string target_id;
+    bool integer_source_id = false;
+    bool integer_target_id = false;
+    std::int64_t ordinal = 0;          // dense per stream; the link's bit in `seen`
+    State state = State::live;
+    std::optional<json::object> base;  // by shard field; nullopt: never compared
+    std::string source_version;        // as of the last evaluation; "" = unknown, so the next sight evaluates again
+    std::string target_version;
+    std::string evaluated_under;       // the mapping's fingerprint then
+    std::string conflict_id;           // of the conflict that stands open (or was set aside)
+    json::object flips;                // field → [count, hash before last, last hash], for the ping-pong rail
+    std::string etag;
+
+    [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
+    [[nodiscard]] std::string& version(Side side) { return side == Side::source ? source_version : target_version; }
+    [[nodiscard]] const std::string& version(Side side) const {
+        return side == Side::source ? source_version : target_version;
+    }
+};
+
+struct Candidate {
+    std::string stream_id;
+    Side side = Side::source;
+    std::string record_id;
+    std::string match_key;
+    bool fresh = true;
+    bool separate = false; // a person said that it matches nothing
+};
+
+// A deletion seen and held back until the end of the cycle, when the share of all of them is known.
+struct HeldDeletion {
+    std::string stream_id;
+    Side side = Side::source;  // where the record is gone
+    std::string link_id;
+    std::string record_id;
+    bool confirmed = false;    // by a tombstone; otherwise a fetch must confirm it
+};
+
+// Creates under way, one document for each page.
+struct Intent {
+    struct Item {
+        std::string origin_id;
+        std::string idempotency_key;
+    };
+    std::string intent_id;
+    std::string stream_id;
+    Side written = Side::target;
+    std::vector<Item> items;
+};
+
+struct Lease {
+    std::string owner;
+    std::string execution_id;
+    Timestamp expires_at{};
+};
+
+struct Approval {
+    Rail rail = Rail::max_deletes;
+    Side flow = Side::target;
+    std::uint64_t up_to = 0;
+};
+
+enum class Phase {
+    reading,   // both sides' changes, the first side to its end before the second
+    settling,  // unlinked records of both sides find each other or are created
+    deleting,  // held deletions, now that their number is known
+    caught_up, // the cycle is complete; the next run begins a new one
+};
+
+struct SideCheckpoint {
+    std::string cursor;
+    bool exhausted = false;      // this cycle has read it to its end
+    bool listing = false;        // the pass under way is a full listing
+    std::uint64_t pass = 0;      // numbers listings; bits of `seen` belong to one
+    std::uint64_t seen = 0;      // links met in this pass
+    std::uint64_t listed = 0;    // records met in this pass
+    bool missing_held = false;   // the links that the listing did not meet have been held for deletion
+};
+
+struct CycleCounts { // what the rails judge, per side that would be written
+    std::uint64_t updates = 0;
+    std::uint64_t seen_linked = 0; // linked records read on the other side
+    std::uint64_t changed = 0;     // of them, changed
+};
+
+struct Checkpoint {
+    std::uint64_t epoch = 1;
+    std::uint64_t cycle = 0;
+    Phase phase = Phase::caught_up;
+    Side first = Side::target;
+    std::string mapping_fingerprint;
+    std::array<SideCheckpoint, 2> sides;
+    std::array<CycleCounts, 2> counts;
+    std::int64_t missing_cursor = 0;  // ordinal up to which links were held against the listing
+    bool parked_retried = false;      // this cycle has retried what waits for others
+};
+
+struct StreamDocument {
+    std::string stream_id;
+    std::string integration_id;
+    std::string mapping_id;
+    std::string entity_type;
+    std::string shard_type_id;
+    std::uint64_t token = 0;           // fencing token of the last claim
+    std::uint64_t commit_sequence = 0; // +1 with each commit under a lease: settles commits of unknown outcome
+    std::optional<Lease> lease;
+    bool paused = false;
+    std::optional<Latch> latch;
+    std::vector<Approval> approvals;
+    bool reset_requested = false;
+    bool drop_deletions_requested = false; // a latch was rejected
+    std::int64_t next_ordinal = 0;
+    std::uint64_t links = 0;
+    std::uint64_t open_conflicts = 0;
+    std::uint64_t parked = 0;
+    std::uint64_t event_sequence = 0;
+    std::array<std::uint64_t, 2> candidates{}; // unlinked records staged, by side
+    // One for each direction that was ever run: a run that is narrower than the mapping must not move the cursors of
+    // the wider one past changes that it does not carry. Links and bases are shared.
+    std::array<std::optional<Checkpoint>, 3> checkpoints;
+    std::string last_execution_id;
+    std::optional<Timestamp> last_run_at;
+    std::string etag;
+};
+
+struct TaskDocument {
+    std::string task_id;
+    SyncRequest request;
+    SyncStatus status = SyncStatus::pending;
+    Timestamp created_at{};
+    Timestamp updated_at{};
+    std::optional<Error> error;
+};
+
+struct Slot {
+    std::string slot_id;
+    std::string execution_id;
+    Timestamp expires_at{};
+};
+
+// 64-bit hash of the integration and mapping ids as 16 hexadecimal digits: short, because every link carries it.
+[[nodiscard]] std::string make_stream_id(std::string_view integration_id, std::string_view mapping_id);
+// 128-bit hash as 32 hexadecimal digits, of parts that can't run into each other.
+[[nodiscard]] std::string hash_of(std::initializer_list<std::string_view> parts);
+// The same in UUID form.
+[[nodiscard]] std::string uuid_of(std::initializer_list<std::string_view> parts);
+
+[[nodiscard]] std::string candidate_id(std::string_view stream_id, Side side, std::string_view record_id);
+[[nodiscard]] std::string deletion_id(std::string_view stream_id, Side side, std::string_view record_id);
+[[nodiscard]] std::string parked_id(std::string_view stream_id, Side side, std::string_view record_id,
+                                    std::string_view payload);
+
+[[nodiscard]] Document to_document(const Link& link);
+[[nodiscard]] Document to_document(const Candidate& candidate);
+[[nodiscard]] Document to_document(const HeldDeletion& deletion);
+[[nodiscard]] Document to_document(const Intent& intent);
+[[nodiscard]] Document to_document(const StreamDocument& stream);
+[[nodiscard]] Document to_document(const TaskDocument& task);
+[[nodiscard]] Document to_document(const Slot& slot);
+[[nodiscard]] Document to_document(const Execution& execution);
+[[nodiscard]] Document to_document(const Conflict& conflict);
+[[nodiscard]] Document to_document(const ParkedRecord& parked);
+[[nodiscard]] Document to_document(const JournalEntry& entry, std::string_view link_id);
+[[nodiscard]] Document to_document(const Event& event);
+
+// A document that does not read back is `corrupted`, naming kind and id.
+template <class T>
+[[nodiscard]] Result<T> from_document(const Document& document);
+template <> Result<Link> from_document(const Document& document);
+template <> Result<Candidate> from_document(const Document& document);
+template <> Result<HeldDeletion> from_document(const Document& document);
+template <> Result<Intent> from_document(const Document& document);
+template <> Result<StreamDocument> from_document(const Document& document);
+template <> Result<TaskDocument> from_document(const Document& document);
+template <> Result<Slot> from_document(const Document& document);
+template <> Result<Execution> from_document(const Document& document);
+template <> Result<Conflict> from_document(const Document& document);
+template <> Result<ParkedRecord> from_document(const Document& document);
+template <> Result<JournalEntry> from_document(const Document& document);
+template <> Result<Event> from_document(const Document& document);
+
+} // namespace castiel_sync

@@ -1,0 +1,353 @@
+#include <engine/session.hpp>
+
+#include <core/retry.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+constexpr std::size_t stale_rounds = 16; // other writers of a stream's document are people: they do not come in floods
+
+void add(std::uint64_t& value, std::int64_t change) {
+    value = change < 0 && value < static_cast<std::uint64_t>(-change)
+                ? 0
+                : value + static_cast<std::uint64_t>(change);
+}
+
+void add(SyncCounters& total, const SyncCounters& more) {
+    total.processed += more.processed;
+    total.created += more.created;
+    total.updated += more.updated;
+    total.deleted += more.deleted;
+    total.skipped += more.skipped;
+    total.failed += more.failed;
+    total.conflicts += more.conflicts;
+}
+
+// A later write to the same document replaces an earlier one: a batch names each document once.
+class WriteList {
+public:
+    void add(Write write) {
+        const auto [position, inserted] =
+            positions_.try_emplace(std::pair(write.document.kind, write.document.id), writes_.size());
+        if (inserted)
+            writes_.push_back(std::move(write));
+        else
+            writes_[position->second] = std::move(write);
+    }
+    std::vector<Write> take() { return std::move(writes_); }
+
+private:
+    std::vector<Write> writes_;
+    std::map<std::pair<std::string, std::string>, std::size_t> positions_;
+};
+
+Async<void> pause(const EngineParts& parts, std::size_t attempt, const Error& error) {
+    const auto delay = retry_delay({parts.limits.retry_base, parts.limits.retry_cap}, attempt, error,
+                                   *parts.runtime.random);
+    co_await parts.runtime.clock->sleep_for(delay);
+}
+
+} // namespace
+
+struct Session::Chunk {
+    std::vector<Effects> effects;
+    std::optional<Checkpoint> checkpoint;
+    std::function<void(StreamDocument&)> change; // applied last
+    bool release = false;
+
+    Chunk() = default;
+};
+
+Session::Session(const EngineParts& parts, std::string tenant_id, StreamDocument stream, Execution execution)
+    : parts_(parts), tenant_id_(std::move(tenant_id)), stream_(std::move(stream)), execution_(std::move(execution)),
+      next_ordinal_(stream_.next_ordinal) {}
+
+Async<Result<StreamDocument>> Session::read_stream() {
+    std::vector<std::string> ids{stream_.stream_id};
+    auto documents = co_await parts_.store->read(tenant_id_, "stream", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front())
+        co_return Error(ErrorCode::lease_lost, "the stream's document is gone: " + stream_.stream_id);
+    co_return from_document<StreamDocument>(*documents->front());
+}
+
+bool Session::is_ours(const StreamDocument& stream) const {
+    return stream.token == token_ && stream.lease && stream.lease->execution_id == execution_.execution_id;
+}
+
+void Session::renew(StreamDocument& stream) const {
+    stream.lease = Lease{parts_.instance, execution_.execution_id,
+                         parts_.runtime.clock->now() + parts_.limits.lease_duration};
+}
+
+Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events) {
+    const Timestamp now = parts_.runtime.clock->now();
+    if (!force && stream_.lease && stream_.lease->expires_at > now)
+        co_return Error(ErrorCode::busy, fmt::format("stream {} is held by {} until {}", stream_.stream_id,
+                                                     stream_.lease->owner, to_string(stream_.lease->expires_at)));
+    std::optional<Write> slot_write;
+    if (slots > 0) {
+        std::vector<std::string> ids;
+        for (std::size_t i = 0; i < slots; ++i) ids.push_back(fmt::format("slot-{}", i));
+        auto documents = co_await parts_.store->read(tenant_id_, "slot", ids);
+        if (!documents) co_return documents.error();
+        for (std::size_t i = 0; i < slots && !slot_write; ++i) {
+            Slot slot{ids[i], execution_.execution_id, now + parts_.limits.lease_duration};
+            const auto& held = (*documents)[i];
+            if (!held) {
+                slot_write = insert(to_document(slot));
+            } else {
+                auto current = from_document<Slot>(*held);
+                if (!current) co_return current.error();
+                if (!force && current->expires_at > now) continue;
+                Document document = to_document(slot);
+                document.etag = held->etag;
+                slot_write = replace(std::move(document));
+            }
+            slot_id_ = ids[i];
+        }
+        if (!slot_write)
+            co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
+    }
+    StreamDocument claimed = stream_;
+    token_ = ++claimed.token;
+    ++claimed.commit_sequence;
+    renew(claimed);
+    claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
+    if (!administrative_) claimed.last_run_at = now;
+    execution_.fencing_token = token_;
+    std::vector<Write> writes;
+    writes.push_back(stream_.etag.empty() ? insert(to_document(claimed)) : replace(to_document(claimed)));
+    if (!administrative_) {
+        execution_.started_at = now;
+        writes.push_back(put(to_document(execution_)));
+    }
+    for (auto& draft : events) {
+        Event event;
+        event.id = make_uuid(*parts_.runtime.random);
+        event.type = std::move(draft.type);
+        event.timestamp = now;
+        event.tenant_id = tenant_id_;
+        event.stream_id = stream_.stream_id;
+        event.sequence = ++claimed.event_sequence;
+        event.data = std::move(draft.data);
+        event.correlation_id = execution_.execution_id;
+        writes.push_back(put(to_document(event)));
+    }
+    writes.front().document = to_document(claimed);
+    if (slot_write) writes.push_back(std::move(*slot_write));
+    auto receipt = co_await parts_.store->commit(tenant_id_, std::move(writes));
+    if (!receipt) {
+        Error error = receipt.error();
+        if (error.code == ErrorCode::stale)
+            co_return Error(ErrorCode::busy, "another execution claimed the stream or the slot at the same moment");
+        if (error.code != ErrorCode::unknown_outcome) co_return error;
+        auto current = co_await read_stream();
+        if (!current || !is_ours(*current)) co_return error;
+        stream_ = std::move(*current);
+        co_return co_await refresh_slot();
+    }
+    stream_ = std::move(claimed);
+    stream_.etag = receipt->etags.front();
+    if (slot_id_) slot_etag_ = receipt->etags.back();
+    co_return Result<>();
+}
+
+Async<Result<>> Session::commit_chunk(Chunk chunk) {
+    Execution execution = execution_;
+    for (const auto& effects : chunk.effects) add(execution.counters, effects.counters);
+    std::vector<std::string> event_ids;
+    for (const auto& effects : chunk.effects)
+        for (std::size_t i = 0; i < effects.events.size(); ++i) event_ids.push_back(make_uuid(*parts_.runtime.random));
+    const Timestamp event_time = parts_.runtime.clock->now();
+
+    for (std::size_t attempt = 0;; ++attempt) {
+        StreamDocument next = stream_;
+        ++next.commit_sequence;
+        if (chunk.release)
+            next.lease.reset();
+        else
+            renew(next);
+        next.next_ordinal = std::max(next.next_ordinal, next_ordinal_);
+        if (chunk.checkpoint) next.checkpoints[static_cast<std::size_t>(execution.direction)] = chunk.checkpoint;
+        auto& checkpoint = next.checkpoints[static_cast<std::size_t>(execution.direction)];
+        WriteList list;
+        list.add(Write()); // the stream's own, filled in last
+        std::size_t event_number = 0;
+        for (const auto& effects : chunk.effects) {
+            add(next.links, effects.links);
+            add(next.open_conflicts, effects.open_conflicts);
+            add(next.parked, effects.parked);
+            for (std::size_t side = 0; side < 2; ++side) {
+                add(next.candidates[side], effects.candidates[side]);
+                if (checkpoint) add(checkpoint->sides[side].seen, effects.seen[side]);
+            }
+            for (const auto& write : effects.writes) list.add(write);
+            for (const auto& draft : effects.events) {
+                Event event;
+                event.id = event_ids[event_number++];
+                event.type = draft.type;
+                event.timestamp = event_time;
+                event.tenant_id = tenant_id_;
+                event.stream_id = next.stream_id;
+                event.sequence = ++next.event_sequence;
+                event.data = draft.data;
+                event.correlation_id = execution.execution_id;
+                list.add(put(to_document(event)));
+            }
+        }
+        if (chunk.change) chunk.change(next);
+        if (!administrative_) list.add(put(to_document(execution)));
+        std::vector<Write> writes = list.take();
+        writes.front() = replace(to_document(next));
+        // Conditional too: once expired, the slot may belong to an execution on another stream.
+        if (slot_id_ && chunk.release) writes.push_back(remove("slot", *slot_id_, slot_etag_));
+        if (slot_id_ && !chunk.release) {
+            Document slot = to_document(Slot{*slot_id_, execution.execution_id, next.lease->expires_at});
+            slot.etag = slot_etag_;
+            writes.push_back(replace(std::move(slot)));
+        }
+
+        auto receipt = co_await parts_.store->commit(tenant_id_, std::move(writes));
+        if (receipt) {
+            next.etag = receipt->etags.front();
+            if (slot_id_) slot_etag_ = receipt->etags.back();
+            stream_ = std::move(next);
+            execution_ = std::move(execution);
+            co_return Result<>();
+        }
+        const Error error = receipt.error();
+        const bool asks_again = error.code == ErrorCode::stale || error.code == ErrorCode::unknown_outcome;
+        if (!asks_again && !is_retryable(error.code)) co_return error;
+        if (attempt + 1 >= (asks_again ? stale_rounds : parts_.limits.max_push_attempts)) co_return error;
+        if (!asks_again) {
+            co_await pause(parts_, attempt, error);
+            continue;
+        }
+        // Either a person changed the stream beside us, or another instance owns it now, or our commit did happen and
+        // only its answer was lost. The document tells which.
+        if (attempt > 1) co_await pause(parts_, attempt, error);
+        auto current = co_await read_stream();
+        if (!current) {
+            if (!is_retryable(current.error().code)) co_return current.error();
+            continue;
+        }
+        const bool ours = is_ours(*current);
+        const bool released = chunk.release && current->token == token_ && !current->lease;
+        if ((ours || released) && current->commit_sequence == next.commit_sequence &&
+            error.code == ErrorCode::unknown_outcome) {
+            stream_ = std::move(*current);
+            execution_ = std::move(execution);
+            if (chunk.release) co_return Result<>();
+            co_return co_await refresh_slot();
+        }
+        if (!ours)
+            co_return Error(ErrorCode::lease_lost,
+                            fmt::format("stream {} was taken over (token {} after {})", stream_.stream_id,
+                                        current->token, token_));
+        stream_ = std::move(*current);
+        if (auto held = co_await refresh_slot(); !held) co_return held.error();
+    }
+}
+
+Async<Result<>> Session::refresh_slot() {
+    if (!slot_id_) co_return Result<>();
+    std::vector<std::string> ids{*slot_id_};
+    auto documents = co_await parts_.store->read(tenant_id_, "slot", std::move(ids));
+    if (!documents) co_return documents.error();
+    const auto& document = documents->front();
+    if (document) {
+        auto slot = from_document<Slot>(*document);
+        if (slot && slot->execution_id == execution_.execution_id) {
+            slot_etag_ = document->etag;
+            co_return Result<>();
+        }
+    }
+    co_return Error(ErrorCode::lease_lost, fmt::format("{} of the tenant was taken over", *slot_id_));
+}
+
+Async<Result<>> Session::commit(std::vector<Effects> effects, std::optional<Checkpoint> checkpoint) {
+    const StoreLimits limits = parts_.store->limits();
+    const std::size_t most_writes = limits.max_writes > 8 ? limits.max_writes - 4 : 4; // stream, execution, slot
+    const std::size_t most_bytes = limits.max_bytes / 2;
+    Chunk chunk;
+    std::size_t writes = 0, bytes = 0;
+    for (auto& one : effects) {
+        std::size_t size = 0;
+        for (const auto& write : one.writes) size += write.document.body.size() + 200;
+        const std::size_t count = one.writes.size() + one.events.size();
+        if (!chunk.effects.empty() && (writes + count > most_writes || bytes + size > most_bytes)) {
+            auto done = co_await commit_chunk(std::move(chunk));
+            if (!done) co_return done;
+            chunk = Chunk();
+            writes = bytes = 0;
+        }
+        writes += count;
+        bytes += size;
+        chunk.effects.push_back(std::move(one));
+    }
+    chunk.checkpoint = std::move(checkpoint);
+    co_return co_await commit_chunk(std::move(chunk));
+}
+
+Async<Result<>> Session::verify_fence() {
+    auto current = co_await read_stream();
+    if (!current) co_return current.error();
+    if (!is_ours(*current))
+        co_return Error(ErrorCode::lease_lost, fmt::format("stream {} was taken over", stream_.stream_id));
+    co_return Result<>();
+}
+
+Async<Result<>> Session::finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
+                                std::function<void(StreamDocument&)> change) {
+    execution_.status = status;
+    execution_.error = std::move(error);
+    execution_.completed_at = parts_.runtime.clock->now();
+    Chunk chunk;
+    Effects last;
+    last.events = std::move(events);
+    chunk.effects.push_back(std::move(last));
+    chunk.change = std::move(change);
+    chunk.release = true;
+    co_return co_await commit_chunk(std::move(chunk));
+}
+
+Async<Result<std::optional<StreamDocument>>> find_stream(Store& store, std::string tenant_id, std::string stream_id) {
+    std::vector<std::string> ids{std::move(stream_id)};
+    auto documents = co_await store.read(std::move(tenant_id), "stream", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front()) co_return std::optional<StreamDocument>();
+    auto stream = from_document<StreamDocument>(*documents->front());
+    if (!stream) co_return stream.error();
+    co_return std::optional<StreamDocument>(std::move(*stream));
+}
+
+Async<Result<StreamDocument>> change_stream(const EngineParts& parts, std::string tenant_id, std::string stream_id,
+                                            std::function<Result<>(StreamDocument&)> change,
+                                            std::vector<Write> more) {
+    for (std::size_t attempt = 0;; ++attempt) {
+        auto found = co_await find_stream(*parts.store, tenant_id, stream_id);
+        if (!found) co_return found.error();
+        if (!*found) co_return Error(ErrorCode::not_found, "no stream has the id " + stream_id);
+        StreamDocument stream = std::move(**found);
+        if (auto changed = change(stream); !changed) co_return changed.error();
+        std::vector<Write> writes = more;
+        writes.push_back(replace(to_document(stream)));
+        auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+        if (receipt) {
+            stream.etag = receipt->etags.back();
+            co_return stream;
+        }
+        const Error error = receipt.error();
+        if (error.code != ErrorCode::stale || attempt + 1 >= stale_rounds) co_return error;
+        co_await pause(parts, attempt, error);
+    }
+}
+
+} // namespace castiel_sync

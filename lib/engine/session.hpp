@@ -1,0 +1,93 @@
+// Session: the hold on one stream, from claim to release. Every write of an execution goes through commit, which
+// carries the stream's document with its etag: whoever claimed the stream since (a higher token) has changed it, and
+// the store refuses the older one. That is the fence.
+#pragma once
+
+#include <castiel_sync/engine.hpp>
+#include <engine/documents.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace castiel_sync {
+
+struct EventDraft {
+    std::string type;
+    json::object data;
+};
+
+// What one record's decision does to the store, to be committed as a whole.
+struct Effects {
+    std::vector<Write> writes;
+    std::vector<EventDraft> events;
+    SyncCounters counters; // increments
+    std::int64_t links = 0;
+    std::int64_t open_conflicts = 0;
+    std::int64_t parked = 0;
+    std::array<std::int64_t, 2> candidates{};
+    std::array<std::int64_t, 2> seen{};
+
+    Effects() = default;
+    [[nodiscard]] bool empty() const { return writes.empty() && events.empty() && counters == SyncCounters{}; }
+};
+
+class Session {
+public:
+    Session(const EngineParts& parts, std::string tenant_id, StreamDocument stream, Execution execution);
+
+    // Takes the stream's lease and a tenant slot in one conditional commit, and raises the token. busy when another
+    // execution holds the stream or no slot is free. `limit` slots; 0 takes none (administrative work).
+    // `force`: ignore a live lease (previews, on a store of their own).
+    Async<Result<>> claim(std::size_t slots, bool force, std::vector<EventDraft> events);
+
+    // All effects, in order, in as many commits as the store's limits ask for; the checkpoint in the last one.
+    Async<Result<>> commit(std::vector<Effects> effects, std::optional<Checkpoint> checkpoint);
+
+    // Is the token still current? Asked just before anything is sent to the far side.
+    Async<Result<>> verify_fence();
+
+    // The last commit: terminal state, its event, lease and slot gone. `change` edits the stream's document.
+    Async<Result<>> finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
+                           std::function<void(StreamDocument&)> change);
+
+    [[nodiscard]] const StreamDocument& stream() const { return stream_; }
+    [[nodiscard]] Execution& execution() { return execution_; }
+    [[nodiscard]] const Execution& execution() const { return execution_; }
+    [[nodiscard]] const Checkpoint& checkpoint() const {
+        return *stream_.checkpoints[static_cast<std::size_t>(execution_.direction)];
+    }
+    [[nodiscard]] const std::string& tenant() const { return tenant_id_; }
+    [[nodiscard]] std::int64_t take_ordinal() { return next_ordinal_++; }
+    // An administrative hold keeps no execution document.
+    void set_administrative() { administrative_ = true; }
+
+private:
+    struct Chunk;
+    Async<Result<>> commit_chunk(Chunk chunk);
+    Async<Result<StreamDocument>> read_stream();
+    Async<Result<>> refresh_slot();
+    [[nodiscard]] bool is_ours(const StreamDocument& stream) const;
+    void renew(StreamDocument& stream) const;
+
+    const EngineParts& parts_;
+    std::string tenant_id_;
+    StreamDocument stream_;
+    Execution execution_;
+    std::optional<std::string> slot_id_;
+    std::string slot_etag_;
+    std::int64_t next_ordinal_ = 0;
+    std::uint64_t token_ = 0;
+    bool administrative_ = false;
+};
+
+// Read-modify-write of a stream's document beside whoever runs on it; `change` may be called several times.
+Async<Result<StreamDocument>> change_stream(const EngineParts& parts, std::string tenant_id, std::string stream_id,
+                                            std::function<Result<>(StreamDocument&)> change,
+                                            std::vector<Write> writes);
+
+Async<Result<std::optional<StreamDocument>>> find_stream(Store& store, std::string tenant_id, std::string stream_id);
+
+} // namespace castiel_sync
