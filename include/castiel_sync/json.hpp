@@ -30,6 +30,8 @@ struct JsonLimits {
 [[nodiscard]] Result<json::object> parse_json_object(std::string_view text, const JsonLimits& limits = {});
 
 // Shortest exact form: 0.1 stays 0.1, 1.0 stays 1.0, members keep their order. parse_json(to_json(v)) equals v.
+// Values made by hand may hold more than JSON can: bytes that are not UTF-8 (in a fault's payload) are shown as U+FFFD;
+// a number that is not finite throws ErrorException, since any other number would be a lie.
 [[nodiscard]] std::string to_json(const json::value& value);
 void append_json(std::string& out, const json::value& value);
 

@@ -1,6 +1,7 @@
 // Writing: member order and number kinds as they are, or the canonical form that equal values share.
 #include <castiel_sync/json.hpp>
 #include <core/json_number.hpp>
+#include <core/json_text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,7 @@ using Member = const json::key_value_pair*;
 
 // 0: as it is. 'u': as \u00xx. 0x80: not ASCII, to be checked. Else: the letter behind the backslash.
 constexpr unsigned char not_ascii = 0x80;
+constexpr std::string_view replacement_character = "\xef\xbf\xbd";
 constexpr std::array<unsigned char, 256> escapes = [] {
     std::array<unsigned char, 256> table{};
     for (std::size_t byte = 0; byte < 0x20; ++byte)
@@ -32,26 +34,6 @@ constexpr std::array<unsigned char, 256> escapes = [] {
     table['\\'] = '\\';
     return table;
 }();
-
-// Length of the UTF-8 sequence at the front of the text; 0 when it is none (too long a form, a surrogate, cut off).
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t place) -> unsigned {
-        return place < text.size() ? static_cast<unsigned char>(text[place]) : 0U;
-    };
-    const auto continues = [&](std::size_t place) { return (byte(place) & 0xc0U) == 0x80U; };
-    const unsigned lead = byte(0);
-    const unsigned second = byte(1);
-    if (!continues(1)) return 0;
-    if (lead >= 0xc2 && lead <= 0xdf) return 2;
-    if (!continues(2)) return 0;
-    if (lead == 0xe0) return second >= 0xa0 ? 3 : 0;
-    if (lead == 0xed) return second <= 0x9f ? 3 : 0;
-    if (lead >= 0xe1 && lead <= 0xef) return 3;
-    if (!continues(3)) return 0;
-    if (lead == 0xf0) return second >= 0x90 ? 4 : 0;
-    if (lead == 0xf4) return second <= 0x8f ? 4 : 0;
-    return lead >= 0xf1 && lead <= 0xf3 ? 4 : 0;
-}
 
 // How many bytes at the front of the text stand in JSON as they are. Eight at a time: most texts are such bytes only.
 std::size_t plain_length(std::string_view text) {
@@ -183,11 +165,8 @@ private:
         const unsigned char escape = escapes[byte];
         if (escape == not_ascii) {
             const std::size_t length = utf8_length(text);
-            if (length == 0)
-                throw ErrorException(Error(ErrorCode::invalid_record, "a text is not valid UTF-8, which JSON can't "
-                                                                      "carry; convert it where it is read"));
-            put(text.substr(0, length));
-            return length;
+            put(length == 0 ? replacement_character : text.substr(0, length));
+            return std::max<std::size_t>(length, 1);
         }
         put('\\');
         put(static_cast<char>(escape));

@@ -1,0 +1,22 @@
+// Texts and values that JSON can carry. Pure.
+#pragma once
+
+#include <castiel_sync/json.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace castiel_sync {
+
+// Length of the UTF-8 sequence at the front of the text, which must not be empty; 0 when there is no valid one.
+[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
+
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+// A value that a plug-in made by hand may hold what no JSON text can: text that is not UTF-8, a number that is not
+// finite, or more levels than parse_json takes. invalid_record then; the message names the path of the member.
+// For the edges: what passes here survives to_json and parse_json unchanged.
+[[nodiscard]] Result<> check_json(const json::value& value, std::size_t max_depth = JsonLimits().max_depth);
+[[nodiscard]] Result<> check_json(const json::object& object, std::size_t max_depth = JsonLimits().max_depth);
+
+} // namespace castiel_sync
