@@ -82,6 +82,11 @@ FieldDecision conflict_decision(std::string rule) {
 
 FieldDecision decide_by_rule(const FieldView& field, Strategy strategy, const std::string& custom_strategy,
                              const Situation& situation, const Policy& policy) {
+    // A sum or a joined text that can't reach both sides never becomes the base, and would grow with every run: where
+    // a field flows one way only, the flowing side wins.
+    const bool grows = strategy == Strategy::add_delta || strategy == Strategy::concat;
+    if (grows && !(field.policy.to_source && field.policy.to_target))
+        strategy = field.policy.to_source ? Strategy::target_wins : Strategy::source_wins;
     StrategyAnswer answer = apply_strategy(
         {field.policy, strategy, custom_strategy, field.base, *field.source, *field.target, situation, policy});
     if (!answer.value) return conflict_decision(std::move(answer.rule));
@@ -104,12 +109,20 @@ FieldDecision decide_record_field(const FieldView& field, Strategy strategy, con
     return decision;
 }
 
+// A field of an open conflict, unless both sides came to hold the same.
+bool stands_still(std::size_t i, const FieldView& field, const Situation& situation) {
+    if (i >= situation.frozen.size() || !situation.frozen[i]) return false;
+    return !field.source || !field.target || !same_value(*field.source, *field.target, field.policy.unordered);
+}
+
 std::vector<FieldDecision> decide_fields(const Situation& situation, const Policy& policy) {
     const std::size_t count = policy.fields.size();
     std::vector<FieldDecision> decisions(count);
     bool source_changed = false, target_changed = false, differs = false;
     for (std::size_t i = 0; i < count; ++i) {
         const FieldView field = view(i, situation, policy);
+        // What stands open waits for a person already: it must not drag the fields that flow on into a record rule.
+        if (stands_still(i, field, situation)) continue;
         source_changed = source_changed || field.source_changed();
         target_changed = target_changed || field.target_changed();
         differs = differs || !decide_without_rule(field);
@@ -120,10 +133,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
                            (situation.base || differs);
     for (std::size_t i = 0; i < count; ++i) {
         const FieldView field = view(i, situation, policy);
-        const bool frozen = i < situation.frozen.size() && situation.frozen[i];
-        const bool equal = field.source && field.target &&
-                           same_value(*field.source, *field.target, field.policy.unordered);
-        if (frozen && !equal) continue;
+        if (stands_still(i, field, situation)) continue;
         if (by_record) {
             decisions[i] = decide_record_field(field, record_strategy, policy.custom_strategy, situation, policy);
         } else if (auto decision = decide_without_rule(field)) {
