@@ -1,0 +1,300 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+
+namespace castiel_sync::service {
+namespace {
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 done but conflicts or parked records wait,\n"
+    "4 a safety rail holds a stream.";
+constexpr const char* common_options = "The common options (castiel-sync --help) may stand here too.";
+
+std::string default_actor() {
+    const char* user = std::getenv("USER");
+    return user == nullptr || *user == '\0' ? "operator" : user;
+}
+
+class Parser {
+public:
+    Parser() : app_("Keeps records of other systems and Castiel's shards equal, in both directions.", "castiel-sync") {
+        app_.require_subcommand(0, 1);
+        app_.fallthrough();
+        app_.footer(exit_codes);
+        auto& common = invocation_.common;
+        app_.add_option("--config", common.config_files,
+                        "A configuration file (YAML); may be given several times, later wins")
+            ->allow_extra_args(false)
+            ->type_name("FILE");
+        app_.add_option("--tenant", common.tenant, "The tenant; needed where the configuration does not tell")
+            ->type_name("UUID");
+        app_.add_flag("--json", common.json,
+                      "One JSON object per line on standard output, the log as JSON on standard error");
+        app_.add_flag("--quiet", common.quiet, "No progress, no summary, only errors in the log");
+        add_sync_commands();
+        add_shards();
+        add_executions();
+        add_conflicts();
+        add_parked();
+        add_latches();
+        add_streams();
+        add_others();
+    }
+
+    ParsedArguments parse(int count, const char* const* arguments) {
+        ParsedArguments parsed;
+        try {
+            app_.parse(count, arguments);
+            const CLI::App* at = &app_;
+            while (!at->get_subcommands().empty())
+                at = at->get_subcommands().front();
+            // Groups of options are nameless subcommands.
+            if (!at->get_subcommands([](const CLI::App* each) { return !each->get_name().empty(); }).empty()) {
+                parsed.exit_code = 2;
+                parsed.text = at->help();
+                return parsed;
+            }
+            parsed.valid = true;
+            parsed.invocation = std::move(invocation_);
+        } catch (const CLI::ParseError& error) {
+            std::ostringstream out;
+            std::ostringstream err;
+            parsed.exit_code = app_.exit(error, out, err) == 0 ? 0 : 2;
+            parsed.text = parsed.exit_code == 0 ? out.str() : err.str();
+        }
+        return parsed;
+    }
+
+private:
+    // A command whose arguments are of type T; chosen when it is given.
+    template <class T>
+    CLI::App* add(CLI::App& parent, const std::string& name, const std::string& description,
+                  std::shared_ptr<T> values) {
+        CLI::App* command = parent.add_subcommand(name, description);
+        command->footer(common_options);
+        command->callback([this, values] { invocation_.command = *values; });
+        return command;
+    }
+
+    CLI::App* group(const std::string& name, const std::string& description) {
+        CLI::App* parent = app_.add_subcommand(name, description);
+        parent->require_subcommand(0, 1);
+        parent->footer(common_options);
+        return parent;
+    }
+
+    static void add_sync_options(CLI::App& command, SyncArguments& sync) {
+        command
+            .add_option("--integration", sync.integration,
+                        "Only this one: its id, the beginning of its id, or its name")
+            ->type_name("ID");
+        command.add_option("--entity", sync.entity, "Only this external entity")->type_name("NAME");
+        command
+            .add_option("--direction", sync.direction,
+                        "inbound, outbound or bidirectional; may only narrow what is configured")
+            ->check(CLI::IsMember({"inbound", "outbound", "bidirectional"}))
+            ->type_name("D");
+    }
+
+    static void add_list_options(CLI::App& command, ListArguments& list, const char* states) {
+        command.add_option("--integration", list.integration, "Only of this integration")->type_name("ID");
+        command.add_option("--entity", list.entity, "Only of this external entity")->type_name("NAME");
+        if (states != nullptr) command.add_option("--state", list.state, states)->type_name("STATE");
+        add_limit(command, list.limit);
+    }
+
+    static void add_limit(CLI::App& command, std::size_t& limit) {
+        command.add_option("--limit", limit, "At most this many (default 50)")
+            ->check(CLI::Range(1, 1'000'000))
+            ->type_name("N");
+    }
+
+    void add_sync_commands() {
+        auto run = std::make_shared<RunArguments>();
+        CLI::App* command = add(app_, "run", "Sync now in this process, until nothing more is pending", run);
+        add_sync_options(*command, run->sync);
+        command->add_flag("--once", run->once, "One execution per stream, even when more is pending");
+
+        auto preview = std::make_shared<PreviewArguments>();
+        command = add(app_, "preview", "What run would do, record by record; writes nothing", preview);
+        add_sync_options(*command, preview->sync);
+        command->add_flag("--all", preview->all, "Show the records with nothing to do, too (--json always does)");
+
+        add(app_, "check", "Validate the configuration, open the store, reach every adapter",
+            std::make_shared<CheckArguments>());
+    }
+
+    void add_shards() {
+        CLI::App* shards = group("shards", "The local shards");
+        const auto type_option = [](CLI::App* command, std::string& type) {
+            return command->add_option("--type", type, "The shard type")->type_name("T");
+        };
+
+        auto list = std::make_shared<ShardsListArguments>();
+        CLI::App* command = add(*shards, "list", "List shards of a type", list);
+        type_option(command, list->type)->required();
+        add_limit(*command, list->limit);
+
+        auto get = std::make_shared<ShardsGetArguments>();
+        command = add(*shards, "get", "Show one shard as JSON", get);
+        type_option(command, get->type)->required();
+        command->add_option("ID", get->id, "The shard's id")->required();
+
+        auto put = std::make_shared<ShardsPutArguments>();
+        command = add(*shards, "put", "Create or change one shard", put);
+        type_option(command, put->type);
+        command->add_option("ID", put->id, "The shard's id; without it a new shard is made");
+        auto* file =
+            command->add_option("--file", put->file, "A JSON file with the whole shard document; - for standard input")
+                ->type_name("FILE");
+        command
+            ->add_option("--set", put->assignments,
+                         "Change one field of structuredData, by dotted path; VALUE is JSON, or else text")
+            ->type_name("PATH=VALUE")
+            ->allow_extra_args(false)
+            ->excludes(file);
+
+        auto remove = std::make_shared<ShardsDeleteArguments>();
+        command = add(*shards, "delete", "Delete one shard; a tombstone stays, and the next run sees it", remove);
+        type_option(command, remove->type)->required();
+        command->add_option("ID", remove->id, "The shard's id")->required();
+
+        auto exported = std::make_shared<ShardsExportArguments>();
+        command = add(*shards, "export", "Write all shards of a type as JSON Lines", exported);
+        type_option(command, exported->type)->required();
+        command->add_option("FILE", exported->file, "Where to; standard output when missing");
+
+        auto imported = std::make_shared<ShardsImportArguments>();
+        command = add(*shards, "import", "Read shard documents as JSON Lines, creating or replacing by id", imported);
+        type_option(command, imported->type)->description("The shard type of lines that have no shardTypeId");
+        command->add_option("FILE", imported->file, "Where from; standard input when missing or -");
+    }
+
+    void add_executions() {
+        CLI::App* executions = group("executions", "What ran");
+        auto list = std::make_shared<ExecutionsListArguments>();
+        add_list_options(*add(*executions, "list", "List executions, newest first", list), *list,
+                         "pending, running, completed, failed or cancelled");
+        auto show = std::make_shared<ExecutionsShowArguments>();
+        add(*executions, "show", "Show one execution", show)
+            ->add_option("ID", show->id, "Its id, or the beginning of it")
+            ->required();
+    }
+
+    void add_conflicts() {
+        CLI::App* conflicts = group("conflicts", "What both sides changed and no rule could decide");
+        auto list = std::make_shared<ConflictsListArguments>();
+        list->state = "open";
+        add_list_options(*add(*conflicts, "list", "List conflicts", list), *list,
+                         "open (the default), auto_resolved, resolved, superseded, ignored or all");
+
+        auto show = std::make_shared<ConflictsShowArguments>();
+        add(*conflicts, "show", "Show one conflict, both sides beside each other", show)
+            ->add_option("ID", show->id, "Its id, or the beginning of it")
+            ->required();
+
+        auto resolve = std::make_shared<ConflictsResolveArguments>();
+        resolve->actor = default_actor();
+        CLI::App* command = add(*conflicts, "resolve", "Decide: the choice is written to both sides", resolve);
+        command->add_option("ID", resolve->id, "Its id, or the beginning of it")->required();
+        auto* choice = command->add_option_group("choice", "Exactly one of");
+        choice->add_flag("--source", resolve->source, "Take the external system's values (or its deletion)");
+        choice->add_flag("--target", resolve->target, "Take the shard's values (or its deletion)");
+        choice
+            ->add_option("--value", resolve->values,
+                         "Take this value for this field, for every field that is open; VALUE is JSON, or else text")
+            ->type_name("FIELD=VALUE")
+            ->allow_extra_args(false);
+        choice->add_option("--link", resolve->link, "ambiguous_match: these two are the same record")
+            ->type_name("SOURCE TARGET")
+            ->expected(2);
+        choice->add_flag("--separate", resolve->separate, "ambiguous_match: they are different records");
+        choice->require_option(1);
+        command->add_option("--note", resolve->note, "Why; kept with the conflict")->type_name("TEXT");
+        command->add_option("--actor", resolve->actor, "Who decides (default: $USER)")->type_name("NAME");
+
+        auto ignore = std::make_shared<ConflictsIgnoreArguments>();
+        ignore->actor = default_actor();
+        command = add(*conflicts, "ignore", "Set it aside until a side changes again", ignore);
+        command->add_option("ID", ignore->id, "Its id, or the beginning of it")->required();
+        command->add_option("--actor", ignore->actor, "Who decides (default: $USER)")->type_name("NAME");
+    }
+
+    void add_parked() {
+        CLI::App* parked = group("parked", "Records that could not be synced");
+        auto list = std::make_shared<ParkedListArguments>();
+        add_list_options(*add(*parked, "list", "List parked records", list), *list, nullptr);
+
+        auto retry = std::make_shared<ParkedRetryArguments>();
+        CLI::App* command = add(*parked, "retry", "Read the record anew and sync it", retry);
+        command->add_option("ID", retry->ids, "Ids, or the beginnings of them")->required();
+        command
+            ->add_option("--value", retry->values,
+                         "Write this to the record on its own side first, by dotted path; VALUE is JSON, or else text")
+            ->type_name("PATH=VALUE")
+            ->allow_extra_args(false);
+
+        auto discard = std::make_shared<ParkedDiscardArguments>();
+        add(*parked, "discard", "Set records aside until they change on their side", discard)
+            ->add_option("ID", discard->ids, "Ids, or the beginnings of them")
+            ->required();
+    }
+
+    void add_latches() {
+        CLI::App* latches = group("latches", "Safety rails that tripped and hold a stream");
+        add(*latches, "list", "List latches", std::make_shared<LatchesListArguments>());
+        for (const bool approve : {true, false}) {
+            auto decide = std::make_shared<LatchesDecideArguments>();
+            decide->approve = approve;
+            decide->actor = default_actor();
+            CLI::App* command = add(*latches, approve ? "approve" : "reject",
+                                    approve ? "Let the next run do what was held back"
+                                            : "Keep the surviving records; held deletions are dropped",
+                                    decide);
+            command->add_option("ID", decide->id, "Its id, or the beginning of it")->required();
+            command->add_option("--actor", decide->actor, "Who decides (default: $USER)")->type_name("NAME");
+        }
+    }
+
+    void add_streams() {
+        CLI::App* streams = group("streams", "One stream per integration and entity");
+        add(*streams, "list", "List streams with their counts", std::make_shared<StreamsListArguments>());
+        const auto add_action = [&](const char* name, const char* description, StreamsSetArguments::Action action) {
+            auto set = std::make_shared<StreamsSetArguments>();
+            set->action = action;
+            add(*streams, name, description, set)
+                ->add_option("ID", set->id, "Its id, the beginning of it, or its entity's name")
+                ->required();
+        };
+        add_action("pause", "Let no run touch it", StreamsSetArguments::Action::pause);
+        add_action("resume", "Let runs touch it again", StreamsSetArguments::Action::resume);
+        add_action("reset", "Read both sides from the beginning next time; links stay",
+                   StreamsSetArguments::Action::reset);
+    }
+
+    void add_others() {
+        auto history = std::make_shared<HistoryArguments>();
+        CLI::App* command = add(app_, "history", "Who changed a record, what, when and why; newest first", history);
+        command
+            ->add_option("RECORD", history->record,
+                         "<entity>/<id>, or the id alone with --entity; a source id or a shard id")
+            ->required();
+        command->add_option("--entity", history->entity, "The external entity")->type_name("NAME");
+        add_limit(*command, history->limit);
+
+        add(app_, "version", "Print the version", std::make_shared<VersionArguments>());
+    }
+
+    CLI::App app_;
+    Invocation invocation_;
+};
+
+} // namespace
+
+ParsedArguments parse_arguments(int count, const char* const* arguments) { return Parser().parse(count, arguments); }
+
+} // namespace castiel_sync::service

@@ -1,0 +1,239 @@
+#include "session.hpp"
+
+#include <castiel_sync/adapters/jsonl.hpp>
+#include <castiel_sync/blocking.hpp>
+#include <castiel_sync/events/log.hpp>
+#include <castiel_sync/stores/memory.hpp>
+#include <castiel_sync/stores/sqlite.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <exception>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+namespace castiel_sync::service {
+namespace {
+
+namespace asio = boost::asio;
+
+std::string instance_name() {
+    std::array<char, 256> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
+    return std::string(host.data()) + "-" + std::to_string(getpid());
+}
+
+bool is_uuid(std::string_view text) {
+    constexpr std::string_view shape = "00000000-0000-0000-0000-000000000000";
+    return text.size() == shape.size() && std::ranges::equal(text, shape, [](char c, char form) {
+               const bool hexadecimal = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+               return form == '-' ? c == '-' : hexadecimal;
+           });
+}
+
+AdapterRegistry make_adapters(asio::any_io_executor files) {
+    AdapterRegistry adapters;
+    adapters.add(jsonl_description(), jsonl_factory(std::move(files)));
+    return adapters;
+}
+
+// Events at the log's grain: an envelope is one JSON object already.
+void log_event(Console& console, std::string_view envelope) {
+    json::object fields;
+    if (auto event = parse_json(envelope)) fields["event"] = std::move(*event);
+    console.log(LogLevel::info, "event", fields);
+}
+
+std::string shell_quoted(const std::string& text) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
+    if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+    std::string quoted = "'";
+    for (const char c : text)
+        quoted.append(c == '\'' ? "'\\''" : std::string(1, c));
+    return quoted + "'";
+}
+
+} // namespace
+
+// One thread each: SQLite connections and files are not thread-safe, and neither may hold up the other.
+struct Session::Threads {
+    asio::io_context loop{1};
+    asio::thread_pool store{1};
+    asio::thread_pool files{1};
+
+    ~Threads() {
+        store.join();
+        files.join();
+    }
+};
+
+// What the engine tells goes to the log, and on to whoever watches.
+class Session::Watch : public Observer {
+public:
+    explicit Watch(Console& console) : console_(console) {}
+
+    void on_log(LogLevel level, std::string_view message, const json::object& fields) override {
+        console_.log(level, message, fields);
+        if (next) next->on_log(level, message, fields);
+    }
+    void on_progress(const Progress& progress) override {
+        if (next) next->on_progress(progress);
+    }
+    void on_planned(const PlannedRecord& planned) override {
+        if (next) next->on_planned(planned);
+    }
+    void on_finished(const Execution& execution) override {
+        if (next) next->on_finished(execution);
+    }
+
+    Observer* next = nullptr;
+
+private:
+    Console& console_;
+};
+
+std::vector<AdapterDescription> adapter_descriptions() { return {jsonl_description()}; }
+
+Session::Session(Configuration configuration, CommonArguments common, Console& console)
+    : configuration_(std::move(configuration)), common_(std::move(common)), console_(console),
+      threads_(std::make_unique<Threads>()), clock_(make_system_clock(threads_->loop.get_executor())),
+      random_(make_system_random()), adapters_(make_adapters(threads_->files.get_executor())),
+      catalog_(make_fixed_catalog(configuration_.integrations,
+                                  [](const std::string& name) { return find_secret(process_environment(), name); })),
+      events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
+                                  instance_name())),
+      watch_(std::make_unique<Watch>(console)) {
+    limits_.max_records_per_sync = configuration_.max_records_per_sync;
+    limits_.max_concurrent_syncs_per_tenant = configuration_.max_concurrent_syncs_per_tenant;
+}
+
+Session::~Session() = default;
+
+Result<> Session::open_store(Missing when_missing) {
+    std::error_code ignored;
+    const std::filesystem::path path = configuration_.storage_path;
+    const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
+    const bool missing = !in_memory && !std::filesystem::exists(path, ignored);
+    if (in_memory || (missing && when_missing == Missing::pretend)) {
+        store_ = make_memory_store(*clock_);
+        return {};
+    }
+    if (missing && when_missing == Missing::refuse)
+        return Error(ErrorCode::not_found, "there is no store at " + std::filesystem::absolute(path, ignored).string() +
+                                               "; `castiel-sync run` makes it, or storage.path names another place");
+    SqliteOptions options;
+    options.path = configuration_.storage_path;
+    auto opened = open_sqlite_store(std::move(options));
+    if (!opened) return opened.error();
+    store_ = bridge(std::move(opened.value()), threads_->store.get_executor());
+    return {};
+}
+
+Runtime Session::runtime() const { return {threads_->loop.get_executor(), clock_.get(), random_.get()}; }
+
+Engine& Session::engine() {
+    if (!engine_) {
+        EngineParts parts;
+        parts.runtime = runtime();
+        parts.store = store_.get();
+        parts.adapters = &adapters_;
+        parts.shards = local_shards_factory(*store_);
+        parts.catalog = catalog_.get();
+        parts.events = events_.get();
+        parts.observer = watch_.get();
+        parts.limits = limits_;
+        parts.instance = instance_name();
+        engine_ = std::make_unique<Engine>(std::move(parts));
+    }
+    return *engine_;
+}
+
+void Session::observe(Observer* observer) { watch_->next = observer; }
+
+ExitCode Session::drive(Async<ExitCode> command) {
+    asio::cancellation_signal cancel;
+    asio::signal_set signals(threads_->loop, SIGINT, SIGTERM);
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+        if (error) return;
+        stop_requested_ = true;
+        signals.clear(); // the next one ends the process as it would any other
+        console_.log(LogLevel::warning, "stopping at the next safe point; once more stops at once");
+        cancel.emit(asio::cancellation_type::terminal);
+    });
+    ExitCode code = ExitCode::failed;
+    const auto finished = [&](const std::exception_ptr& thrown, ExitCode answer) {
+        signals.cancel();
+        code = answer;
+        if (!thrown) return;
+        code = ExitCode::failed;
+        try {
+            std::rethrow_exception(thrown);
+        } catch (const boost::system::system_error& error) {
+            if (error.code() != asio::error::operation_aborted || !stop_requested_)
+                console_.log(LogLevel::error, std::string("internal error: ") + error.what());
+        } catch (const std::exception& error) {
+            console_.log(LogLevel::error, std::string("internal error: ") + error.what());
+        }
+    };
+    asio::co_spawn(threads_->loop, std::move(command), asio::bind_cancellation_slot(cancel.slot(), finished));
+    threads_->loop.run();
+    return stop_requested_ ? ExitCode::failed : code;
+}
+
+Result<std::string> Session::tenant() const {
+    if (!common_.tenant.empty()) {
+        if (is_uuid(common_.tenant)) return common_.tenant;
+        return Error(ErrorCode::invalid_request, "--tenant must be a UUID");
+    }
+    std::set<std::string> tenants;
+    for (const Integration& integration : configuration_.integrations)
+        tenants.insert(integration.tenant_id);
+    if (tenants.size() == 1) return *tenants.begin();
+    return Error(ErrorCode::invalid_request,
+                 tenants.empty() ? "no integration is configured, so that no tenant is known; name one with --tenant"
+                                 : "the configured integrations belong to several tenants; name one with --tenant");
+}
+
+Result<std::vector<Integration>> Session::integrations(const std::string& wanted) const {
+    if (!common_.tenant.empty() && !is_uuid(common_.tenant))
+        return Error(ErrorCode::invalid_request, "--tenant must be a UUID");
+    std::vector<Integration> of_tenant = configuration_.integrations;
+    if (!common_.tenant.empty())
+        std::erase_if(of_tenant, [&](const Integration& each) { return each.tenant_id != common_.tenant; });
+    if (of_tenant.empty())
+        return Error(ErrorCode::invalid_request,
+                     configuration_.integrations.empty()
+                         ? "no integration is configured; add one under `integrations:` (docs/configuration.md)"
+                         : "no configured integration belongs to the tenant of --tenant");
+    if (wanted.empty()) return of_tenant;
+    std::vector<Integration> found;
+    for (const Integration& each : of_tenant)
+        if (each.id == wanted || each.name == wanted) found.push_back(each);
+    if (found.empty() && wanted.size() >= 4)
+        for (const Integration& each : of_tenant)
+            if (each.id.starts_with(wanted)) found.push_back(each);
+    if (found.size() == 1) return found;
+    return Error(ErrorCode::invalid_request, (found.empty() ? "no integration is " : "several integrations are ") +
+                                                 wanted + "; `castiel-sync check` lists them");
+}
+
+std::string Session::hint(std::string_view command) const {
+    std::string line = "castiel-sync";
+    for (const std::string& file : common_.config_files)
+        line += " --config " + shell_quoted(file);
+    if (!common_.tenant.empty()) line += " --tenant " + shell_quoted(common_.tenant);
+    return line.append(" ").append(command);
+}
+
+} // namespace castiel_sync::service

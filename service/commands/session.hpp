@@ -1,0 +1,82 @@
+// One command's world: the loop, the threads, the store, the adapters and the engine, wired from the configuration.
+#pragma once
+
+#include "arguments.hpp"
+#include "configuration/configuration.hpp"
+#include "output/console.hpp"
+
+#include <castiel_sync/adapters/local_shards.hpp>
+#include <castiel_sync/engine.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace castiel_sync::service {
+
+// The adapters of this build.
+[[nodiscard]] std::vector<AdapterDescription> adapter_descriptions();
+
+class Session {
+public:
+    Session(Configuration configuration, CommonArguments common, Console& console);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    // What becomes of a store that is not there: `create` it; `refuse`, because a command that only looks at what a run
+    // left must not make an empty one; `pretend` with an empty one in memory.
+    enum class Missing { create, refuse, pretend };
+
+    // Opens the configured store.
+    [[nodiscard]] Result<> open_store(Missing when_missing);
+
+    // Runs the command on the loop, to its end. The first SIGINT or SIGTERM asks it to stop at the next safe point,
+    // the second one ends the process.
+    [[nodiscard]] ExitCode drive(Async<ExitCode> command);
+    [[nodiscard]] bool stop_requested() const { return stop_requested_; }
+
+    [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+    [[nodiscard]] Console& console() const { return console_; }
+    [[nodiscard]] Runtime runtime() const;
+    [[nodiscard]] Store& store() const { return *store_; }
+    [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
+
+    // Made at the first call, with the limits as they are then.
+    [[nodiscard]] Engine& engine();
+    EngineLimits& limits() { return limits_; }
+    // Watches the engine beside the log; null: nobody. Borrowed.
+    void observe(Observer* observer);
+
+    // --tenant, or the only one that the configuration knows.
+    [[nodiscard]] Result<std::string> tenant() const;
+    // Those that --tenant and --integration leave; at least one. `wanted`: an id, a unique beginning of it, a name.
+    [[nodiscard]] Result<std::vector<Integration>> integrations(const std::string& wanted) const;
+
+    // A command line that works: with the program's name and the common options that this one was given.
+    [[nodiscard]] std::string hint(std::string_view command) const;
+
+private:
+    struct Threads;
+    class Watch;
+
+    Configuration configuration_;
+    CommonArguments common_;
+    Console& console_;
+    bool stop_requested_ = false;
+    EngineLimits limits_;
+    // Destroyed from the last to the first: the engine before what it borrows, the threads after what runs on them.
+    std::unique_ptr<Threads> threads_;
+    std::unique_ptr<Clock> clock_;
+    std::unique_ptr<Random> random_;
+    AdapterRegistry adapters_;
+    std::unique_ptr<IntegrationCatalog> catalog_;
+    std::unique_ptr<EventSink> events_;
+    std::unique_ptr<Watch> watch_;
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<Engine> engine_;
+};
+
+} // namespace castiel_sync::service

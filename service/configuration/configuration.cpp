@@ -1,0 +1,201 @@
+#include "configuration.hpp"
+
+#include "embedded.hpp"
+#include "schema.hpp"
+#include "yaml.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <utility>
+
+namespace castiel_sync::service {
+namespace {
+
+constexpr std::size_t max_file_bytes = 4 * 1024 * 1024;
+
+struct Override {
+    const char* variable;
+    const char* path;
+    bool text;
+};
+
+constexpr std::array overrides{
+    Override{"HOST", "server.host", true},
+    Override{"PORT", "server.port", false},
+    Override{"JWT_SECRET", "jwt.secret", true},
+    Override{"STORAGE_TYPE", "storage.type", true},
+    Override{"STORAGE_PATH", "storage.path", true},
+    Override{"COSMOS_DB_ENDPOINT", "cosmos_db.endpoint", true},
+    Override{"COSMOS_DB_KEY", "cosmos_db.key", true},
+    Override{"COSMOS_DB_DATABASE_ID", "cosmos_db.database_id", true},
+    Override{"RABBITMQ_URL", "rabbitmq.url", true},
+    Override{"INTEGRATION_MANAGER_URL", "services.integration_manager.url", true},
+    Override{"SECRET_MANAGEMENT_URL", "services.secret_management.url", true},
+    Override{"SHARD_MANAGER_URL", "services.shard_manager.url", true},
+    Override{"SYNC_MAX_RECORDS", "sync_limits.max_records_per_sync", false},
+    Override{"SYNC_MIN_INTERVAL_MINUTES", "sync_limits.min_interval_minutes", false},
+    Override{"SYNC_MAX_CONCURRENT_PER_TENANT", "sync_limits.max_concurrent_syncs_per_tenant", false},
+    Override{"SYNC_SCHEDULER_ENABLED", "sync_scheduler.enabled", false},
+    Override{"SYNC_SCHEDULER_INTERVAL_MS", "sync_scheduler.interval_ms", false},
+};
+
+class Loader {
+public:
+    explicit Loader(const LoadRequest& request) : request_(request), schema_(json::parse(embedded_schema)) {}
+
+    LoadedConfiguration load() {
+        document_.merge(read_yaml(std::string(embedded_defaults), "built-in defaults", loaded_.faults));
+        for (const char* name : {"/default.yaml", "/local.yaml"})
+            read_file(request_.folder + name, false);
+        for (const std::string& file : request_.files)
+            read_file(file, true);
+        apply_environment();
+        interpolate(document_, request_.environment, schema_, loaded_.faults);
+        report("", validate(schema_, document_.value));
+        check_storage();
+        read_integrations();
+        if (loaded_.faults.empty()) fill();
+        return std::move(loaded_);
+    }
+
+private:
+    void read_file(const std::string& name, bool required) {
+        std::ifstream stream(name, std::ios::binary);
+        Place place;
+        place.source = name;
+        if (!stream) {
+            if (required) loaded_.faults.push_back({place, "", "can't be read; does the file exist?"});
+            return;
+        }
+        std::string text(max_file_bytes + 1, '\0');
+        stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+        text.resize(static_cast<std::size_t>(stream.gcount()));
+        if (stream.bad() || (!stream.eof() && text.size() <= max_file_bytes) || text.size() > max_file_bytes) {
+            loaded_.faults.push_back({place, "", "can't be read as a configuration file of at most 4 MiB"});
+            return;
+        }
+        document_.merge(read_yaml(text, name, loaded_.faults));
+        configuration_.files.push_back(name);
+    }
+
+    void apply_environment() {
+        for (const Override& each : overrides) {
+            const auto value = request_.environment(each.variable);
+            if (!value || value->empty()) continue;
+            Place place;
+            place.source = std::string("environment variable ") + each.variable;
+            place.literal = true;
+            place.variables.emplace_back(each.variable, *value);
+            auto typed = each.text ? std::nullopt : read_plain_scalar(*value);
+            document_.set(each.path, typed ? std::move(*typed) : json::value(json::string(*value)), std::move(place));
+        }
+    }
+
+    // A value that an earlier step could not read is not judged again.
+    [[nodiscard]] bool is_faulty(const std::string& path) const {
+        return std::ranges::any_of(loaded_.faults, [&](const Fault& fault) {
+            return !fault.path.empty() &&
+                   (path == fault.path || path.starts_with(fault.path + ".") || path.starts_with(fault.path + "["));
+        });
+    }
+
+    void report(const std::string& at, const std::vector<ConfigurationFault>& found) {
+        std::vector<Fault> faults;
+        for (const ConfigurationFault& each : found) {
+            const std::string path = join_path(at, each.path);
+            if (is_faulty(path)) continue;
+            const Place place = document_.place_of(path);
+            (each.notice ? loaded_.notices : faults).push_back({place, path, without_values(each.message, place)});
+        }
+        std::ranges::move(faults, std::back_inserter(loaded_.faults));
+    }
+
+    void report(const std::string& path, std::string message) {
+        report("", {ConfigurationFault(path, std::move(message))});
+    }
+
+    [[nodiscard]] const json::value* find(std::string_view path) const {
+        const json::value* at = &document_.value;
+        for (std::string_view rest = path; at != nullptr && !rest.empty();) {
+            const auto dot = rest.find('.');
+            at = at->is_object() ? at->get_object().if_contains(rest.substr(0, dot)) : nullptr;
+            rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
+        }
+        return at;
+    }
+
+    void check_storage() {
+        const json::value* type = find("storage.type");
+        if (type != nullptr && *type == "cosmos")
+            report("storage.type", "is cosmos, which this build does not have; use sqlite or memory");
+        for (const char* path : {"rabbitmq.url", "services.integration_manager.url", "services.secret_management.url",
+                                 "services.shard_manager.url"})
+            if (find(path) != nullptr)
+                report("", {ConfigurationFault(
+                               path, "is set, but this build does not have that part and works embedded", true)});
+    }
+
+    void read_integrations() {
+        const json::value* integrations = find("integrations");
+        if (integrations == nullptr || !integrations->is_array()) return;
+        std::map<std::string, std::string> seen; // path by id
+        for (std::size_t index = 0; index < integrations->get_array().size(); ++index) {
+            const json::value& document = integrations->get_array()[index];
+            if (!document.is_object()) continue;
+            const std::string path = element_path("integrations", index);
+            ParsedIntegration parsed = parse_integration(document, true);
+            report(path, parsed.faults);
+            check_adapter(document.get_object(), path);
+            if (!parsed.integration) continue;
+            const auto [first, fresh] = seen.try_emplace(parsed.integration->id, path);
+            if (!fresh) report(member_path(path, "id"), "is also the id of " + first->second + "; each needs its own");
+            configuration_.integrations.push_back(std::move(*parsed.integration));
+        }
+    }
+
+    void check_adapter(const json::object& integration, const std::string& path) {
+        const json::value* provider = integration.if_contains("providerName");
+        if (provider == nullptr || !provider->is_string()) return;
+        const auto adapter = std::ranges::find_if(request_.adapters, [&](const AdapterDescription& each) {
+            return each.name == std::string_view(provider->get_string());
+        });
+        if (adapter == request_.adapters.end()) {
+            std::string known;
+            for (const AdapterDescription& each : request_.adapters)
+                known.append(known.empty() ? "" : ", ") += each.name;
+            return report(member_path(path, "providerName"), "names no adapter of this build; there is " + known);
+        }
+        const json::value* settings = integration.if_contains("settings");
+        const json::value none = json::object();
+        report(member_path(path, "settings"),
+               validate(adapter->settings_schema, settings == nullptr ? none : *settings));
+    }
+
+    void fill() {
+        configuration_.storage_type =
+            *find("storage.type") == "memory" ? Configuration::StorageType::memory : Configuration::StorageType::sqlite;
+        configuration_.storage_path = find("storage.path")->as_string();
+        configuration_.max_records_per_sync = find("sync_limits.max_records_per_sync")->to_number<std::size_t>();
+        configuration_.max_concurrent_syncs_per_tenant =
+            find("sync_limits.max_concurrent_syncs_per_tenant")->to_number<std::size_t>();
+        configuration_.document = std::move(document_.value);
+        loaded_.configuration = std::move(configuration_);
+    }
+
+    const LoadRequest& request_;
+    json::value schema_;
+    LocatedDocument document_;
+    Configuration configuration_;
+    LoadedConfiguration loaded_;
+};
+
+} // namespace
+
+LoadedConfiguration load_configuration(const LoadRequest& request) { return Loader(request).load(); }
+
+} // namespace castiel_sync::service

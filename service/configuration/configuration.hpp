@@ -1,0 +1,52 @@
+// What castiel-sync is told: the layers of configuration, read, merged, checked, and as one value.
+#pragma once
+
+#include "interpolation.hpp"
+#include "located.hpp"
+
+#include <castiel_sync/adapter.hpp>
+#include <castiel_sync/integration.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace castiel_sync::service {
+
+struct Configuration {
+    enum class StorageType { sqlite, memory };
+
+    StorageType storage_type = StorageType::sqlite;
+    std::string storage_path;
+    std::size_t max_records_per_sync = 0;
+    std::size_t max_concurrent_syncs_per_tenant = 0;
+    std::vector<Integration> integrations;
+    std::vector<std::string> files; // that were read, in order
+    json::value document;           // everything, also the keys of parts that this build does not have; holds secrets
+};
+
+struct LoadRequest {
+    std::vector<std::string> files; // --config, in the order given
+    std::string folder = "config";  // of default.yaml and local.yaml, both optional
+    Environment environment;
+    std::vector<AdapterDescription> adapters; // whose settings can be checked
+};
+
+struct LoadedConfiguration {
+    std::optional<Configuration> configuration; // absent when there is any fault
+    std::vector<Fault> faults;                  // all of them, in the order of the layers
+    std::vector<Fault> notices;                 // what works, but perhaps not as meant
+};
+
+[[nodiscard]] LoadedConfiguration load_configuration(const LoadRequest& request);
+
+// The environment of this process.
+[[nodiscard]] Environment process_environment();
+
+// The secret that an integration names: the environment variable of that name in capitals, with _ for everything else
+// than letters and figures. A JSON object, or plain text, which becomes {"value": text}.
+[[nodiscard]] std::string secret_variable(std::string_view secret_name);
+[[nodiscard]] Result<json::object> find_secret(const Environment& environment, const std::string& secret_name);
+
+} // namespace castiel_sync::service

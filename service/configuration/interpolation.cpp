@@ -1,0 +1,126 @@
+#include "interpolation.hpp"
+
+#include "schema.hpp"
+#include "yaml.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync::service {
+namespace {
+
+bool is_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool is_name(std::string_view text) {
+    return !text.empty() && !(text.front() >= '0' && text.front() <= '9') &&
+           std::ranges::all_of(text, is_name_character);
+}
+
+class Interpolation {
+public:
+    Interpolation(LocatedDocument& document, const Environment& environment, const json::value& schema,
+                  std::vector<Fault>& faults)
+        : document_(document), environment_(environment), schema_(schema), faults_(faults) {}
+
+    void walk(json::value& value, const std::string& path) {
+        if (auto* object = value.if_object()) {
+            for (auto& member : *object)
+                walk(member.value(), member_path(path, member.key()));
+        } else if (auto* array = value.if_array()) {
+            for (std::size_t index = 0; index < array->size(); ++index)
+                walk((*array)[index], element_path(path, index));
+        } else if (value.is_string() && value.get_string().find('$') != json::string::npos) {
+            replace(value, path);
+        }
+    }
+
+private:
+    void replace(json::value& value, const std::string& path) {
+        Place& place = document_.places[path];
+        if (place.literal) return;
+        const std::string_view text = value.get_string();
+        std::string result;
+        bool replaced = false;
+        for (std::size_t at = 0; at < text.size();) {
+            if (text.substr(at).starts_with("$${")) {
+                result += "${";
+                at += 3;
+            } else if (!text.substr(at).starts_with("${")) {
+                result += text[at++];
+            } else {
+                const auto end = text.find('}', at);
+                if (end == std::string_view::npos)
+                    return fault(place, path, "has a ${ without its }; write $${ for the characters themselves");
+                const auto part = look_up(text.substr(at + 2, end - at - 2), place, path);
+                if (!part) return;
+                result += *part;
+                replaced = true;
+                at = end + 1;
+            }
+        }
+        value = json::string(result);
+        if (!replaced || !place.plain || wants_text(schema_, path)) return;
+        if (auto typed = read_plain_scalar(result)) value = std::move(*typed);
+    }
+
+    std::optional<std::string> look_up(std::string_view expression, Place& place, const std::string& path) {
+        const auto separator = expression.find(":-");
+        const std::string name(expression.substr(0, separator));
+        if (!is_name(name)) {
+            fault(place, path,
+                  "has a ${…} that does not name an environment variable; write ${NAME} or ${NAME:-default}");
+            return std::nullopt;
+        }
+        if (auto found = environment_(name); found && !found->empty()) {
+            place.variables.emplace_back(name, *found);
+            return found;
+        }
+        if (separator != std::string_view::npos) return std::string(expression.substr(separator + 2));
+        fault(place, path,
+              "needs the environment variable " + name + ", which is not set; set it, or write ${" + name +
+                  ":-default}");
+        return std::nullopt;
+    }
+
+    void fault(const Place& place, const std::string& path, std::string message) {
+        faults_.push_back({place, path, std::move(message)});
+    }
+
+    LocatedDocument& document_;
+    const Environment& environment_;
+    const json::value& schema_;
+    std::vector<Fault>& faults_;
+};
+
+bool stands_alone(std::string_view message, std::size_t at, std::size_t length) {
+    const bool before = at == 0 || !is_name_character(message[at - 1]);
+    const bool after = at + length == message.size() || !is_name_character(message[at + length]);
+    return before && after;
+}
+
+} // namespace
+
+void interpolate(LocatedDocument& document, const Environment& environment, const json::value& schema,
+                 std::vector<Fault>& faults) {
+    Interpolation(document, environment, schema, faults).walk(document.value, "");
+}
+
+std::string without_values(std::string message, const Place& place) {
+    for (const auto& [name, value] : place.variables) {
+        const std::string shown = "${" + name + "}";
+        for (std::size_t at = message.find(value); at != std::string::npos;) {
+            // A value as short as "5" is a part of other words and figures.
+            if (value.size() >= 4 || stands_alone(message, at, value.size())) {
+                message.replace(at, value.size(), shown);
+                at = message.find(value, at + shown.size());
+            } else {
+                at = message.find(value, at + 1);
+            }
+        }
+    }
+    return message;
+}
+
+} // namespace castiel_sync::service

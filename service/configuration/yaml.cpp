@@ -1,0 +1,204 @@
+#include "yaml.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+
+namespace castiel_sync::service {
+namespace {
+
+// Aliases can make a short text unfold into an endless document.
+constexpr std::size_t max_depth = 64;
+constexpr std::size_t max_nodes = 200'000;
+
+bool is_integer(std::string_view text) {
+    if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_decimal(std::string_view text) {
+    std::size_t at = 0;
+    const auto digits = [&] {
+        const std::size_t start = at;
+        while (at < text.size() && text[at] >= '0' && text[at] <= '9')
+            ++at;
+        return at - start;
+    };
+    const auto sign = [&] { at += at < text.size() && (text[at] == '-' || text[at] == '+') ? 1 : 0; };
+    sign();
+    std::size_t mantissa = digits();
+    if (at < text.size() && text[at] == '.') {
+        ++at;
+        mantissa += digits();
+    }
+    if (mantissa == 0) return false;
+    if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+        ++at;
+        sign();
+        if (digits() == 0) return false;
+    }
+    return at == text.size();
+}
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text, int base) {
+    Number number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+std::optional<json::value> read_integer(std::string_view text, int base) {
+    if (const auto number = parse_number<std::int64_t>(text, base)) return json::value(*number);
+    if (const auto number = parse_number<std::uint64_t>(text, base)) return json::value(*number);
+    return std::nullopt;
+}
+
+std::optional<json::value> read_decimal(std::string_view text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+    return json::value(number);
+}
+
+class Reader {
+public:
+    Reader(const std::string& source, LocatedDocument& document, std::vector<Fault>& faults)
+        : source_(source), document_(document), faults_(faults) {}
+
+    json::value read(const YAML::Node& node, const std::string& path, std::size_t depth) {
+        Place place = place_of(node);
+        if (depth > max_depth || ++nodes_ > max_nodes) {
+            if (!exhausted_) fault(place, path, "is nested too deeply or too large (an alias that contains itself?)");
+            exhausted_ = true;
+            return nullptr;
+        }
+        place.plain = node.IsScalar() && node.Tag() == "?";
+        document_.places[path] = place;
+        switch (node.Type()) {
+        case YAML::NodeType::Scalar:
+            return read_scalar(node, path, place);
+        case YAML::NodeType::Sequence:
+            return read_sequence(node, path, depth);
+        case YAML::NodeType::Map:
+            return read_map(node, path, depth);
+        default:
+            return nullptr;
+        }
+    }
+
+    // What exhausted the limits must not be looked at again for its consequences.
+    [[nodiscard]] bool exhausted() const { return exhausted_; }
+
+private:
+    [[nodiscard]] Place place_of(const YAML::Node& node) const {
+        Place place;
+        place.source = source_;
+        place.line = node.Mark().is_null() ? 0 : static_cast<std::size_t>(node.Mark().line) + 1;
+        return place;
+    }
+
+    void fault(const Place& place, const std::string& path, std::string message) {
+        faults_.push_back({place, path, std::move(message)});
+    }
+
+    json::value read_scalar(const YAML::Node& node, const std::string& path, const Place& place) {
+        const std::string& tag = node.Tag();
+        if (tag == "!" || tag == "tag:yaml.org,2002:str") return json::value(node.Scalar());
+        if (tag != "?" && !tag.empty()) {
+            fault(place, path, "has the tag " + tag + ", which is not understood; leave it out");
+            return nullptr;
+        }
+        if (auto value = read_plain_scalar(node.Scalar())) return std::move(*value);
+        fault(place, path, "is a number that can't be kept exactly; put it in quotes to mean text");
+        return nullptr;
+    }
+
+    json::value read_sequence(const YAML::Node& node, const std::string& path, std::size_t depth) {
+        json::array array;
+        for (const YAML::Node& element : node) {
+            if (exhausted_) break;
+            array.push_back(read(element, element_path(path, array.size()), depth + 1));
+        }
+        return array;
+    }
+
+    json::value read_map(const YAML::Node& node, const std::string& path, std::size_t depth) {
+        json::object object;
+        for (const auto& entry : node) {
+            if (exhausted_) break;
+            if (!entry.first.IsScalar()) {
+                fault(place_of(entry.first), path, "has a key that is not text");
+                continue;
+            }
+            const std::string& name = entry.first.Scalar();
+            const std::string below = member_path(path, name);
+            if (object.contains(name)) {
+                fault(place_of(entry.first), below,
+                      "is given twice; the first one is in line " + std::to_string(document_.places[below].line));
+                continue;
+            }
+            object[name] = read(entry.second, below, depth + 1);
+            // A nested block begins on a later line than its key, and the key is what a person looks for.
+            if (!exhausted_) document_.places[below].line = place_of(entry.first).line;
+        }
+        return object;
+    }
+
+    const std::string& source_;
+    LocatedDocument& document_;
+    std::vector<Fault>& faults_;
+    std::size_t nodes_ = 0;
+    bool exhausted_ = false;
+};
+
+} // namespace
+
+std::optional<json::value> read_plain_scalar(std::string_view text) {
+    if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") return json::value(nullptr);
+    if (text == "true" || text == "True" || text == "TRUE") return json::value(true);
+    if (text == "false" || text == "False" || text == "FALSE") return json::value(false);
+    if (text.starts_with("0x") && text.size() > 2) {
+        if (const auto number = read_integer(text.substr(2), 16)) return number;
+    } else if (text.starts_with("0o") && text.size() > 2) {
+        if (const auto number = read_integer(text.substr(2), 8)) return number;
+    } else if (is_integer(text)) {
+        return read_integer(text.starts_with('+') ? text.substr(1) : text, 10);
+    } else if (is_decimal(text)) {
+        return read_decimal(text.starts_with('+') ? text.substr(1) : text);
+    }
+    return json::value(json::string(text));
+}
+
+LocatedDocument read_yaml(const std::string& text, const std::string& source, std::vector<Fault>& faults) {
+    LocatedDocument document;
+    Place whole;
+    whole.source = source;
+    try {
+        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+        if (documents.size() > 1) {
+            whole.line = static_cast<std::size_t>(documents[1].Mark().line) + 1;
+            faults.push_back({whole, "", "holds more than one YAML document; keep one"});
+            return document;
+        }
+        if (documents.empty() || documents.front().IsNull()) return document;
+        if (!documents.front().IsMap()) {
+            whole.line = static_cast<std::size_t>(documents.front().Mark().line) + 1;
+            faults.push_back({whole, "", "must hold keys and values, such as `storage:`"});
+            return document;
+        }
+        Reader reader(source, document, faults);
+        document.value = reader.read(documents.front(), "", 0);
+        document.places[""].line = 0;
+        if (reader.exhausted()) document.value = json::object();
+    } catch (const YAML::Exception& error) {
+        whole.line = error.mark.is_null() ? 0 : static_cast<std::size_t>(error.mark.line) + 1;
+        faults.push_back({whole, "", "is not valid YAML: " + error.msg});
+    }
+    return document;
+}
+
+} // namespace castiel_sync::service
