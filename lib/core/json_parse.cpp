@@ -160,16 +160,13 @@ Error fault_at(std::size_t offset, std::string_view what) {
     return Error(ErrorCode::invalid_record, fmt::format("JSON, byte {}: {}", offset, what));
 }
 
-// From the closing quote of a member's name back to the opening one: within a name every quote is escaped.
+// From the closing quote of a member's name back to the opening one, the first that no backslash escapes.
 std::size_t opening_quote(std::string_view text, std::size_t closing) {
-    for (std::size_t place = closing; place-- > 0;) {
-        if (text[place] != '"') continue;
-        std::size_t backslashes = 0;
-        while (backslashes < place && text[place - 1 - backslashes] == '\\')
-            ++backslashes;
-        if (backslashes % 2 == 0) return place;
-    }
-    return 0;
+    std::size_t place = closing;
+    do
+        place = text.rfind('"', place - 1);
+    while (place > 0 && text[place - 1] == '\\');
+    return place;
 }
 
 Error duplicate_fault(std::string_view text) {

@@ -1,4 +1,5 @@
 #include <castiel_sync/json.hpp>
+#include <core/json_number.hpp>
 
 #include <doctest/doctest.h>
 
@@ -70,6 +71,12 @@ TEST_CASE("numbers that would be rounded are refused at their first byte") {
         check_refused({number, 0, "send it as a string"});
         check_refused({"{\"a\": " + std::string(number) + "}", 6, "send it as a string"});
     }
+}
+
+TEST_CASE("an integer of more digits than a double holds is no exact double, however short its text") {
+    CHECK(exact_double("9007199254740992") == 9007199254740992.0);
+    CHECK_FALSE(exact_double("9007199254740993"));
+    CHECK_FALSE(exact_double("-9007199254740993"));
 }
 
 TEST_CASE("a member named twice in one object is refused at the second name") {
