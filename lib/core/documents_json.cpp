@@ -218,6 +218,7 @@ json::object to_json_object(const ParkedRecord& parked) {
     members.add_unless_empty("field", parked.field);
     members.add_unless_empty("payload", parked.payload);
     members.add("attempts", parked.attempts);
+    if (parked.discarded) members.add("discarded", true);
     members.add("parkedAt", text(parked.parked_at));
     return object;
 }

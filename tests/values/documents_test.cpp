@@ -148,6 +148,9 @@ TEST_CASE("a parked record tells its reason, and where a person finds the row") 
     parked.payload = "{\"mail\":\xff}";
     const auto object = to_json_object(parked);
     CHECK_FALSE(object.contains("recordId"));
+    CHECK_FALSE(object.contains("discarded"));
+    parked.discarded = true;
+    CHECK(to_json_object(parked).at("discarded") == true);
     CHECK(object.at("place") == "contacts.jsonl:17");
     CHECK(to_json(object.at("reason")) == R"({"code":"invalid_record","message":"mail: a text is expected"})");
     CHECK(parse_json(to_json(object)).value().at("payload") == "{\"mail\":\xef\xbf\xbd}");
