@@ -58,6 +58,7 @@ struct Conflict {
     std::string source_id;
     std::string target_id;
     std::vector<std::string> candidates; // ambiguous_match: "source:<id>" and "target:<id>"
+    std::string match_key;               // ambiguous_match: what they share
     std::string source_version;
     std::string target_version;
     json::object source_data; // mapped fields by shard field name; empty when deleted

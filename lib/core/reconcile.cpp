@@ -115,7 +115,12 @@ bool stands_still(std::size_t i, const FieldView& field, const Situation& situat
     return !field.source || !field.target || !same_value(*field.source, *field.target, field.policy.unordered);
 }
 
-std::vector<FieldDecision> decide_fields(const Situation& situation, const Policy& policy) {
+struct Choice {
+    const FieldValues& values;
+    const std::string& rule;
+};
+
+std::vector<FieldDecision> decide_fields(const Situation& situation, const Policy& policy, const Choice* choice) {
     const std::size_t count = policy.fields.size();
     std::vector<FieldDecision> decisions(count);
     bool source_changed = false, target_changed = false, differs = false;
@@ -133,6 +138,10 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
                            (situation.base || differs);
     for (std::size_t i = 0; i < count; ++i) {
         const FieldView field = view(i, situation, policy);
+        if (choice && choice->values[i]) {
+            decisions[i] = settle(field, choice->values[i], choice->rule, false);
+            continue;
+        }
         if (stands_still(i, field, situation)) continue;
         if (by_record) {
             decisions[i] = decide_record_field(field, record_strategy, policy.custom_strategy, situation, policy);
@@ -145,10 +154,10 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
     return decisions;
 }
 
-Decision decide_update(const Situation& situation, const Policy& policy) {
+Decision decide_update(const Situation& situation, const Policy& policy, const Choice* choice) {
     Decision decision;
     const std::size_t count = policy.fields.size();
-    decision.fields = decide_fields(situation, policy);
+    decision.fields = decide_fields(situation, policy, choice);
     decision.to_source.resize(count);
     decision.to_target.resize(count);
     decision.base = situation.base ? *situation.base : FieldValues(count);
@@ -228,8 +237,15 @@ bool changed(const FieldValues& base, const FieldValues& now, const Policy& poli
     return false;
 }
 
+Decision resolve(const Situation& situation, const Policy& policy, const FieldValues& chosen,
+                 const std::string& rule) {
+    if (!situation.source.exists || !situation.target.exists) return reconcile(situation, policy);
+    const Choice choice{chosen, rule};
+    return decide_update(situation, policy, &choice);
+}
+
 Decision reconcile(const Situation& situation, const Policy& policy) {
-    if (situation.source.exists && situation.target.exists) return decide_update(situation, policy);
+    if (situation.source.exists && situation.target.exists) return decide_update(situation, policy, nullptr);
     if (situation.source.exists) return decide_deletion(Side::target, situation, policy);
     if (situation.target.exists) return decide_deletion(Side::source, situation, policy);
     Decision decision;

@@ -95,6 +95,10 @@ struct Decision {
 
 [[nodiscard]] Decision reconcile(const Situation& situation, const Policy& policy);
 
+// The same where a person chose: `chosen` fields go to both sides, whatever each holds; the others are reconciled.
+[[nodiscard]] Decision resolve(const Situation& situation, const Policy& policy, const FieldValues& chosen,
+                               const std::string& rule);
+
 // Applies to a linked pair whose base is known: did this side change a mapped field since? Absent is unchanged.
 [[nodiscard]] bool changed(const FieldValues& base, const FieldValues& now, const Policy& policy);
 

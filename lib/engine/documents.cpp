@@ -33,7 +33,6 @@ static void parse_name(std::string_view text, std::optional<Trigger>& out) { out
 static void parse_name(std::string_view text, std::optional<SyncStatus>& out) { out = parse_sync_status(text); }
 static void parse_name(std::string_view text, std::optional<ErrorCode>& out) { out = parse_error_code(text); }
 static void parse_name(std::string_view text, std::optional<ConflictType>& out) { out = parse_conflict_type(text); }
-static void parse_name(std::string_view text, std::optional<ConflictState>& out) { out = parse_conflict_state(text); }
 
 template <class A>
 void members(A& a, Error& v) {
@@ -220,6 +219,7 @@ void members(A& a, Conflict& v) {
     a("sourceId", v.source_id);
     a("targetId", v.target_id);
     a("candidates", v.candidates);
+    a.sparse("matchKey", v.match_key);
     a("sourceVersion", v.source_version);
     a("targetVersion", v.target_version);
     a("sourceData", v.source_data);
@@ -366,6 +366,8 @@ std::string deletion_id(std::string_view stream_id, Side side, std::string_view 
 std::string parked_id(std::string_view stream_id, Side side, std::string_view record_id, std::string_view payload) {
     return hash_of({stream_id, to_string(side), record_id, record_id.empty() ? payload : std::string_view()});
 }
+
+std::string parked_conflict_id(const ParkedRecord& parked) { return uuid_of({"parked", parked.parked_id}); }
 
 Document to_document(const Link& link) {
     Document document =

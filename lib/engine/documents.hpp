@@ -181,6 +181,9 @@ struct Slot {
 [[nodiscard]] std::string parked_id(std::string_view stream_id, Side side, std::string_view record_id,
                                     std::string_view payload);
 
+// Of the conflict that is recorded with a parked record (unique_key, missing_reference).
+[[nodiscard]] std::string parked_conflict_id(const ParkedRecord& parked);
+
 [[nodiscard]] Document to_document(const Link& link);
 [[nodiscard]] Document to_document(const Candidate& candidate);
 [[nodiscard]] Document to_document(const HeldDeletion& deletion);

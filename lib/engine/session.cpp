@@ -29,6 +29,20 @@ void add(SyncCounters& total, const SyncCounters& more) {
     total.conflicts += more.conflicts;
 }
 
+} // namespace
+
+json::object failure_data(const Execution& execution) {
+    json::object data{{"taskId", execution.task_id}, {"executionId", execution.execution_id},
+                      {"integrationId", execution.integration_id}, {"entityType", execution.entity_type}};
+    if (execution.error) {
+        data["error"] = execution.error->message;
+        data["errorCode"] = to_string(execution.error->code);
+    }
+    return data;
+}
+
+namespace {
+
 // A later write to the same document replaces an earlier one: a batch names each document once.
 class WriteList {
 public:
@@ -75,6 +89,19 @@ Async<Result<StreamDocument>> Session::read_stream() {
     if (!documents->front())
         co_return Error(ErrorCode::lease_lost, "the stream's document is gone: " + stream_.stream_id);
     co_return from_document<StreamDocument>(*documents->front());
+}
+
+Event Session::make_event(const EventDraft& draft, const Execution& about, StreamDocument& stream) {
+    Event event;
+    event.id = make_uuid(*parts_.runtime.random);
+    event.type = draft.type;
+    event.timestamp = parts_.runtime.clock->now();
+    event.tenant_id = tenant_id_;
+    event.stream_id = stream.stream_id;
+    event.sequence = ++stream.event_sequence;
+    event.data = draft.data;
+    event.correlation_id = about.execution_id;
+    return event;
 }
 
 bool Session::is_ours(const StreamDocument& stream) const {
@@ -128,18 +155,8 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
         execution_.started_at = now;
         writes.push_back(put(to_document(execution_)));
     }
-    for (auto& draft : events) {
-        Event event;
-        event.id = make_uuid(*parts_.runtime.random);
-        event.type = std::move(draft.type);
-        event.timestamp = now;
-        event.tenant_id = tenant_id_;
-        event.stream_id = stream_.stream_id;
-        event.sequence = ++claimed.event_sequence;
-        event.data = std::move(draft.data);
-        event.correlation_id = execution_.execution_id;
-        writes.push_back(put(to_document(event)));
-    }
+    if (auto reaped = co_await reap_predecessor(claimed, writes); !reaped) co_return reaped.error();
+    for (const auto& draft : events) writes.push_back(put(to_document(make_event(draft, execution_, claimed))));
     writes.front().document = to_document(claimed);
     if (slot_write) writes.push_back(std::move(*slot_write));
     auto receipt = co_await parts_.store->commit(tenant_id_, std::move(writes));
@@ -159,13 +176,32 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     co_return Result<>();
 }
 
+// An execution whose instance died never ended: whoever claims its stream ends it, in the same commit (I16).
+Async<Result<>> Session::reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes) {
+    if (!stream_.lease) co_return Result<>();
+    std::vector<std::string> ids{stream_.lease->execution_id};
+    auto documents = co_await parts_.store->read(tenant_id_, "execution", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front()) co_return Result<>();
+    auto dead = from_document<Execution>(*documents->front());
+    if (!dead) co_return dead.error();
+    if (is_terminal(dead->status)) co_return Result<>();
+    dead->status = SyncStatus::failed;
+    dead->completed_at = parts_.runtime.clock->now();
+    dead->error = Error(ErrorCode::unavailable, "the instance that ran it (" + stream_.lease->owner +
+                                                    ") stopped; the next execution goes on from its checkpoint");
+    writes.push_back(put(to_document(*dead)));
+    EventDraft draft{"integration.sync.failed", failure_data(*dead)};
+    writes.push_back(put(to_document(make_event(draft, *dead, claimed))));
+    co_return Result<>();
+}
+
 Async<Result<>> Session::commit_chunk(Chunk chunk) {
     Execution execution = execution_;
     for (const auto& effects : chunk.effects) add(execution.counters, effects.counters);
     std::vector<std::string> event_ids;
     for (const auto& effects : chunk.effects)
         for (std::size_t i = 0; i < effects.events.size(); ++i) event_ids.push_back(make_uuid(*parts_.runtime.random));
-    const Timestamp event_time = parts_.runtime.clock->now();
 
     for (std::size_t attempt = 0;; ++attempt) {
         StreamDocument next = stream_;
@@ -190,15 +226,8 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
             }
             for (const auto& write : effects.writes) list.add(write);
             for (const auto& draft : effects.events) {
-                Event event;
-                event.id = event_ids[event_number++];
-                event.type = draft.type;
-                event.timestamp = event_time;
-                event.tenant_id = tenant_id_;
-                event.stream_id = next.stream_id;
-                event.sequence = ++next.event_sequence;
-                event.data = draft.data;
-                event.correlation_id = execution.execution_id;
+                Event event = make_event(draft, execution, next);
+                event.id = event_ids[event_number++]; // equal when the commit is repeated
                 list.add(put(to_document(event)));
             }
         }
@@ -293,6 +322,13 @@ Async<Result<>> Session::commit(std::vector<Effects> effects, std::optional<Chec
         chunk.effects.push_back(std::move(one));
     }
     chunk.checkpoint = std::move(checkpoint);
+    co_return co_await commit_chunk(std::move(chunk));
+}
+
+Async<Result<>> Session::commit_change(std::vector<Effects> effects, std::function<void(StreamDocument&)> change) {
+    Chunk chunk;
+    chunk.effects = std::move(effects);
+    chunk.change = std::move(change);
     co_return co_await commit_chunk(std::move(chunk));
 }
 

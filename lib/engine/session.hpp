@@ -46,6 +46,9 @@ public:
     // All effects, in order, in as many commits as the store's limits ask for; the checkpoint in the last one.
     Async<Result<>> commit(std::vector<Effects> effects, std::optional<Checkpoint> checkpoint);
 
+    // The same with an edit of the stream's document, which may be applied several times.
+    Async<Result<>> commit_change(std::vector<Effects> effects, std::function<void(StreamDocument&)> change);
+
     // Is the token still current? Asked just before anything is sent to the far side.
     Async<Result<>> verify_fence();
 
@@ -69,6 +72,8 @@ private:
     Async<Result<>> commit_chunk(Chunk chunk);
     Async<Result<StreamDocument>> read_stream();
     Async<Result<>> refresh_slot();
+    Async<Result<>> reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes);
+    [[nodiscard]] Event make_event(const EventDraft& draft, const Execution& about, StreamDocument& stream);
     [[nodiscard]] bool is_ours(const StreamDocument& stream) const;
     void renew(StreamDocument& stream) const;
 
@@ -82,6 +87,9 @@ private:
     std::uint64_t token_ = 0;
     bool administrative_ = false;
 };
+
+// The data of integration.sync.failed.
+[[nodiscard]] json::object failure_data(const Execution& execution);
 
 // Read-modify-write of a stream's document beside whoever runs on it; `change` may be called several times.
 Async<Result<StreamDocument>> change_stream(const EngineParts& parts, std::string tenant_id, std::string stream_id,

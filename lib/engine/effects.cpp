@@ -1,0 +1,472 @@
+// What a decided pair leaves behind: link with its new base, journal, conflict, parked record, counters, events.
+#include <engine/run.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+using State = Pair::State;
+using Action = Decision::Action;
+
+std::size_t at(Side side) { return index_of(side); }
+
+const FieldValue absent;
+
+const FieldValue& value_at(const FieldValues& values, std::size_t i) { return i < values.size() ? values[i] : absent; }
+
+std::string plan_action(const Pair& pair) {
+    if (pair.state == State::parked) return "park";
+    if (pair.state == State::out_of_scope && !pair.hold) return "skip";
+    switch (pair.decision.action) {
+    case Action::create_source:
+    case Action::create_target: return "create";
+    case Action::delete_source:
+    case Action::delete_target: return "delete";
+    case Action::update: return "update";
+    case Action::conflict: return "conflict";
+    case Action::nothing:
+    case Action::forget:
+    case Action::unlink: break;
+    }
+    if (pair.hold) return "delete";
+    return pair.decision.conflict ? "conflict" : "skip";
+}
+
+} // namespace
+
+void Run::log(LogLevel level, std::string_view message) const {
+    if (!observer_) return;
+    const json::object fields{{"streamId", session_.stream().stream_id},
+                              {"executionId", session_.execution().execution_id},
+                              {"entityType", session_.execution().entity_type}};
+    observer_->on_log(level, message, fields);
+}
+
+void Run::report_progress() const {
+    if (observer_) observer_->on_progress(Progress{session_.execution(), expected_});
+}
+
+void Run::note_planned(const Pair& pair) {
+    if (!observer_) return;
+    PlannedRecord planned;
+    planned.action = plan_action(pair);
+    planned.entity_type = session_.execution().entity_type;
+    const auto id = [&](Side side) {
+        if (pair.records[at(side)]) return pair.records[at(side)]->id;
+        return pair.link ? pair.link->id(side) : std::string();
+    };
+    planned.source_id = id(Side::source);
+    planned.shard_id = id(Side::target);
+    planned.reason = pair.parked ? pair.parked->reason.message : pair.decision.rule;
+    FieldValues base;
+    if (pair.link && pair.link->base) base = pinned_.mapping.from_object(*pair.link->base);
+    for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
+        const bool decided = i < pair.decision.fields.size();
+        const bool moves = decided && pair.decision.fields[i].verdict != FieldDecision::Verdict::nothing;
+        const bool whole_record = planned.action == "create" || planned.action == "delete";
+        if (!moves && !whole_record) continue;
+        PlannedField field;
+        field.field = pinned_.policy.fields[i].name;
+        field.base = value_at(base, i);
+        field.source = value_at(pair.values[0], i);
+        field.target = value_at(pair.values[1], i);
+        if (decided) field.result = pair.decision.fields[i].result;
+        if (planned.action == "create") field.result = value_at(pair.values[at(pair.records[0] ? Side::source : Side::target)], i);
+        planned.fields.push_back(std::move(field));
+    }
+    observer_->on_planned(planned);
+}
+
+JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string action) const {
+    JournalEntry entry;
+    entry.journal_id = make_uuid(*parts_.runtime.random);
+    entry.stream_id = session_.stream().stream_id;
+    entry.entity_type = session_.execution().entity_type;
+    const auto id = [&](Side side) {
+        if (pair.records[at(side)]) return pair.records[at(side)]->id;
+        return pair.link ? pair.link->id(side) : std::string();
+    };
+    entry.source_id = id(Side::source);
+    entry.target_id = id(Side::target);
+    entry.execution_id = session_.execution().execution_id;
+    entry.actor = pair.actor;
+    entry.written = written;
+    entry.action = std::move(action);
+    entry.at = parts_.runtime.clock->now();
+    const FieldValues& before = pair.values[at(written)];
+    const FieldValues& wanted = written == Side::source ? pair.decision.to_source : pair.decision.to_target;
+    for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
+        JournalChange change;
+        change.field = pinned_.policy.fields[i].name;
+        change.rule = pair.decision.rule;
+        if (entry.action == "updated") {
+            if (!value_at(wanted, i)) continue;
+            change.before = value_at(before, i);
+            change.after = wanted[i];
+            change.rule = pair.decision.fields[i].rule;
+        } else if (entry.action == "created") {
+            if (!value_at(pair.decision.base, i)) continue;
+            change.after = pair.decision.base[i];
+        } else if (entry.action == "deleted") {
+            if (!value_at(before, i)) continue;
+            change.before = before[i];
+        }
+        entry.changes.push_back(std::move(change));
+    }
+    return entry;
+}
+
+// Does the base tell all that this side holds? If not (a change that this run's narrower direction left alone), its
+// version must not be taken for seen, or a wider run would skip it.
+bool Run::accounted(const Pair& pair, Side side, const FieldValues& base) const {
+    const FieldValues& values = pair.values[at(side)];
+    const FieldValues& written = side == Side::source ? pair.decision.to_source : pair.decision.to_target;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!values[i] || value_at(written, i)) continue;
+        if (i < pair.decision.fields.size() && pair.decision.fields[i].verdict == FieldDecision::Verdict::conflict) continue;
+        if (!base[i] || !pinned_.mapping.equal(i, *values[i], *base[i])) return false;
+    }
+    return true;
+}
+
+// Records the conflict that stands open, refreshes the one already known, and closes it when the sides moved on.
+void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
+    const auto known = link.conflict_id.empty() ? conflicts_.end() : conflicts_.find(link.conflict_id);
+    const bool had = known != conflicts_.end();
+    const auto make = [&](ConflictType type, ConflictState state) {
+        Conflict conflict;
+        conflict.tenant_id = session_.tenant();
+        conflict.stream_id = link.stream_id;
+        conflict.integration_id = pinned_.integration.id;
+        conflict.execution_id = session_.execution().execution_id;
+        conflict.task_id = session_.execution().task_id;
+        conflict.entity_type = session_.execution().entity_type;
+        conflict.type = type;
+        conflict.state = state;
+        conflict.link_id = link.link_id;
+        conflict.source_id = link.source_id;
+        conflict.target_id = link.target_id;
+        conflict.source_version = pair.records[0] ? pair.records[0]->version : std::string();
+        conflict.target_version = pair.records[1] ? pair.records[1]->version : std::string();
+        conflict.source_data = pinned_.mapping.to_object(pair.values[0]);
+        conflict.target_data = pinned_.mapping.to_object(pair.values[1]);
+        if (pair.link && pair.link->base) conflict.base_data = *pair.link->base;
+        conflict.created_at = parts_.runtime.clock->now();
+        FieldValues base;
+        if (pair.link && pair.link->base) base = pinned_.mapping.from_object(*pair.link->base);
+        for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
+            const FieldDecision& decided = pair.decision.fields[i];
+            const bool wanted = state == ConflictState::open ? decided.verdict == FieldDecision::Verdict::conflict
+                                                             : decided.automatic;
+            if (!wanted) continue;
+            ConflictField field;
+            field.field = pinned_.policy.fields[i].name;
+            field.base = value_at(base, i);
+            field.source = value_at(pair.values[0], i);
+            field.target = value_at(pair.values[1], i);
+            field.result = decided.result;
+            field.rule = decided.rule;
+            conflict.fields.push_back(std::move(field));
+        }
+        if (pair.decision.fields.empty()) {
+            ConflictField field;
+            field.rule = pair.decision.rule;
+            conflict.fields.push_back(std::move(field));
+        }
+        conflict.conflict_id = uuid_of({link.link_id, to_string(type), to_string(state), to_json(conflict.base_data),
+                                        to_json(conflict.source_data), to_json(conflict.target_data),
+                                        conflict.source_version, conflict.target_version});
+        return conflict;
+    };
+    const auto same_fields = [](const Conflict& left, const Conflict& right) {
+        if (left.type != right.type || left.fields.size() != right.fields.size()) return false;
+        const auto same = [](const std::optional<json::value>& a, const std::optional<json::value>& b) {
+            return a.has_value() == b.has_value() && (!a || equal_values(*a, *b));
+        };
+        for (std::size_t i = 0; i < left.fields.size(); ++i) {
+            const auto &a = left.fields[i], &b = right.fields[i];
+            if (a.field != b.field || !same(a.base, b.base) || !same(a.source, b.source) || !same(a.target, b.target))
+                return false;
+        }
+        return left.type == ConflictType::update_update ||
+               (left.source_data == right.source_data && left.target_data == right.target_data);
+    };
+    if (pair.decision.automatic) {
+        Conflict decided = make(*pair.decision.automatic, ConflictState::auto_resolved);
+        decided.resolved_at = decided.created_at;
+        decided.resolved_by = "sync";
+        effects.writes.push_back(put(to_document(decided)));
+    }
+    if (pair.decision.conflict) {
+        Conflict open = make(*pair.decision.conflict, ConflictState::open);
+        if (had && same_fields(known->second, open)) {
+            // The same disagreement, seen at newer versions: one conflict, kept up to date.
+            Conflict kept = known->second;
+            kept.source_version = open.source_version;
+            kept.target_version = open.target_version;
+            kept.source_data = open.source_data;
+            kept.target_data = open.target_data;
+            effects.writes.push_back(put(to_document(kept)));
+            return;
+        }
+        link.conflict_id = open.conflict_id;
+        ++effects.open_conflicts;
+        ++effects.counters.conflicts;
+        json::array fields;
+        for (const auto& field : open.fields)
+            if (!field.field.empty()) fields.emplace_back(field.field);
+        effects.events.push_back({"integration.conflict.detected",
+                                  json::object{{"conflictId", open.conflict_id},
+                                               {"integrationId", open.integration_id},
+                                               {"entityType", open.entity_type},
+                                               {"type", to_string(open.type)},
+                                               {"sourceId", open.source_id},
+                                               {"targetId", open.target_id},
+                                               {"fields", std::move(fields)}}});
+        effects.writes.push_back(put(to_document(open)));
+    } else {
+        link.conflict_id.clear();
+    }
+    if (!had || known->second.conflict_id == link.conflict_id) return;
+    Conflict closed = known->second;
+    if (closed.state == ConflictState::open) --effects.open_conflicts;
+    const bool by_person = pair.chosen || pair.chosen_deletion;
+    closed.state = by_person && !pair.decision.conflict ? ConflictState::resolved : ConflictState::superseded;
+    closed.resolved_at = parts_.runtime.clock->now();
+    closed.resolved_by = by_person ? pair.actor : "sync";
+    if (!pair.note.empty()) closed.note = pair.note;
+    const FieldValues& result = pair.decision.base;
+    for (auto& field : closed.fields)
+        for (std::size_t i = 0; i < result.size(); ++i)
+            if (pinned_.policy.fields[i].name == field.field) field.result = result[i];
+    effects.writes.push_back(put(to_document(closed)));
+}
+
+// A refusal that concerns two records (a unique key, a reference whose record is gone) is a conflict as well: it shows
+// among them, and retrying the parked record closes it.
+void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
+    const ParkedRecord& parked = *pair.parked;
+    const bool unique_key = parked.reason.code == ErrorCode::already_exists;
+    const bool reference = parked.reason.code == ErrorCode::missing_reference && pair.reference_lost;
+    if ((!unique_key && !reference) || pair.parked_conflict) return;
+    Conflict conflict;
+    conflict.conflict_id = parked_conflict_id(parked);
+    conflict.tenant_id = session_.tenant();
+    conflict.stream_id = parked.stream_id;
+    conflict.integration_id = parked.integration_id;
+    conflict.execution_id = parked.execution_id;
+    conflict.task_id = session_.execution().task_id;
+    conflict.entity_type = parked.entity_type;
+    conflict.type = unique_key ? ConflictType::unique_key : ConflictType::missing_reference;
+    (parked.side == Side::source ? conflict.source_id : conflict.target_id) = parked.record_id;
+    (parked.side == Side::source ? conflict.source_version : conflict.target_version) = parked.version;
+    (parked.side == Side::source ? conflict.source_data : conflict.target_data) =
+        pinned_.mapping.to_object(pair.values[at(parked.side)]);
+    conflict.note = parked.reason.message;
+    conflict.created_at = parked.parked_at;
+    if (!parked.field.empty()) {
+        ConflictField field;
+        field.field = parked.field;
+        field.rule = "parked";
+        conflict.fields.push_back(std::move(field));
+    }
+    ++effects.open_conflicts;
+    ++effects.counters.conflicts;
+    effects.events.push_back({"integration.conflict.detected",
+                              json::object{{"conflictId", conflict.conflict_id},
+                                           {"integrationId", conflict.integration_id},
+                                           {"entityType", conflict.entity_type},
+                                           {"type", to_string(conflict.type)},
+                                           {"sourceId", conflict.source_id},
+                                           {"targetId", conflict.target_id}}});
+    effects.writes.push_back(put(to_document(conflict)));
+}
+
+Effects Run::effects_of(Pair& pair) {
+    Effects effects;
+    const Timestamp now = parts_.runtime.clock->now();
+    const auto add_journal = [&](const std::string& link_id) {
+        for (auto& entry : pair.journal) {
+            Document document = to_document(entry, link_id);
+            document.expires_at = now + parts_.limits.journal_retention;
+            effects.writes.push_back(put(std::move(document)));
+        }
+    };
+    if (pair.state == State::parked) {
+        if (pair.was_parked) {
+            const auto before = parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {});
+            if (before != pair.parked->parked_id) effects.writes.push_back(remove("parked", before));
+            pair.parked->attempts = pair.parked_attempts + 1;
+            pair.parked->parked_at = pair.parked_at;
+        } else {
+            ++effects.parked;
+        }
+        effects.writes.push_back(put(to_document(*pair.parked)));
+        add_parked_conflict(pair, effects);
+        ++effects.counters.failed;
+        if (pair.link) add_journal(pair.link->link_id);
+        return effects;
+    }
+    if (pair.state == State::out_of_scope) {
+        if (pair.hold) effects.writes.push_back(put(to_document(*pair.deletion)));
+        else if (pair.deletion)
+            effects.writes.push_back(remove(
+                "deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
+        ++effects.counters.skipped;
+        return effects;
+    }
+    if (pair.was_parked) {
+        effects.writes.push_back(
+            remove("parked", parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {})));
+        --effects.parked;
+        if (pair.parked_conflict) {
+            Conflict closed = *pair.parked_conflict;
+            if (closed.state == ConflictState::open) --effects.open_conflicts;
+            closed.state = pair.actor == "sync" ? ConflictState::superseded : ConflictState::resolved;
+            closed.resolved_by = pair.actor;
+            closed.resolved_at = now;
+            effects.writes.push_back(put(to_document(closed)));
+        }
+    }
+    if (pair.deletion)
+        effects.writes.push_back(
+            remove("deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
+
+    const bool both = pair.records[0] && pair.records[1];
+    const Action action = pair.decision.action;
+    if (!pair.link && !both) { // an unlinked record that does not flow, or is gone
+        ++effects.counters.skipped;
+        return effects;
+    }
+    Link link = pair.link.value_or(Link());
+    if (!pair.link) {
+        link.stream_id = session_.stream().stream_id;
+        link.ordinal = session_.take_ordinal();
+        link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
+        link.source_id = pair.records[0]->id;
+        link.target_id = pair.records[1]->id;
+        ++effects.links;
+        created_ordinals_.push_back(link.ordinal);
+        for (const Side side : {Side::source, Side::target}) {
+            if (!pair.was_candidate[at(side)]) continue;
+            effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
+            --effects.candidates[at(side)];
+        }
+        if (pair.journal.empty()) {
+            JournalEntry entry = journal_entry(pair, Side::target, "linked");
+            pair.journal.push_back(std::move(entry));
+        }
+    }
+    const bool any_removed = pair.removed[0] || pair.removed[1];
+    if (any_removed || action == Action::forget) {
+        add_conflict(pair, effects, link);
+        link.state = Link::State::dead;
+        --effects.links;
+        Document document = to_document(link);
+        document.expires_at = now + parts_.limits.journal_retention;
+        effects.writes.push_back(put(std::move(document)));
+        any_removed ? ++effects.counters.deleted : ++effects.counters.skipped;
+        add_journal(link.link_id);
+        return effects;
+    }
+    if (action == Action::unlink) {
+        add_conflict(pair, effects, link);
+        link.state = Link::State::detached;
+        --effects.links;
+        JournalEntry entry = journal_entry(pair, Side::target, "unlinked");
+        pair.journal.push_back(std::move(entry));
+        effects.writes.push_back(put(to_document(link)));
+        ++effects.counters.skipped;
+        add_journal(link.link_id);
+        return effects;
+    }
+    const bool created = pair.created[0] || pair.created[1];
+    if (both) {
+        link.source_id = pair.records[0]->id;
+        link.target_id = pair.records[1]->id;
+        link.integer_source_id = pair.records[0]->integer_id;
+        link.integer_target_id = pair.records[1]->integer_id;
+        if (!pair.decision.base.empty()) {
+            link.source_version = pair.records[0]->version;
+            link.target_version = pair.records[1]->version;
+            if (narrowed_) {
+                if (!accounted(pair, Side::source, pair.decision.base)) link.source_version.clear();
+                if (!accounted(pair, Side::target, pair.decision.base)) link.target_version.clear();
+            }
+            link.base = pinned_.mapping.to_object(pair.decision.base);
+        }
+    } else if (pair.records[at(pair.origin)]) {
+        // One side is gone and a person decides, or the deletion does not flow: the survivor is seen as it is.
+        link.version(pair.origin) = narrowed_ ? std::string() : pair.records[at(pair.origin)]->version;
+    }
+    link.evaluated_under = fingerprint_;
+    add_conflict(pair, effects, link);
+    note_flips(pair, link);
+    effects.writes.push_back(put(to_document(link)));
+    add_journal(link.link_id);
+    if (created)
+        ++effects.counters.created;
+    else if (pair.updated[0] || pair.updated[1])
+        ++effects.counters.updated;
+    else
+        ++effects.counters.skipped;
+    return effects;
+}
+
+// A field that goes A → B → A → B is two rules (or two systems) fighting. Each write back to the value before last
+// counts one; anything else starts over.
+void Run::note_flips(const Pair& pair, Link& link) const {
+    for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
+        const auto& decided = pair.decision.fields[i];
+        const bool writes = decided.verdict == FieldDecision::Verdict::to_source ||
+                            decided.verdict == FieldDecision::Verdict::to_target ||
+                            decided.verdict == FieldDecision::Verdict::to_both;
+        if (!writes || pair.chosen) continue;
+        const std::string now = hash_of({to_canonical_json(*decided.result)}).substr(0, 8);
+        json::value& entry = link.flips[pinned_.policy.fields[i].name];
+        std::int64_t count = 0;
+        std::string last, before_last;
+        if (const auto* list = entry.if_array(); list && list->size() == 3) {
+            count = (*list)[0].as_int64();
+            before_last = std::string((*list)[1].as_string());
+            last = std::string((*list)[2].as_string());
+        } else if (value_at(pair.decision.base, i) && pair.link && pair.link->base) {
+            if (const auto* old = pair.link->base->if_contains(pinned_.policy.fields[i].name))
+                last = hash_of({to_canonical_json(*old)}).substr(0, 8);
+        }
+        entry = json::array{now == before_last ? count + 1 : 0, last, now};
+    }
+}
+
+std::optional<Trip> Run::judge_flips(const Pair& pair) const {
+    if (!pair.link) return std::nullopt;
+    Link probe = *pair.link;
+    note_flips(pair, probe);
+    for (const auto& member : probe.flips) {
+        const auto* list = member.value().if_array();
+        if (!list || list->size() != 3 || !list->front().is_int64()) continue;
+        const auto count = static_cast<std::uint64_t>(list->front().get_int64());
+        const json::value* before = pair.link->flips.if_contains(member.key());
+        if (before && *before == member.value()) continue; // not written now
+        if (count < pinned_.rails.max_ping_pong) continue;
+        std::uint64_t approved = 0;
+        for (const auto& approval : session_.stream().approvals)
+            if (approval.rail == Rail::ping_pong) approved = approval.up_to;
+        if (count <= approved) continue;
+        const bool to_source = !pair.decision.to_source.empty() &&
+                               std::any_of(pair.decision.to_source.begin(), pair.decision.to_source.end(),
+                                           [](const FieldValue& value) { return value.has_value(); });
+        return Trip{Rail::ping_pong, to_source ? Side::source : Side::target,
+                    fmt::format("field \"{}\" of record {} changed back and forth {} times between two values; two "
+                                "rules seem to fight over it: approve to go on, or reject to stop",
+                                std::string_view(member.key()), pair.link->source_id, count),
+                    count};
+    }
+    return std::nullopt;
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,445 @@
+#include <engine/engine_state.hpp>
+
+#include <core/task_order.hpp>
+#include <engine/dry_run_adapter.hpp>
+#include <stores/overlay.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace castiel_sync {
+namespace asio = boost::asio;
+
+namespace {
+
+std::string mapping_id(const EntityMapping& mapping) {
+    return mapping.id.empty() ? mapping.external_entity + "↔" + mapping.shard_type_id : mapping.id;
+}
+
+bool within(Direction narrow, Direction wide) { return wide == Direction::bidirectional || narrow == wide; }
+
+EventDraft started_event(const Execution& execution) {
+    return {"integration.sync.started",
+            json::object{{"taskId", execution.task_id},
+                         {"executionId", execution.execution_id},
+                         {"integrationId", execution.integration_id},
+                         {"entityType", execution.entity_type},
+                         {"direction", to_string(execution.direction)}}};
+}
+
+EventDraft completed_event(const Execution& execution) {
+    const auto& c = execution.counters;
+    return {"integration.sync.completed",
+            json::object{{"taskId", execution.task_id},
+                         {"executionId", execution.execution_id},
+                         {"integrationId", execution.integration_id},
+                         {"entityType", execution.entity_type},
+                         {"recordsProcessed", c.processed},
+                         {"recordsCreated", c.created},
+                         {"recordsUpdated", c.updated},
+                         {"recordsDeleted", c.deleted},
+                         {"recordsSkipped", c.skipped},
+                         {"recordsFailed", c.failed},
+                         {"conflicts", c.conflicts},
+                         {"hasMore", execution.has_more}}};
+}
+
+Error latched_error(const StreamDocument& stream) {
+    if (stream.latch)
+        return {ErrorCode::latched, stream.latch->reason + " (latch " + stream.latch->latch_id + ")"};
+    return {ErrorCode::latched, "the stream is paused; resume it to go on"};
+}
+
+// From here on a cancelled run only tidies up: what it still awaits must complete.
+Async<void> shield_from_cancellation() {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+}
+
+} // namespace
+
+Engine::Engine(EngineParts parts) : state_(std::make_unique<State>()) {
+    state_->parts = std::move(parts);
+    if (state_->parts.instance.empty()) state_->parts.instance = "castiel-sync";
+}
+
+Engine::~Engine() = default;
+
+Async<Result<Integration>> Engine::State::find_integration(const EngineParts& with, std::string tenant_id,
+                                                           std::string integration_id) {
+    auto found = co_await with.catalog->find(tenant_id, integration_id);
+    if (!found) co_return found.error();
+    if (!*found) co_return Error(ErrorCode::not_found, "no integration has the id " + integration_id);
+    co_return std::move(**found);
+}
+
+Result<std::vector<StreamPlan>> Engine::State::plan_streams(const Integration& integration,
+                                                            const SyncRequest& request) const {
+    auto order = order_by_reference(integration.sync.entity_mappings);
+    if (!order) return order.error();
+    std::vector<StreamPlan> plans;
+    bool known = request.entity.empty();
+    for (const std::size_t i : *order) {
+        const EntityMapping& mapping = integration.sync.entity_mappings[i];
+        if (!request.entity.empty() && request.entity != mapping.external_entity && request.entity != mapping_id(mapping))
+            continue;
+        known = true;
+        if (!mapping.enabled) continue;
+        StreamPlan plan;
+        plan.mapping = mapping;
+        plan.mapping.id = mapping_id(mapping);
+        plan.stream_id = make_stream_id(integration.id, plan.mapping.id);
+        const Direction configured = mapping.direction.value_or(integration.sync.direction);
+        plan.direction = request.direction.value_or(configured);
+        plan.narrowed = plan.direction != configured;
+        if (!within(plan.direction, configured)) {
+            if (request.entity.empty()) continue; // this entity does not flow that way; others of the integration may
+            return Error(ErrorCode::invalid_request,
+                         fmt::format("entity {} flows {} only, by its configuration", mapping.external_entity,
+                                     to_string(configured)));
+        }
+        plans.push_back(std::move(plan));
+    }
+    if (!known)
+        return Error(ErrorCode::not_found, fmt::format("integration {} maps no entity \"{}\"", integration.id, request.entity));
+    return plans;
+}
+
+Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration& integration, const StreamPlan& plan,
+                                         const std::vector<Filter>& filters) {
+    const EngineParts& with = *mode.parts;
+    auto compiled = Mapping::compile(plan.mapping, plan.mapping.direction.value_or(integration.sync.direction));
+    if (!compiled.mapping) {
+        std::string faults;
+        for (const auto& fault : compiled.faults)
+            if (!fault.notice) faults += (faults.empty() ? "" : "; ") + fault.path + ": " + fault.message;
+        co_return Error(ErrorCode::invalid_configuration,
+                        fmt::format("mapping of {}: {}", plan.mapping.external_entity, faults));
+    }
+    auto credentials = co_await with.catalog->credentials(integration);
+    if (!credentials) co_return credentials.error();
+    AdapterContext context;
+    context.runtime = with.runtime;
+    context.tenant_id = integration.tenant_id;
+    context.integration_id = integration.id;
+    context.settings = integration.settings;
+    context.credentials = std::move(*credentials);
+    auto source = with.adapters->make(integration.provider_name, context);
+    if (!source) co_return source.error();
+    context.settings = json::object();
+    context.credentials = json::object();
+    auto target = with.shards(context);
+    if (!target) co_return target.error();
+
+    Pinned pinned{integration, std::move(*compiled.mapping), Policy(), RailLimits(), {}, {}, {}, {}, plan.narrowed, {}};
+    pinned.policy = make_policy(integration.sync, pinned.mapping, plan.direction, with.strategies);
+    pinned.rails = plan.mapping.rails.value_or(integration.sync.rails);
+    if (mode.preview) {
+        // A preview shows what would be done; judging it is the reader's.
+        pinned.rails.max_deletes = std::numeric_limits<std::size_t>::max();
+        pinned.rails.max_delete_share = 1.0;
+        pinned.rails.max_update_share = 1.0;
+        pinned.rails.stop_on_empty_side = pinned.rails.stop_on_all_changed = pinned.rails.stop_on_mapping_change = false;
+        pinned.rails.max_ping_pong = std::numeric_limits<std::size_t>::max();
+    }
+    pinned.filters = integration.sync.pull_filters;
+    pinned.filters.insert(pinned.filters.end(), plan.mapping.filters.begin(), plan.mapping.filters.end());
+    pinned.filters.insert(pinned.filters.end(), filters.begin(), filters.end());
+    pinned.adapters = {std::move(*source), std::move(*target)};
+    if (mode.wrap)
+        for (const Side side : {Side::source, Side::target})
+            pinned.adapters[index_of(side)] = mode.wrap(std::move(pinned.adapters[index_of(side)]), side);
+    for (std::size_t side = 0; side < 2; ++side) pinned.capabilities[side] = pinned.adapters[side]->capabilities();
+    pinned.entities = {plan.mapping.external_entity, plan.mapping.shard_type_id};
+    for (const auto& mapping : integration.sync.entity_mappings)
+        pinned.streams[mapping.external_entity] = make_stream_id(integration.id, mapping_id(mapping));
+    for (const Side side : {Side::source, Side::target}) {
+        const bool written = side == Side::source ? pinned.policy.flows_to_source : pinned.policy.flows_to_target;
+        if (written && !pinned.capabilities[index_of(side)].writable)
+            co_return Error(ErrorCode::unsupported,
+                            fmt::format("adapter {} can't write, and entity {} flows towards it: make the mapping inbound",
+                                        integration.provider_name, plan.mapping.external_entity));
+    }
+    co_return pinned;
+}
+
+Async<Result<>> Engine::State::execute(const RunMode& mode, Session& session, const Integration& integration,
+                                       const StreamPlan& plan, const SyncRequest& request, std::optional<Trip>& trip,
+                                       std::vector<std::string>& examples) {
+    auto pinned = co_await pin(mode, integration, plan, request.filters);
+    if (!pinned) co_return pinned.error();
+    std::size_t cap = mode.parts->limits.max_records_per_sync;
+    if (integration.sync.max_records_per_sync) cap = std::min(cap, *integration.sync.max_records_per_sync);
+    if (mode.preview) cap = std::numeric_limits<std::size_t>::max();
+    Run run(*mode.parts, session, *pinned, request, mode.observer, std::max<std::size_t>(1, cap));
+    auto result = co_await run.execute();
+    trip = run.trip();
+    examples = run.trip_examples();
+    co_return result;
+}
+
+Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
+                                           SyncRequest request, std::string task_id) {
+    const EngineParts& with = *mode.parts;
+    Execution execution;
+    execution.execution_id = make_uuid(*with.runtime.random);
+    execution.task_id = std::move(task_id);
+    execution.tenant_id = integration.tenant_id;
+    execution.integration_id = integration.id;
+    execution.stream_id = plan.stream_id;
+    execution.entity_type = plan.mapping.external_entity;
+    execution.direction = plan.direction;
+    execution.trigger = request.trigger;
+    execution.started_at = with.runtime.clock->now();
+
+    auto found = co_await find_stream(*with.store, integration.tenant_id, plan.stream_id);
+    const auto refused = [&](Error error) {
+        execution.status = error.code == ErrorCode::busy ? SyncStatus::pending : SyncStatus::failed;
+        if (execution.status == SyncStatus::failed) execution.completed_at = with.runtime.clock->now();
+        execution.error = std::move(error);
+    };
+    if (!found) {
+        refused(found.error());
+        co_return execution;
+    }
+    StreamDocument stream;
+    if (*found) {
+        stream = std::move(**found);
+    } else {
+        stream.stream_id = plan.stream_id;
+        stream.integration_id = integration.id;
+    }
+    stream.mapping_id = plan.mapping.id;
+    stream.entity_type = plan.mapping.external_entity;
+    stream.shard_type_id = plan.mapping.shard_type_id;
+    auto& checkpoint = stream.checkpoints[static_cast<std::size_t>(plan.direction)];
+    if (!checkpoint) checkpoint.emplace();
+    if (!mode.preview && (stream.latch || stream.paused)) {
+        refused(latched_error(stream));
+        // It was asked for and refused: that is history too.
+        std::vector<Write> writes{put(to_document(execution))};
+        if (auto receipt = co_await with.store->commit(integration.tenant_id, std::move(writes)); !receipt)
+            execution.error = receipt.error();
+        co_return execution;
+    }
+    Session session(with, integration.tenant_id, std::move(stream), execution);
+    std::vector<EventDraft> started{started_event(execution)};
+    const std::size_t slots = mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
+    auto claimed = co_await session.claim(slots, mode.preview, std::move(started));
+    if (!claimed) {
+        refused(claimed.error());
+        co_return execution;
+    }
+
+    Result<> result;
+    std::optional<Trip> trip;
+    std::vector<std::string> examples;
+    try {
+        result = co_await execute(mode, session, integration, plan, request, trip, examples);
+    } catch (const boost::system::system_error& fault) {
+        result = fault.code() == asio::error::operation_aborted
+                     ? Error(ErrorCode::cancelled, "cancelled; what was committed stays, the next run goes on from there")
+                     : Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
+    } catch (const std::exception& fault) {
+        result = Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
+    }
+    co_await shield_from_cancellation();
+    execution = session.execution();
+    SyncStatus status = SyncStatus::completed;
+    std::optional<Error> error;
+    if (!result) {
+        error = result.error();
+        status = error->code == ErrorCode::cancelled ? SyncStatus::cancelled : SyncStatus::failed;
+    }
+    if (error && error->code == ErrorCode::lease_lost) {
+        // Whoever took the stream over ends this execution in the store; here it only says so.
+        execution.status = status;
+        execution.error = error;
+        execution.completed_at = with.runtime.clock->now();
+        co_return execution;
+    }
+    std::optional<Latch> latch;
+    if (trip) {
+        latch.emplace();
+        latch->latch_id = make_uuid(*with.runtime.random);
+        latch->stream_id = plan.stream_id;
+        latch->integration_id = integration.id;
+        latch->entity_type = plan.mapping.external_entity;
+        latch->rail = trip->rail;
+        latch->flow = trip->flow;
+        latch->reason = trip->reason;
+        latch->count = trip->count;
+        latch->examples = std::move(examples);
+        latch->execution_id = execution.execution_id;
+        latch->tripped_at = with.runtime.clock->now();
+    }
+    session.execution().has_more = session.execution().has_more && status == SyncStatus::completed;
+    Execution ended = session.execution();
+    ended.error = error;
+    std::vector<EventDraft> events{status == SyncStatus::completed
+                                       ? completed_event(ended)
+                                       : EventDraft{"integration.sync.failed", failure_data(ended)}};
+    std::function<void(StreamDocument&)> change;
+    if (latch) change = [latch](StreamDocument& document) { document.latch = latch; };
+    auto finished = co_await session.finish(status, error, std::move(events), std::move(change));
+    execution = session.execution();
+    if (!finished) {
+        execution.status = SyncStatus::failed;
+        if (!execution.error) execution.error = finished.error();
+    }
+    co_return execution;
+}
+
+Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncRequest request) {
+    const EngineParts& with = *mode.parts;
+    auto integration = co_await find_integration(with, request.tenant_id, request.integration_id);
+    if (!integration) co_return integration.error();
+    if (!integration->sync.sync_enabled)
+        co_return Error(ErrorCode::invalid_request, "sync is switched off for integration " + integration->id);
+    auto plans = plan_streams(*integration, request);
+    if (!plans) co_return plans.error();
+    TaskDocument task;
+    task.task_id = make_uuid(*with.runtime.random);
+    task.request = request;
+    task.status = SyncStatus::running;
+    task.created_at = task.updated_at = with.runtime.clock->now();
+    if (!mode.preview) {
+        std::vector<Write> writes{insert(to_document(task))};
+        auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
+        if (!receipt) co_return receipt.error();
+    }
+    std::vector<Execution> executions;
+    bool cancelled = false;
+    for (auto& plan : *plans) {
+        if (cancelled) break;
+        Execution execution = co_await run_stream(mode, *integration, std::move(plan), request, task.task_id);
+        cancelled = execution.status == SyncStatus::cancelled;
+        if (mode.observer) mode.observer->on_finished(execution);
+        executions.push_back(std::move(execution));
+    }
+    if (cancelled) co_await shield_from_cancellation();
+    if (mode.preview) co_return executions;
+    const auto any = [&](SyncStatus status) {
+        return std::any_of(executions.begin(), executions.end(),
+                           [status](const Execution& execution) { return execution.status == status; });
+    };
+    task.status = cancelled ? SyncStatus::cancelled
+                  : any(SyncStatus::failed) ? SyncStatus::failed
+                  : any(SyncStatus::pending) ? SyncStatus::pending
+                                             : SyncStatus::completed;
+    for (const auto& execution : executions)
+        if (execution.error && !task.error) task.error = execution.error;
+    task.updated_at = with.runtime.clock->now();
+    std::vector<Write> writes{put(to_document(task))};
+    auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
+    if (!receipt && mode.observer)
+        mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
+    co_return executions;
+}
+
+Async<Result<std::vector<Execution>>> Engine::run(SyncRequest request) {
+    RunMode mode;
+    mode.parts = &state_->parts;
+    mode.observer = state_->parts.observer;
+    const std::string tenant_id = request.tenant_id;
+    auto executions = co_await state_->run(mode, std::move(request));
+    if (!executions) co_return executions;
+    if (auto published = co_await publish_events(tenant_id); !published && state_->parts.observer)
+        // They stay in the outbox; the next run or publish_events sends them.
+        state_->parts.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
+    co_return executions;
+}
+
+Async<Result<std::vector<Execution>>> Engine::preview(SyncRequest request, Observer& plan) {
+    auto overlay = make_overlay_store(*state_->parts.store, *state_->parts.runtime.clock);
+    EngineParts parts = state_->parts;
+    parts.store = overlay.get();
+    RunMode mode;
+    mode.preview = true;
+    mode.parts = &parts;
+    mode.observer = &plan;
+    mode.wrap = [](std::unique_ptr<Adapter> adapter, Side) { return make_dry_run_adapter(std::move(adapter)); };
+    co_return co_await state_->run(mode, std::move(request));
+}
+
+Async<Result<>> Engine::check(std::string tenant_id, std::string integration_id) {
+    auto integration = co_await state_->find_integration(state_->parts, tenant_id, integration_id);
+    if (!integration) co_return integration.error();
+    SyncRequest request;
+    request.tenant_id = tenant_id;
+    request.integration_id = integration_id;
+    auto plans = state_->plan_streams(*integration, request);
+    if (!plans) co_return plans.error();
+    RunMode mode;
+    mode.parts = &state_->parts;
+    for (const auto& plan : *plans) {
+        const std::vector<Filter> no_filters;
+        auto pinned = co_await state_->pin(mode, *integration, plan, no_filters);
+        if (!pinned) co_return pinned.error();
+        for (auto& adapter : pinned->adapters) {
+            auto reached = co_await adapter->check();
+            if (!reached) co_return reached;
+        }
+    }
+    co_return Result<>();
+}
+
+// In order per stream; an event leaves the outbox after the sink has taken it. One publisher at a time: the sink's calls
+// never overlap, and who comes meanwhile has the first one look once more.
+Async<Result<std::size_t>> Engine::publish_events(std::string tenant_id) {
+    state_->publish_again.insert(tenant_id);
+    if (state_->publishing) co_return std::size_t{0};
+    state_->publishing = true;
+    struct Release {
+        bool& flag;
+        ~Release() { flag = false; }
+    } release{state_->publishing};
+    std::size_t published = 0;
+    while (!state_->publish_again.empty()) {
+        const std::string next = *state_->publish_again.begin();
+        state_->publish_again.erase(state_->publish_again.begin());
+        auto some = co_await state_->publish_tenant(next);
+        if (!some) co_return some;
+        published += *some;
+    }
+    co_return published;
+}
+
+Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) {
+    std::size_t published = 0;
+    auto all = co_await streams(tenant_id);
+    if (!all) co_return all.error();
+    for (const auto& stream : *all) {
+        for (;;) {
+            Query query;
+            query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(stream.stream_id));
+            query.order = {{"sequence", false}};
+            query.limit = 200;
+            auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
+            if (!page) co_return page.error();
+            if (page->documents.empty()) break;
+            std::vector<Event> events;
+            std::vector<Write> writes;
+            for (const auto& document : page->documents) {
+                auto event = from_document<Event>(document);
+                if (!event) co_return event.error();
+                events.push_back(std::move(*event));
+                writes.push_back(remove("outbox", document.id));
+            }
+            const std::size_t count = events.size();
+            if (auto taken = co_await parts.events->publish(std::move(events)); !taken) co_return taken.error();
+            auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+            if (!receipt) co_return receipt.error();
+            published += count;
+        }
+    }
+    co_return published;
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,151 @@
+// What the engine tells: lists, look-ups, history.
+#include <engine/engine_state.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync {
+
+template <class T>
+Async<Result<ListPage<T>>> Engine::State::list(std::string kind, const ListRequest& request, std::string state_field,
+                                               std::string time_field) {
+    Query query;
+    const auto equal = [&](const char* field, const std::string& value) {
+        if (!value.empty()) query.conditions.emplace_back(field, Condition::Comparison::equal, IndexValue(value));
+    };
+    equal("integration_id", request.integration_id);
+    if (!state_field.empty()) equal(state_field.c_str(), request.state);
+    if (kind != "execution") equal("entity_type", request.entity);
+    query.order = {{std::move(time_field), true}};
+    query.limit = std::clamp<std::size_t>(request.limit, 1, 1000);
+    query.continuation = request.cursor;
+    auto page = co_await parts.store->query(request.tenant_id, std::move(kind), std::move(query));
+    if (!page) co_return page.error();
+    ListPage<T> answer;
+    answer.next_cursor = page->continuation;
+    for (const auto& document : page->documents) {
+        auto item = from_document<T>(document);
+        if (!item) co_return item.error();
+        answer.items.push_back(std::move(*item));
+    }
+    co_return answer;
+}
+
+template <class T>
+Async<Result<T>> Engine::State::find(std::string tenant_id, std::string kind, std::string id) {
+    std::vector<std::string> ids{id};
+    std::string text = kind;
+    auto documents = co_await parts.store->read(std::move(tenant_id), std::move(kind), std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front()) co_return Error(ErrorCode::not_found, fmt::format("no {} has the id {}", text, id));
+    co_return from_document<T>(*documents->front());
+}
+
+template Async<Result<Conflict>> Engine::State::find(std::string, std::string, std::string);
+template Async<Result<ParkedRecord>> Engine::State::find(std::string, std::string, std::string);
+
+Async<Result<std::vector<StreamDocument>>> Engine::State::streams(std::string tenant_id) {
+    std::vector<StreamDocument> all;
+    Query query;
+    query.limit = 1000;
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts.store->query(tenant_id, "stream", std::move(copy));
+        if (!page) co_return page.error();
+        for (const auto& document : page->documents) {
+            auto stream = from_document<StreamDocument>(document);
+            if (!stream) co_return stream.error();
+            all.push_back(std::move(*stream));
+        }
+        if (page->continuation.empty()) co_return all;
+        query.continuation = page->continuation;
+    }
+}
+
+Async<Result<ListPage<Conflict>>> Engine::list_conflicts(ListRequest request) {
+    co_return co_await state_->list<Conflict>("conflict", request, "state", "created_at");
+}
+
+Async<Result<Conflict>> Engine::find_conflict(std::string tenant_id, std::string conflict_id) {
+    co_return co_await state_->find<Conflict>(std::move(tenant_id), "conflict", std::move(conflict_id));
+}
+
+Async<Result<ListPage<ParkedRecord>>> Engine::list_parked(ListRequest request) {
+    co_return co_await state_->list<ParkedRecord>("parked", request, "reason", "parked_at");
+}
+
+Async<Result<ListPage<Execution>>> Engine::list_executions(ListRequest request) {
+    co_return co_await state_->list<Execution>("execution", request, "status", "started_at");
+}
+
+Async<Result<Execution>> Engine::find_execution(std::string tenant_id, std::string execution_id) {
+    co_return co_await state_->find<Execution>(std::move(tenant_id), "execution", std::move(execution_id));
+}
+
+Async<Result<std::vector<StreamSummary>>> Engine::list_streams(std::string tenant_id) {
+    auto all = co_await state_->streams(std::move(tenant_id));
+    if (!all) co_return all.error();
+    const Timestamp now = state_->parts.runtime.clock->now();
+    std::vector<StreamSummary> summaries;
+    for (auto& stream : *all) {
+        StreamSummary summary;
+        summary.stream_id = stream.stream_id;
+        summary.integration_id = stream.integration_id;
+        summary.entity_type = stream.entity_type;
+        summary.shard_type_id = stream.shard_type_id;
+        summary.paused = stream.paused;
+        summary.running = stream.lease && stream.lease->expires_at > now;
+        summary.links = stream.links;
+        summary.open_conflicts = stream.open_conflicts;
+        summary.parked = stream.parked;
+        summary.caught_up = true;
+        for (const auto& checkpoint : stream.checkpoints)
+            if (checkpoint && checkpoint->phase != Phase::caught_up) summary.caught_up = false;
+        summary.latch = stream.latch;
+        summary.last_execution_id = stream.last_execution_id;
+        summary.last_run_at = stream.last_run_at;
+        summaries.push_back(std::move(summary));
+    }
+    co_return summaries;
+}
+
+Async<Result<ListPage<JournalEntry>>> Engine::history(std::string tenant_id, std::string entity, std::string record,
+                                                      std::size_t limit, std::string cursor) {
+    auto all = co_await state_->streams(tenant_id);
+    if (!all) co_return all.error();
+    std::vector<IndexValue> links;
+    for (const auto& stream : *all) {
+        if (!entity.empty() && stream.entity_type != entity && stream.shard_type_id != entity) continue;
+        for (const char* field : {"source_id", "target_id"}) {
+            Query query;
+            query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(stream.stream_id));
+            query.conditions.emplace_back(field, Condition::Comparison::equal, IndexValue(record));
+            query.limit = 100;
+            auto page = co_await state_->parts.store->query(tenant_id, "link", std::move(query));
+            if (!page) co_return page.error();
+            for (const auto& document : page->documents) links.emplace_back(document.id);
+        }
+    }
+    ListPage<JournalEntry> answer;
+    if (links.empty())
+        co_return Error(ErrorCode::not_found, fmt::format("no record {} was ever linked{}", record,
+                                                          entity.empty() ? "" : " in " + entity));
+    Query query;
+    query.conditions.emplace_back("link_id", std::move(links));
+    query.order = {{"at", true}};
+    query.limit = std::clamp<std::size_t>(limit, 1, 1000);
+    query.continuation = std::move(cursor);
+    auto page = co_await state_->parts.store->query(tenant_id, "journal", std::move(query));
+    if (!page) co_return page.error();
+    answer.next_cursor = page->continuation;
+    for (const auto& document : page->documents) {
+        auto entry = from_document<JournalEntry>(document);
+        if (!entry) co_return entry.error();
+        answer.items.push_back(std::move(*entry));
+    }
+    co_return answer;
+}
+
+} // namespace castiel_sync

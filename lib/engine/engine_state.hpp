@@ -1,0 +1,75 @@
+// What the parts of Engine share.
+#pragma once
+
+#include <castiel_sync/engine.hpp>
+#include <engine/run.hpp>
+#include <engine/session.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace castiel_sync {
+
+// One stream of an integration, as the request asks for it.
+struct StreamPlan {
+    std::string stream_id;
+    EntityMapping mapping;
+    Direction direction = Direction::bidirectional;
+    bool narrowed = false;
+};
+
+struct RunMode {
+    bool preview = false;
+    Observer* observer = nullptr;
+    const EngineParts* parts = nullptr;
+    // Wraps each adapter as it is made (previews); empty: as it is.
+    std::function<std::unique_ptr<Adapter>(std::unique_ptr<Adapter>, Side)> wrap;
+
+    RunMode() = default;
+};
+
+struct Engine::State {
+    EngineParts parts;
+    bool publishing = false;
+    std::set<std::string> publish_again; // tenants whose outbox is to be looked at
+
+    Async<Result<Integration>> find_integration(const EngineParts& with, std::string tenant_id,
+                                                std::string integration_id);
+    Result<std::vector<StreamPlan>> plan_streams(const Integration& integration, const SyncRequest& request) const;
+    Async<Result<Pinned>> pin(const RunMode& mode, const Integration& integration, const StreamPlan& plan,
+                              const std::vector<Filter>& filters);
+    Async<Result<std::vector<Execution>>> run(RunMode mode, SyncRequest request);
+    Async<Execution> run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
+                                SyncRequest request, std::string task_id);
+    Async<Result<>> execute(const RunMode& mode, Session& session, const Integration& integration,
+                            const StreamPlan& plan, const SyncRequest& request, std::optional<Trip>& trip,
+                            std::vector<std::string>& examples);
+
+    Async<Result<std::size_t>> publish_tenant(std::string tenant_id);
+
+    // A short hold on a stream for a person's call. `work` gets the run and answers; the lease goes in every case.
+    using Work = std::function<Async<Result<>>(Run&, Session&, Pinned&)>;
+    Async<Result<>> administer(std::string tenant_id, std::string stream_id, std::string what, Work work);
+
+    Async<Result<>> resolve_on_link(Run& run, Session& session, Pinned& pinned, const Conflict& shown,
+                                    const ConflictResolution& resolution);
+    Async<Result<Conflict>> resolve_ambiguous(std::string tenant_id, Conflict conflict, ConflictResolution resolution);
+    Async<Result<>> settle_ambiguous(Run& run, Session& session, Pinned& pinned, Conflict conflict,
+                                     const ConflictResolution& resolution);
+    Async<Result<>> retry_one(Run& run, Session& session, Pinned& pinned, const ParkedRecord& parked,
+                              const json::object& values);
+
+    template <class T>
+    Async<Result<ListPage<T>>> list(std::string kind, const ListRequest& request, std::string state_field,
+                                    std::string time_field);
+    template <class T>
+    Async<Result<T>> find(std::string tenant_id, std::string kind, std::string id);
+    Async<Result<StreamDocument>> stream_of_latch(std::string tenant_id, std::string latch_id);
+    Async<Result<std::vector<StreamDocument>>> streams(std::string tenant_id);
+};
+
+} // namespace castiel_sync

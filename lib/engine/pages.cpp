@@ -1,0 +1,489 @@
+// A page of one side's changes: pull it, sort its records, process what moved, commit it with its cursor.
+#include <engine/run.hpp>
+
+#include <core/seen_bits.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+std::size_t at(Side side) { return index_of(side); }
+
+// What waits for something else than its own change, and is tried again without it.
+bool retries_by_itself(ErrorCode code) {
+    return code == ErrorCode::missing_reference || code == ErrorCode::stale || code == ErrorCode::unavailable ||
+           code == ErrorCode::throttled;
+}
+
+} // namespace
+
+// What becomes of a page's records before anything is decided.
+struct Run::PageWork {
+    std::vector<Pair> pairs;
+    std::vector<Effects> effects;
+    std::vector<std::int64_t> met;  // ordinals of the linked records
+    std::uint64_t read_linked = 0;
+    std::uint64_t changed = 0;
+
+    PageWork() = default;
+};
+
+Async<Result<RecordPage>> Run::pull(Side side, std::string cursor, std::size_t most) {
+    PullRequest request;
+    request.entity = pinned_.entities[at(side)];
+    request.cursor = std::move(cursor);
+    request.max_records = most;
+    for (std::size_t attempt = 0;; ++attempt) {
+        PullRequest copy = request;
+        auto page = co_await pinned_.adapters[at(side)]->pull(std::move(copy));
+        if (page) {
+            if (page->has_more && page->next == request.cursor)
+                co_return Error(ErrorCode::corrupted,
+                                fmt::format("{} {}: the page after the cursor names the same cursor again; the system "
+                                            "repeats a page without end",
+                                            to_string(side), request.entity));
+            for (const auto& record : page->records)
+                if (record.id.empty() || record.id.size() > max_record_id_bytes)
+                    co_return Error(ErrorCode::corrupted,
+                                    fmt::format("{} {}: the adapter answered a record whose id is empty or longer than "
+                                                "{} bytes",
+                                                to_string(side), request.entity, max_record_id_bytes));
+            co_return page;
+        }
+        const Error error = page.error();
+        if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts) co_return error;
+        co_await pause(attempt, error);
+    }
+}
+
+Async<Result<std::vector<Link>>> Run::links_by(Side side, std::vector<std::string> record_ids) {
+    std::vector<Link> links;
+    for (std::size_t begin = 0; begin < record_ids.size(); begin += 500) {
+        Query query;
+        query.limit = 1000;
+        query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
+                                      IndexValue(session_.stream().stream_id));
+        std::vector<IndexValue> values;
+        for (std::size_t i = begin; i < std::min(record_ids.size(), begin + 500); ++i)
+            values.emplace_back(record_ids[i]);
+        query.conditions.emplace_back(side == Side::source ? "source_id" : "target_id", std::move(values));
+        for (;;) {
+            Query copy = query;
+            auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
+            if (!page) co_return page.error();
+            for (const auto& document : page->documents) {
+                auto link = from_document<Link>(document);
+                if (!link) co_return link.error();
+                if (link->state != Link::State::dead) links.push_back(std::move(*link));
+            }
+            if (page->continuation.empty()) break;
+            query.continuation = page->continuation;
+        }
+    }
+    co_return links;
+}
+
+Async<Result<>> Run::load_known(Side side, const std::vector<std::string>& ids, Known& known) {
+    const auto& stream = session_.stream();
+    if (stream.parked > 0) {
+        std::vector<std::string> keys;
+        for (const auto& id : ids) keys.push_back(parked_id(stream.stream_id, side, id, {}));
+        auto documents = co_await parts_.store->read(session_.tenant(), "parked", std::move(keys));
+        if (!documents) co_return documents.error();
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (!(*documents)[i]) continue;
+            auto parked = from_document<ParkedRecord>(*(*documents)[i]);
+            if (!parked) co_return parked.error();
+            known.parked.emplace(ids[i], std::move(*parked));
+        }
+    }
+    if (stream.candidates[at(side)] > 0) {
+        std::vector<std::string> keys;
+        for (const auto& id : ids) keys.push_back(candidate_id(stream.stream_id, side, id));
+        auto documents = co_await parts_.store->read(session_.tenant(), "candidate", std::move(keys));
+        if (!documents) co_return documents.error();
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            if (!(*documents)[i]) continue;
+            auto candidate = from_document<Candidate>(*(*documents)[i]);
+            if (!candidate) co_return candidate.error();
+            known.candidates.emplace(ids[i], std::move(*candidate));
+        }
+    }
+    co_return Result<>();
+}
+
+// May a new record of this side be created on the other one at once? Only when no partner can be waiting there.
+bool Run::creates_at_once(Side side) const {
+    if (pinned_.mapping.definition().match_keys.empty()) return true;
+    const auto& opposite = session_.checkpoint().sides[at(other(side))];
+    return opposite.exhausted && session_.stream().candidates[at(other(side))] == 0;
+}
+
+Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageWork& work) {
+    // The same row may come twice in one page; the later one is newer.
+    std::unordered_map<std::string_view, std::size_t> last;
+    for (std::size_t i = 0; i < records.size(); ++i) last[records[i].id] = i;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < records.size(); ++i)
+        if (last[records[i].id] == i) ids.push_back(records[i].id);
+    auto links = co_await links_by(side, ids);
+    if (!links) co_return links.error();
+    std::unordered_map<std::string_view, Link*> by_id;
+    for (auto& link : *links) by_id[link.id(side)] = &link;
+    Known known;
+    if (auto loaded = co_await load_known(side, ids, known); !loaded) co_return loaded;
+
+    std::vector<Pair> moved;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        Record& record = records[i];
+        if (last[record.id] != i) continue;
+        Effects effects;
+        effects.counters.processed = 1;
+        const auto found = by_id.find(record.id);
+        Link* link = found == by_id.end() ? nullptr : found->second;
+        const auto candidate = known.candidates.find(record.id);
+        const auto parked = known.parked.find(record.id);
+        const auto skip = [&] {
+            ++effects.counters.skipped;
+            work.effects.push_back(std::move(effects));
+        };
+        if (record.deleted) {
+            if (link && link->state == Link::State::live && flows_from(side)) {
+                HeldDeletion held{session_.stream().stream_id, side, link->link_id, record.id, true};
+                effects.writes.push_back(put(to_document(held)));
+            } else if (candidate != known.candidates.end()) {
+                effects.writes.push_back(remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
+                --effects.candidates[at(side)];
+            }
+            if (parked != known.parked.end()) {
+                effects.writes.push_back(remove("parked", parked->second.parked_id));
+                --effects.parked;
+            }
+            skip();
+            continue;
+        }
+        if (link) {
+            if (link->state == Link::State::live) {
+                work.met.push_back(link->ordinal);
+                ++work.read_linked;
+            }
+            const bool unchanged = link->state != Link::State::live ||
+                                   (!record.version.empty() && record.version == link->version(side) &&
+                                    link->evaluated_under == fingerprint_);
+            if (unchanged || !flows_from(side)) {
+                skip();
+                continue;
+            }
+        } else if (!flows_from(side) && pinned_.mapping.definition().match_keys.empty()) {
+            skip();
+            continue;
+        }
+        if (parked != known.parked.end() && !record.version.empty() && parked->second.version == record.version &&
+            (parked->second.discarded || !retries_by_itself(parked->second.reason.code))) {
+            skip();
+            continue;
+        }
+        Pair pair;
+        pair.origin = side;
+        pair.known[at(side)] = true;
+        if (link) pair.link = std::move(*link);
+        pair.was_candidate[at(side)] = candidate != known.candidates.end();
+        if (parked != known.parked.end()) note_parked(pair, parked->second);
+        if (side == Side::source && !matches(pinned_.filters, record.fields)) {
+            skip();
+            continue;
+        }
+        pair.records[at(side)] = std::move(record);
+        work.effects.push_back(std::move(effects));
+        moved.push_back(std::move(pair));
+    }
+    std::vector<Pair*> pointers;
+    for (auto& pair : moved) pointers.push_back(&pair);
+    if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
+    const bool at_once = creates_at_once(side);
+    for (auto& pair : moved) sort_moved(side, std::move(pair), at_once, work);
+    co_return Result<>();
+}
+
+void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
+    pair.was_parked = true;
+    pair.parked_record_id = parked.record_id;
+    pair.parked_side = parked.side;
+    pair.parked_attempts = parked.attempts;
+    pair.parked_at = parked.parked_at;
+}
+
+// A record whose version moved: does its mapped content differ from the base? Is a new one created or staged?
+void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
+    const Record& record = *pair.records[at(side)];
+    auto values = side == Side::source ? pinned_.mapping.read_source(record.fields, references_)
+                                       : pinned_.mapping.read_target(record.fields);
+    if (!values) {
+        park(pair, side, values.error());
+        note_planned(pair);
+        work.pairs.push_back(std::move(pair));
+        return;
+    }
+    if (pair.link) {
+        const bool compared = pair.link->base.has_value();
+        const bool differs =
+            !compared || changed(pinned_.mapping.from_object(*pair.link->base), *values, pinned_.policy);
+        if (differs) ++work.changed;
+        const bool known_here = differs || !pair.link->conflict_id.empty() || pair.was_parked ||
+                                pair.link->evaluated_under != fingerprint_ || pair.link->version(other(side)).empty();
+        if (!known_here) {
+            // Only members that nobody maps have changed: remember the version, look no further.
+            Effects effects;
+            pair.link->version(side) = record.version;
+            effects.writes.push_back(put(to_document(*pair.link)));
+            ++effects.counters.skipped;
+            work.effects.push_back(std::move(effects));
+            return;
+        }
+        work.pairs.push_back(std::move(pair));
+        return;
+    }
+    const auto key = pinned_.mapping.match_key(*values);
+    if (!key || (at_once && !pair.was_candidate[at(side)])) {
+        work.pairs.push_back(std::move(pair));
+        return;
+    }
+    Effects effects;
+    Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
+    effects.writes.push_back(put(to_document(candidate)));
+    if (!pair.was_candidate[at(side)]) ++effects.candidates[at(side)];
+    if (pair.was_parked) {
+        effects.writes.push_back(remove("parked", parked_id(candidate.stream_id, side, record.id, {})));
+        --effects.parked;
+    }
+    work.effects.push_back(std::move(effects));
+}
+
+// Sets the bits of these links in the listing that is under way.
+Async<Result<>> Run::mark_seen(Side side, const std::vector<std::int64_t>& ordinals, std::uint64_t pass,
+                               Effects& effects) {
+    std::map<std::int64_t, std::vector<std::int64_t>> by_chunk;
+    for (const auto ordinal : ordinals) by_chunk[ordinal / SeenBits::size].push_back(ordinal % SeenBits::size);
+    if (by_chunk.empty()) co_return Result<>();
+    std::vector<std::string> ids;
+    for (const auto& [chunk, bits] : by_chunk) ids.push_back(seen_id(side, chunk));
+    auto documents = co_await parts_.store->read(session_.tenant(), "seen", ids);
+    if (!documents) co_return documents.error();
+    std::size_t i = 0;
+    for (const auto& [chunk, bits] : by_chunk) {
+        const auto& stored = (*documents)[i];
+        auto seen = SeenBits::parse(stored ? stored->body : std::string(), pass);
+        if (!seen) co_return Error(ErrorCode::corrupted, "stored seen bits \"" + ids[i] + "\" can't be read");
+        for (const auto bit : bits) effects.seen[at(side)] += seen->set(static_cast<std::size_t>(bit)) ? 1 : 0;
+        Document document;
+        document.kind = "seen";
+        document.id = ids[i];
+        document.index = {session_.stream().stream_id};
+        document.body = seen->to_body(pass);
+        effects.writes.push_back(put(std::move(document)));
+        ++i;
+    }
+    co_return Result<>();
+}
+
+std::string Run::seen_id(Side side, std::int64_t chunk) const {
+    return fmt::format("{}-{}-{}-{}", session_.stream().stream_id, to_string(session_.execution().direction),
+                       to_string(side), chunk);
+}
+
+Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
+    PageWork work;
+    created_ordinals_.clear();
+    intents_.clear();
+    page_updates_ = {};
+    references_.clear();
+    lost_references_.clear();
+    std::vector<Effects> faults;
+    for (auto& fault : page.faults) {
+        auto effects = co_await park_fault(side, std::move(fault), next.sides[at(side)].pass);
+        if (!effects) co_return effects.error();
+        faults.push_back(std::move(*effects));
+    }
+    const std::uint64_t listed = page.records.size() + page.faults.size();
+    if (auto sorted = co_await sort_records(side, page.records, work); !sorted) co_return sorted;
+    worked_ += listed;
+
+    auto& side_next = next.sides[at(side)];
+    side_next.listed += listed;
+    CycleCounts& counts = next.counts[at(other(side))];
+    counts.seen_linked += work.read_linked;
+    counts.changed += work.changed;
+    if (flows_from(side)) {
+        const auto links = session_.stream().links;
+        const std::uint64_t whole = page.listing ? std::min<std::uint64_t>(links, parts_.limits.page_records) : links;
+        std::uint64_t approved = 0;
+        for (const auto& approval : session_.stream().approvals)
+            if (approval.rail == Rail::all_changed && approval.flow == other(side)) approved = approval.up_to;
+        trip_ = judge_all_changed(pinned_.rails, other(side), counts.seen_linked, counts.changed, whole, approved);
+        if (trip_) {
+            for (const auto& pair : work.pairs)
+                if (pair.link && trip_examples_.size() < 20) trip_examples_.push_back(pair.link->source_id);
+            co_return Error(ErrorCode::latched, trip_->reason);
+        }
+    }
+    if (auto processed = co_await process(work.pairs); !processed) co_return processed;
+
+    std::vector<Effects> effects = std::move(faults);
+    for (auto& one : work.effects) effects.push_back(std::move(one));
+    for (auto& pair : work.pairs) effects.push_back(effects_of(pair));
+    Effects housekeeping;
+    for (const auto& intent : intents_) housekeeping.writes.push_back(remove("intent", intent));
+    for (const Side marked : {Side::source, Side::target}) {
+        const auto& pass = next.sides[at(marked)];
+        if (!pass.listing || pass.missing_held) continue;
+        std::vector<std::int64_t> ordinals = created_ordinals_;
+        if (marked == side) ordinals.insert(ordinals.end(), work.met.begin(), work.met.end());
+        if (auto done = co_await mark_seen(marked, ordinals, pass.pass, housekeeping); !done) co_return done;
+    }
+    effects.push_back(std::move(housekeeping));
+    next.counts[0].updates += page_updates_[0];
+    next.counts[1].updates += page_updates_[1];
+    std::optional<Checkpoint> checkpoint;
+    if (moves_checkpoint_) checkpoint = std::move(next);
+    if (auto committed = co_await session_.commit(std::move(effects), std::move(checkpoint)); !committed)
+        co_return committed;
+    report_progress();
+    co_return Result<>();
+}
+
+// A row that could not be read at all.
+Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64_t pass) {
+    ParkedRecord parked;
+    parked.stream_id = session_.stream().stream_id;
+    parked.integration_id = pinned_.integration.id;
+    parked.entity_type = session_.execution().entity_type;
+    parked.execution_id = session_.execution().execution_id;
+    parked.side = side;
+    parked.record_id = fault.id;
+    parked.place = std::move(fault.place);
+    parked.reason = std::move(fault.error);
+    parked.payload = std::move(fault.payload);
+    parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, parked.payload);
+    parked.parked_at = parts_.runtime.clock->now();
+    parked.pass = pass;
+    Effects effects;
+    ++effects.counters.processed;
+    ++effects.counters.failed;
+    std::vector<std::string> ids{parked.parked_id};
+    auto documents = co_await parts_.store->read(session_.tenant(), "parked", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (documents->front()) {
+        auto before = from_document<ParkedRecord>(*documents->front());
+        if (!before) co_return before.error();
+        parked.attempts = before->attempts + 1;
+        parked.parked_at = before->parked_at;
+        parked.discarded = before->discarded && before->payload == parked.payload;
+    } else {
+        ++effects.parked;
+        if (observer_) {
+            PlannedRecord planned;
+            planned.action = "park";
+            planned.entity_type = parked.entity_type;
+            (side == Side::source ? planned.source_id : planned.shard_id) = parked.record_id;
+            planned.reason = parked.reason.message;
+            observer_->on_planned(planned);
+        }
+    }
+    effects.writes.push_back(put(to_document(parked)));
+    co_return effects;
+}
+
+// The listing is complete. Rows without id that it did not meet again are mended or gone; links that it did not meet
+// are held for deletion, which a fetch must confirm.
+Async<Result<>> Run::hold_missing(Side side) {
+    Checkpoint next = session_.checkpoint();
+    auto& state = next.sides[at(side)];
+    const auto links = session_.stream().links;
+    if (state.listed == 0 && flows_from(side)) {
+        std::uint64_t approved = 0;
+        for (const auto& approval : session_.stream().approvals)
+            if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
+        trip_ = judge_empty_side(pinned_.rails, side, links, approved);
+        if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
+    }
+    if (session_.stream().parked > 0) {
+        if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
+    }
+    if (flows_from(side) && state.seen != links) {
+        Query query;
+        query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
+                                      IndexValue(session_.stream().stream_id));
+        query.conditions.emplace_back("ordinal", Condition::Comparison::greater_or_equal,
+                                      IndexValue(std::int64_t{0}));
+        query.order = {{"ordinal", false}};
+        query.limit = 1000;
+        std::optional<SeenBits> bits;
+        std::int64_t loaded_chunk = -1;
+        for (;;) {
+            Query copy = query;
+            auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
+            if (!page) co_return page.error();
+            std::vector<Effects> effects(1);
+            for (const auto& document : page->documents) {
+                auto link = from_document<Link>(document);
+                if (!link) co_return link.error();
+                if (link->state != Link::State::live) continue;
+                const std::int64_t chunk = link->ordinal / SeenBits::size;
+                if (chunk != loaded_chunk) {
+                    std::vector<std::string> ids{seen_id(side, chunk)};
+                    auto stored = co_await parts_.store->read(session_.tenant(), "seen", std::move(ids));
+                    if (!stored) co_return stored.error();
+                    bits = SeenBits::parse(stored->front() ? stored->front()->body : std::string(), state.pass);
+                    if (!bits) co_return Error(ErrorCode::corrupted, "stored seen bits can't be read");
+                    loaded_chunk = chunk;
+                }
+                if (bits->test(static_cast<std::size_t>(link->ordinal % SeenBits::size))) continue;
+                HeldDeletion held{link->stream_id, side, link->link_id, link->id(side), false};
+                effects.front().writes.push_back(put(to_document(held)));
+            }
+            if (!effects.front().writes.empty()) {
+                if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
+                    co_return committed;
+            }
+            if (page->continuation.empty()) break;
+            query.continuation = page->continuation;
+        }
+    }
+    Checkpoint done = session_.checkpoint();
+    done.sides[at(side)].missing_held = true;
+    std::vector<Effects> nothing;
+    co_return co_await session_.commit(std::move(nothing), std::move(done));
+}
+
+Async<Result<>> Run::clear_mended_rows(Side side, std::uint64_t pass) {
+    Query query;
+    query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(session_.stream().stream_id));
+    query.limit = 500;
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
+        if (!page) co_return page.error();
+        std::vector<Effects> effects(1);
+        for (const auto& document : page->documents) {
+            auto parked = from_document<ParkedRecord>(document);
+            if (!parked) co_return parked.error();
+            // Rows as the adapter met them carry the number of the listing; records carry a version instead.
+            if (parked->side != side || parked->pass == 0 || parked->pass >= pass) continue;
+            effects.front().writes.push_back(remove("parked", parked->parked_id));
+            --effects.front().parked;
+        }
+        if (!effects.front().writes.empty()) {
+            if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
+                co_return committed;
+        }
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,223 @@
+// Run: one execution on one stream, from the claimed session to its last commit. The steps of design §4, in order;
+// every decision is made by lib/core, the coroutines here only fetch, ask core, push and commit.
+#pragma once
+
+#include <castiel_sync/engine.hpp>
+#include <core/mapping.hpp>
+#include <core/rails.hpp>
+#include <core/reconcile.hpp>
+#include <engine/session.hpp>
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace castiel_sync {
+
+// What an execution is pinned to: loaded once, the same until its end.
+struct Pinned {
+    Integration integration;
+    Mapping mapping;
+    Policy policy;
+    RailLimits rails;
+    std::vector<Filter> filters; // pull filters and the entity's
+    std::array<std::unique_ptr<Adapter>, 2> adapters;
+    std::array<AdapterCapabilities, 2> capabilities;
+    std::array<std::string, 2> entities; // what each side calls it
+    bool narrowed = false; // this run's direction is narrower than the mapping's
+    // Stream ids by external entity, for references.
+    std::map<std::string, std::string, std::less<>> streams;
+};
+
+// One record pair on its way through an execution.
+struct Pair {
+    std::optional<Link> link;
+    std::array<std::optional<Record>, 2> records; // nullopt: certain not to exist (where `known`)
+    std::array<bool, 2> known{false, false};
+    std::array<FieldValues, 2> values;
+    Side origin = Side::source;        // the side whose change brought it here
+    bool matched = false;              // found by match keys just now
+    std::string idempotency_key;       // of a create that may be a repetition
+    bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
+    std::array<bool, 2> was_candidate{false, false};
+    std::optional<HeldDeletion> deletion;
+    bool hold = false;                 // the deletion was found just now: it is held, not carried out
+    bool was_parked = false;
+    std::string parked_record_id;
+    Side parked_side = Side::source;
+    std::uint64_t parked_attempts = 0;
+    Timestamp parked_at{};
+    std::optional<Conflict> parked_conflict; // recorded with it and open
+    bool reference_lost = false;
+    std::string note;
+    std::string actor = "sync";
+    std::optional<FieldValues> chosen; // what a person chose, by field; present ones only
+    std::optional<DeleteStrategy> chosen_deletion;
+
+    Decision decision;
+    std::array<std::optional<PushItem>, 2> pushes;
+    std::vector<JournalEntry> journal;
+    std::array<bool, 2> created{}, updated{}, removed{};
+    std::optional<ParkedRecord> parked;
+    std::optional<Trip> trip;          // ping-pong
+    enum class State { pending, settled, parked, out_of_scope, retry } state = State::pending;
+    ErrorCode retry_reason = ErrorCode::stale;
+
+    Pair() = default;
+};
+
+class Run {
+public:
+    Run(const EngineParts& parts, Session& session, Pinned& pinned, const SyncRequest& request, Observer* observer,
+        std::size_t max_records);
+
+    // Everything between claim and finish. An Error fails the execution; what was committed stays.
+    Async<Result<>> execute();
+
+    // Processes these pairs and commits them: used by the administrative calls (resolve, retry).
+    Async<Result<>> process_and_commit(std::vector<Pair>& pairs);
+
+    // Maps both sides of a fetched pair into `values`; what can't be mapped is the answered Error.
+    Async<Result<>> map_pair(Pair& pair);
+
+    // Reads these records anew and runs them through the stream.
+    Async<Result<>> retry_these(std::vector<ParkedRecord> parked);
+
+    // Reads the present state of both sides of these pairs; `known` afterwards. Unknown presence parks the pair.
+    Async<Result<>> fetch_pairs(std::vector<Pair*> pairs);
+    Async<Result<std::vector<FetchedRecord>>> fetch(Side side, std::vector<std::string> ids,
+                                                    std::vector<std::string> idempotency_keys);
+    Async<Result<std::vector<Link>>> links_by(Side side, std::vector<std::string> record_ids);
+
+    [[nodiscard]] bool tripped() const { return trip_.has_value(); }
+    [[nodiscard]] const std::optional<Trip>& trip() const { return trip_; }
+    [[nodiscard]] const std::vector<std::string>& trip_examples() const { return trip_examples_; }
+
+private:
+    struct PageWork;
+
+    // run.cpp: phases
+    Async<Result<>> begin_cycle();
+    Async<Result<>> read_side(Side side, std::optional<RecordPage> first_page);
+    Async<Result<>> enter(Phase phase);
+    Async<Result<>> rebaseline_if_needed();
+    Async<Result<bool>> continue_cycle();
+    [[nodiscard]] std::size_t page_size(Side side, std::size_t bytes_per_record) const;
+    Async<Result<>> execute_targeted();
+    [[nodiscard]] bool reads(Side side) const;
+    [[nodiscard]] bool flows_from(Side side) const;
+    [[nodiscard]] std::size_t budget() const;
+
+    // pages.cpp: a page of changes
+    Async<Result<RecordPage>> pull(Side side, std::string cursor, std::size_t most);
+    Async<Result<>> process_page(Side side, RecordPage page, Checkpoint next);
+    struct Known { // about the unlinked and parked records of a page, by record id
+        std::map<std::string, ParkedRecord> parked;
+        std::map<std::string, Candidate> candidates;
+    };
+    Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
+    void note_parked(Pair& pair, const ParkedRecord& parked);
+    [[nodiscard]] bool creates_at_once(Side side) const;
+    void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
+    Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);
+    Async<Result<>> clear_mended_rows(Side side, std::uint64_t pass);
+    [[nodiscard]] std::string seen_id(Side side, std::int64_t chunk) const;
+    Async<Result<>> sort_records(Side side, std::vector<Record>& records, PageWork& work);
+    Async<Result<>> hold_missing(Side side);
+    Async<Result<>> mark_seen(Side side, const std::vector<std::int64_t>& ordinals, std::uint64_t pass,
+                              Effects& effects);
+
+    // settle.cpp: unlinked records, held deletions, parked records, intents
+    struct Group { // candidates that share a match key
+        struct Member {
+            Candidate candidate;
+            std::optional<Record> record;
+        };
+        std::array<std::vector<Member>, 2> members;
+        bool uncertain = false;
+    };
+    Async<Result<>> settle_candidates();
+    Async<Result<>> reopen_ambiguous();
+    Async<Result<>> settle_keys(const std::set<std::string>& keys);
+    Async<Result<>> refresh_members(std::map<std::string, Group>& groups,
+                                    std::array<std::map<std::string, FetchedRecord>, 2>& present,
+                                    std::vector<Effects>& effects, std::vector<Pair>& pairs);
+    Async<Result<>> settle_group(const std::string& key, Group& group, std::vector<Pair>& pairs,
+                                 std::vector<Effects>& effects);
+    void wait(Candidate candidate, std::vector<Effects>& effects);
+    Async<Result<>> record_ambiguous(const std::string& conflict_id, const std::string& key, Group& group,
+                                     std::vector<Effects>& effects);
+    Async<Result<>> close_conflict(const std::string& conflict_id, std::vector<Effects>& effects);
+    Async<Result<>> confirm_deletions(std::array<std::uint64_t, 2>& held);
+    Async<Result<>> carry_out_deletions();
+    Async<Result<>> drop_held_deletions();
+    Async<Result<>> retry_parked();
+    void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
+    Async<Result<>> recover_intents();
+    Async<Result<>> recover_intent(Intent intent);
+    Async<Result<>> adopt_orphan(Side written, const std::string& origin_id, Record record,
+                                 std::vector<Effects>& effects);
+    Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
+    [[nodiscard]] Query of_stream() const;
+    Async<bool> any_left(std::string kind, Query query);
+
+    // pairs.cpp: the way of a pair
+    Async<Result<>> process(std::vector<Pair>& pairs);
+    Async<Result<>> resolve_references(std::vector<Pair*>& pairs);
+    void decide(Pair& pair);
+    void plan_pushes(Pair& pair);
+    [[nodiscard]] Situation situation_of(const Pair& pair) const;
+    [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);
+    Async<Result<>> find_repeated_creates(std::vector<Pair*>& pairs);
+    Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
+    Async<Result<>> record_intents(std::vector<Pair*>& pairs);
+    Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
+    void take_outcome(Side side, Pair& pair, PushOutcome outcome);
+    void park(Pair& pair, Side side, const MappingFault& fault);
+
+    // effects.cpp: what a decided pair leaves behind
+    [[nodiscard]] Effects effects_of(Pair& pair);
+    void add_conflict(Pair& pair, Effects& effects, Link& link);
+    void add_parked_conflict(const Pair& pair, Effects& effects);
+    void note_planned(const Pair& pair);
+    void note_flips(const Pair& pair, Link& link) const;
+    [[nodiscard]] std::optional<Trip> judge_flips(const Pair& pair) const;
+    [[nodiscard]] std::string conflict_id_of_parked(const Pair& pair) const;
+    Async<Result<>> load_conflicts(std::vector<Pair>& pairs);
+    [[nodiscard]] JournalEntry journal_entry(const Pair& pair, Side written, std::string action) const;
+    [[nodiscard]] bool accounted(const Pair& pair, Side side, const FieldValues& base) const;
+    void log(LogLevel level, std::string_view message) const;
+    void report_progress() const;
+
+    Async<void> pause(std::size_t attempt, const Error& error);
+
+    const EngineParts& parts_;
+    Session& session_;
+    Pinned& pinned_;
+    const SyncRequest& request_;
+    Observer* observer_;
+    std::size_t max_records_;
+    std::size_t worked_ = 0; // records read and candidates settled, against the cap
+    ResolvedReferences references_;
+    std::set<ReferenceKey> lost_references_; // their link ended: waiting will not help
+    std::vector<std::string> intents_;       // documents to remove with the page's commit
+    std::array<std::uint64_t, 2> page_updates_{};
+    std::map<std::string, Conflict> conflicts_;  // those that the page's links name
+    std::vector<std::int64_t> created_ordinals_; // links made since the last commit
+    std::string fingerprint_;
+    bool moves_checkpoint_ = true;
+    std::optional<RecordPage> first_page_; // of the source, when the cycle looked at it already
+    bool fresh_candidates_left_ = false;   // the cap ended the settling
+    bool deletions_left_ = false;          // the cap ended the deleting
+    bool staged_ = false; // a parked record became a candidate: settle once more
+    bool narrowed_ = false; // this run's direction is narrower than the mapping's
+    std::optional<std::uint64_t> expected_;
+    std::optional<Trip> trip_;
+    std::vector<std::string> trip_examples_;
+};
+
+} // namespace castiel_sync
