@@ -153,6 +153,11 @@ struct ParsedIntegration {
 // don't fit. Unknown members are faults when `strict`, ignored otherwise (integration-manager sends many).
 [[nodiscard]] ParsedIntegration parse_integration(const json::value& document, bool strict);
 
+// Reads filters, as pullFilters and a task's `filters` hold them: a list of {field, operator, value}, or an object whose
+// members are compared for equality (with a list: one of its elements). Faults are added, with paths below `path`.
+[[nodiscard]] std::vector<Filter> parse_filters(const json::value& filters, const std::string& path,
+                                                std::vector<ConfigurationFault>& faults);
+
 // Where the engine finds integrations and their secrets. One look-up per execution; an Error is never "none".
 class IntegrationCatalog {
 public:

@@ -11,6 +11,7 @@
 
 #include <compare>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ struct ReferenceTarget {
 };
 
 using ResolvedReferences = std::map<ReferenceKey, ReferenceTarget>;
+
+struct MappingPlan; // what a mapping is compiled to
 
 class Mapping {
 public:
@@ -102,9 +105,9 @@ public:
     [[nodiscard]] std::vector<std::string> referenced_entities() const;
 
 private:
-    EntityMapping definition_;
-    std::vector<Field> fields_;
-    std::vector<std::size_t> match_fields_;
+    explicit Mapping(std::shared_ptr<const MappingPlan> plan) : plan_(std::move(plan)) {}
+
+    std::shared_ptr<const MappingPlan> plan_; // immutable: copies of a mapping share it
 };
 
 struct Mapping::Compiled {

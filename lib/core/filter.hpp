@@ -1,0 +1,19 @@
+// Filters: reading them from JSON and checking them. `matches` is in mapping.hpp. Pure.
+#pragma once
+
+#include <castiel_sync/integration.hpp>
+#include <castiel_sync/json.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace castiel_sync {
+
+[[nodiscard]] std::string_view to_string(Filter::Operator op) noexcept;
+
+// Value shapes and paths; `path` leads to the list of filters.
+void check_filters(const std::vector<Filter>& filters, const std::string& path,
+                   std::vector<ConfigurationFault>& faults);
+
+} // namespace castiel_sync
