@@ -1,0 +1,400 @@
+#include <castiel_sync/stores/sqlite.hpp>
+
+#include "stores/sqlite_connection.hpp"
+#include "stores/sqlite_rows.hpp"
+#include "stores/sqlite_schema.hpp"
+#include "stores/sqlite_sql.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+using TransactionKind = SqliteTransaction::Kind;
+
+// A commit also removes up to this many expired documents of each kind that it writes: more than it can add, so the
+// file does not grow without end, and few enough that no commit takes long.
+constexpr std::size_t min_expired_per_commit = 16;
+constexpr std::size_t expired_per_write = 2;
+
+Timestamp machine_now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
+
+// nullopt for a text that no commit ever gave out.
+std::optional<std::int64_t> parse_etag(std::string_view text) {
+    std::int64_t etag = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), etag);
+    if (error != std::errc() || end != text.data() + text.size() || std::to_string(etag) != text) return std::nullopt;
+    return etag;
+}
+
+class SqliteStore final : public BlockingStore {
+public:
+    SqliteStore(std::unique_ptr<SqliteConnection> connection, KindCatalog catalog, const SqliteOptions& options)
+        : connection_(std::move(connection)), catalog_(std::move(catalog)),
+          now_(options.now ? options.now : machine_now), read_only_(options.read_only) {
+        for (const auto& [name, declaration] : catalog_.all()) kinds_.emplace(name, SqliteKind(declaration));
+    }
+
+    [[nodiscard]] const SqliteKinds& kinds() const { return kinds_; }
+
+    [[nodiscard]] StoreLimits limits() const override { return {}; }
+
+    Result<std::vector<std::optional<Document>>> read(const std::string& partition, const std::string& kind,
+                                                      const std::vector<std::string>& ids) override;
+    Result<DocumentPage> query(const std::string& partition, const std::string& kind, const Query& query) override;
+    Result<CommitReceipt> commit(const std::string& partition, const std::vector<Write>& writes) override;
+    Result<ScanPage> scan(const std::string& kind, const Query& query) override;
+
+private:
+    // What all writes of one commit share.
+    struct Batch {
+        std::int64_t partition = 0;
+        std::int64_t etag = 0;
+        Timestamp now{};
+    };
+    struct Selection {
+        std::vector<Document> documents;
+        bool more = false; // there are more than were asked for
+    };
+
+    [[nodiscard]] Result<> make_ready();
+    [[nodiscard]] Result<std::int64_t> next_etag();
+    [[nodiscard]] Result<std::optional<std::int64_t>> find_partition(const std::string& name);
+    [[nodiscard]] Result<std::int64_t> make_partition(const std::string& name);
+    [[nodiscard]] Result<Selection> select(const CheckedQuery& query, std::int64_t partition, Timestamp now,
+                                           std::size_t limit);
+    [[nodiscard]] Result<> apply(const Batch& batch, const Write& write, std::size_t position);
+    [[nodiscard]] Result<> put(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position);
+    [[nodiscard]] Result<> remove(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position);
+    [[nodiscard]] Result<> remove_expired(const Batch& batch, const std::vector<Write>& writes);
+    [[nodiscard]] Result<bool> change(const std::string& sql, const Batch& batch, const Write& write,
+                                      std::int64_t checksum);
+    [[nodiscard]] Error changed_meanwhile(const Batch& batch, const SqliteKind& kind, const Write& write,
+                                          std::size_t position);
+
+    [[nodiscard]] const SqliteKind& kind_of(const std::string& kind) const { return kinds_.find(kind)->second; }
+
+    std::unique_ptr<SqliteConnection> connection_;
+    KindCatalog catalog_;
+    SqliteKinds kinds_;
+    std::function<Timestamp()> now_;
+    bool read_only_;
+    bool unsettled_ = false; // the fate of the last commit is unknown
+    std::map<std::string, std::int64_t> partitions_; // only those that are committed; none is ever removed
+};
+
+// A commit that failed with an I/O error may still lie whole in the log, to be found after the next crash. Another
+// commit overwrites it; only then may anybody be told what the store holds.
+Result<> SqliteStore::make_ready() {
+    if (connection_->has_moved())
+        return Error(ErrorCode::corrupted,
+                     fmt::format("{}: the file was moved, replaced or deleted while it was open: what is written now "
+                                 "would be lost. Put it back and start again.",
+                                 connection_->path()));
+    if (!unsettled_) return {};
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::write);
+    if (!transaction) return transaction.error();
+    if (auto etag = next_etag(); !etag) return etag.error();
+    if (auto committed = transaction->commit(); !committed) {
+        Error error = committed.error();
+        if (error.code == ErrorCode::unknown_outcome) error.code = ErrorCode::unavailable;
+        return error;
+    }
+    unsettled_ = false;
+    return {};
+}
+
+Result<std::int64_t> SqliteStore::next_etag() {
+    auto statement = connection_->prepare("UPDATE castiel_commit SET last=last+1 WHERE row=1 RETURNING last");
+    if (!statement) return statement.error();
+    auto row = statement->step();
+    if (!row) return row.error();
+    if (!*row)
+        return Error(ErrorCode::corrupted, fmt::format("{}: the commit counter is gone: restore the file from a backup",
+                                                       connection_->path()));
+    return statement->number(0);
+}
+
+Result<std::optional<std::int64_t>> SqliteStore::find_partition(const std::string& name) {
+    if (const auto known = partitions_.find(name); known != partitions_.end())
+        return std::optional<std::int64_t>(known->second);
+    auto statement = connection_->prepare("SELECT number FROM castiel_partition WHERE name=?");
+    if (!statement) return statement.error();
+    statement->bind(1, std::string_view(name));
+    auto row = statement->step();
+    if (!row) return row.error();
+    if (!*row) return std::optional<std::int64_t>();
+    return std::optional<std::int64_t>(statement->number(0));
+}
+
+Result<std::int64_t> SqliteStore::make_partition(const std::string& name) {
+    auto found = find_partition(name);
+    if (!found) return found.error();
+    if (*found) return **found;
+    auto statement = connection_->prepare("INSERT INTO castiel_partition (name) VALUES (?) RETURNING number");
+    if (!statement) return statement.error();
+    statement->bind(1, std::string_view(name));
+    auto row = statement->step();
+    if (!row) return row.error();
+    return statement->number(0);
+}
+
+Result<std::vector<std::optional<Document>>> SqliteStore::read(const std::string& partition, const std::string& kind,
+                                                               const std::vector<std::string>& ids) {
+    if (auto checked = check_partition(partition); !checked) return checked.error();
+    if (auto declared = catalog_.find(kind); !declared) return declared.error();
+    if (auto ready = make_ready(); !ready) return ready.error();
+    std::vector<std::optional<Document>> documents(ids.size());
+    const Timestamp now = now_();
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::read);
+    if (!transaction) return transaction.error();
+    const auto number = find_partition(partition);
+    if (!number) return number.error();
+    if (!*number) return documents;
+    const SqliteKind& sqlite_kind = kind_of(kind);
+    auto statement = connection_->prepare(sqlite_kind.read);
+    if (!statement) return statement.error();
+    statement->bind(sqlite_parameter::partition, **number);
+    statement->bind(sqlite_parameter::now, std::optional<Timestamp>(now));
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        statement->bind(sqlite_parameter::id, std::string_view(ids[i]));
+        auto row = statement->step();
+        if (!row) return row.error();
+        if (*row) {
+            auto document = decode_row(*connection_, sqlite_kind, **number, *statement);
+            if (!document) return document.error();
+            documents[i] = std::move(*document);
+        }
+        statement->reset();
+    }
+    return documents;
+}
+
+Result<SqliteStore::Selection> SqliteStore::select(const CheckedQuery& query, std::int64_t partition, Timestamp now,
+                                                   std::size_t limit) {
+    Selection selection;
+    const SqliteKind& kind = kind_of(query.kind->kind);
+    for (const SqliteSelect& part : make_selects(query, partition, now)) {
+        auto statement = connection_->prepare(part.sql);
+        if (!statement) return statement.error();
+        int parameter = 0;
+        for (const IndexValue& value : part.parameters) statement->bind(++parameter, value);
+        statement->bind(++parameter, static_cast<std::int64_t>(limit + 1 - selection.documents.size()));
+        for (;;) {
+            auto row = statement->step();
+            if (!row) return row.error();
+            if (!*row) break;
+            if (selection.documents.size() == limit) {
+                selection.more = true;
+                return selection;
+            }
+            auto document = decode_row(*connection_, kind, partition, *statement);
+            if (!document) return document.error();
+            selection.documents.push_back(std::move(*document));
+        }
+    }
+    return selection;
+}
+
+Result<DocumentPage> SqliteStore::query(const std::string& partition, const std::string& kind, const Query& query) {
+    const auto checked = check_query(catalog_, partition, kind, query);
+    if (!checked) return checked.error();
+    if (auto ready = make_ready(); !ready) return ready.error();
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::read);
+    if (!transaction) return transaction.error();
+    DocumentPage page;
+    const auto number = find_partition(partition);
+    if (!number) return number.error();
+    if (!*number) return page;
+    auto selection = select(*checked, **number, now_(), checked->limit);
+    if (!selection) return selection.error();
+    page.documents = std::move(selection->documents);
+    if (selection->more) page.continuation = checked->continue_after(checked->position_of(page.documents.back()));
+    return page;
+}
+
+Result<ScanPage> SqliteStore::scan(const std::string& kind, const Query& query) {
+    const auto checked = check_scan(catalog_, kind, query);
+    if (!checked) return checked.error();
+    if (auto ready = make_ready(); !ready) return ready.error();
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::read);
+    if (!transaction) return transaction.error();
+    ScanPage page;
+    const Timestamp now = now_();
+    CheckedQuery within = *checked;
+    // Partition by partition, since every index begins with it.
+    auto partitions = connection_->prepare("SELECT number, name FROM castiel_partition WHERE name>=? ORDER BY name");
+    if (!partitions) return partitions.error();
+    partitions->bind(1, checked->after ? std::string_view(checked->after->partition) : std::string_view());
+    for (;;) {
+        auto row = partitions->step();
+        if (!row) return row.error();
+        if (!*row) return page;
+        const std::string name(partitions->text(1));
+        if (checked->after && name != checked->after->partition) within.after.reset();
+        auto selection = select(within, partitions->number(0), now, checked->limit - page.documents.size());
+        if (!selection) return selection.error();
+        for (Document& document : selection->documents) page.documents.push_back({name, std::move(document)});
+        if (!selection->more) continue;
+        Position position;
+        position.partition = page.documents.back().partition;
+        position.id = page.documents.back().document.id;
+        page.continuation = checked->continue_after(position);
+        return page;
+    }
+}
+
+Result<CommitReceipt> SqliteStore::commit(const std::string& partition, const std::vector<Write>& writes) {
+    if (auto checked = check_writes(catalog_, limits(), partition, writes); !checked) return checked.error();
+    if (read_only_)
+        return Error(ErrorCode::invalid_configuration,
+                     fmt::format("{}: opened with read_only; open it without to write", connection_->path()));
+    CommitReceipt receipt;
+    if (writes.empty()) return receipt;
+    if (auto ready = make_ready(); !ready) return ready.error();
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::write);
+    if (!transaction) return transaction.error();
+    Batch batch;
+    batch.now = now_();
+    auto number = make_partition(partition);
+    if (!number) return number.error();
+    batch.partition = *number;
+    auto etag = next_etag();
+    if (!etag) return etag.error();
+    batch.etag = *etag;
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+        if (auto applied = apply(batch, writes[i], i); !applied) return applied.error();
+        receipt.etags.push_back(writes[i].action == Write::Action::put ? std::to_string(batch.etag) : std::string());
+    }
+    if (auto removed = remove_expired(batch, writes); !removed) return removed.error();
+    if (auto committed = transaction->commit(); !committed) {
+        unsettled_ = committed.error().code == ErrorCode::unknown_outcome;
+        return committed.error();
+    }
+    partitions_.emplace(partition, batch.partition);
+    return receipt;
+}
+
+Result<> SqliteStore::apply(const Batch& batch, const Write& write, std::size_t position) {
+    const SqliteKind& kind = kind_of(write.document.kind);
+    return write.action == Write::Action::put ? put(batch, kind, write, position) : remove(batch, kind, write, position);
+}
+
+// True: a row was changed.
+Result<bool> SqliteStore::change(const std::string& sql, const Batch& batch, const Write& write, std::int64_t checksum) {
+    auto statement = connection_->prepare(sql);
+    if (!statement) return statement.error();
+    const Document& document = write.document;
+    statement->bind(sqlite_parameter::partition, batch.partition);
+    statement->bind(sqlite_parameter::id, std::string_view(document.id));
+    statement->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+    if (write.precondition == Write::Precondition::etag)
+        statement->bind(sqlite_parameter::expected_etag, parse_etag(document.etag).value_or(-1));
+    if (write.action == Write::Action::put) {
+        statement->bind(sqlite_parameter::etag, batch.etag);
+        statement->bind(sqlite_parameter::expires_at, document.expires_at);
+        statement->bind(sqlite_parameter::checksum, checksum);
+        statement->bind(sqlite_parameter::body, std::string_view(document.body));
+        for (std::size_t i = 0; i < document.index.size(); ++i)
+            statement->bind(sqlite_parameter::first_field + static_cast<int>(i), document.index[i]);
+    }
+    if (auto done = statement->run(); !done) return done.error();
+    return connection_->changed_rows() > 0;
+}
+
+Result<> SqliteStore::put(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position) {
+    const std::int64_t checksum = checksum_of(kind, batch.partition, batch.etag, write.document);
+    if (write.precondition == Write::Precondition::absent) {
+        auto inserted = change(kind.insert, batch, write, checksum);
+        if (!inserted) return inserted.error();
+        if (!*inserted) return stale_write(write, position, "it exists already");
+        return {};
+    }
+    const bool conditional = write.precondition == Write::Precondition::etag;
+    if (!write.document.index.empty()) {
+        auto changed = change(conditional ? kind.replace_body : kind.update_body, batch, write, checksum);
+        if (!changed) return changed.error();
+        if (*changed) return {};
+    }
+    auto changed = change(conditional ? kind.replace : kind.put, batch, write, checksum);
+    if (!changed) return changed.error();
+    if (!*changed) return changed_meanwhile(batch, kind, write, position);
+    return {};
+}
+
+Result<> SqliteStore::remove(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position) {
+    const bool conditional = write.precondition == Write::Precondition::etag;
+    auto changed = change(conditional ? kind.remove_if : kind.remove, batch, write, 0);
+    if (!changed) return changed.error();
+    if (conditional && !*changed) return changed_meanwhile(batch, kind, write, position);
+    return {};
+}
+
+Error SqliteStore::changed_meanwhile(const Batch& batch, const SqliteKind& kind, const Write& write,
+                                     std::size_t position) {
+    auto statement = connection_->prepare(kind.read);
+    if (!statement) return statement.error();
+    statement->bind(sqlite_parameter::partition, batch.partition);
+    statement->bind(sqlite_parameter::id, std::string_view(write.document.id));
+    statement->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+    auto row = statement->step();
+    if (!row) return row.error();
+    return stale_write(write, position, *row ? "it has changed since it was read" : "it does not exist any more");
+}
+
+Result<> SqliteStore::remove_expired(const Batch& batch, const std::vector<Write>& writes) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const Write& write : writes) ++counts[write.document.kind];
+    for (const auto& [kind, count] : counts) {
+        auto statement = connection_->prepare(kinds_.find(kind)->second.remove_expired);
+        if (!statement) return statement.error();
+        const std::size_t limit = std::max(min_expired_per_commit, count * expired_per_write);
+        statement->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+        statement->bind(sqlite_parameter::etag, static_cast<std::int64_t>(limit));
+        if (auto removed = statement->run(); !removed) return removed;
+    }
+    return {};
+}
+
+Error refuse_path(std::string_view path) {
+    return Error(ErrorCode::invalid_configuration,
+                 fmt::format("storage path \"{}\": name a file; a database in memory would lose everything", path));
+}
+
+} // namespace
+
+Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) {
+    if (options.path.empty() || options.path == ":memory:" || options.path.find('\0') != std::string::npos)
+        return refuse_path(options.path);
+    auto catalog = KindCatalog::make(options.kinds);
+    if (!catalog) return catalog.error();
+    // Absolute, so that it goes on naming the same file, and never looks like a "file:" URI.
+    std::error_code failed;
+    const std::string path = std::filesystem::absolute(options.path, failed).lexically_normal().string();
+    if (failed) return refuse_path(options.path);
+    // A file system of the caller's own may know nothing of the machine's folders.
+    if (options.vfs.empty())
+        if (auto prepared = prepare_sqlite_file(path, options.read_only); !prepared) return prepared.error();
+    SqliteConnection::Options connection_options;
+    connection_options.path = path;
+    connection_options.vfs = options.vfs;
+    connection_options.read_only = options.read_only;
+    connection_options.busy_timeout = options.busy_timeout;
+    auto opened = SqliteConnection::open(connection_options);
+    if (!opened) return opened.error();
+    SqliteConnection& connection = **opened;
+    if (auto ours = check_sqlite_owner(connection); !ours) return ours.error();
+    if (auto configured = configure_sqlite(connection, options.synchronous_full, options.read_only); !configured)
+        return configured.error();
+    auto store = std::make_shared<SqliteStore>(std::move(*opened), std::move(*catalog), options);
+    if (auto prepared = prepare_sqlite_schema(connection, store->kinds(), options.read_only); !prepared)
+        return prepared.error();
+    return std::shared_ptr<BlockingStore>(std::move(store));
+}
+
+} // namespace castiel_sync
