@@ -155,10 +155,31 @@ FieldValue read_plainly(const FieldProgram& program, const json::object& externa
     return std::move(*value);
 }
 
-Result<> write(const Path& path, json::object& record, json::value value) {
-    if (value.is_null() && !path.has_place_in(record)) return {}; // nothing there to be cleared
-    return path.set(record, std::move(value));
-}
+// Writes fields into one record, in the order of their paths.
+class RecordWriter {
+public:
+    explicit RecordWriter(json::object record) : record_(std::move(record)) {}
+
+    Result<> write(const Path& path, json::value value) {
+        if (value.is_null() && !path.has_place_in(record_)) { // nothing there to be cleared
+            skipped_.push_back(&path);
+            return {};
+        }
+        if (path.set(record_, value)) return {};
+        // A later element of a list needs the earlier ones, even if they are null.
+        std::erase_if(skipped_, [&](const Path* earlier) {
+            return earlier->segments().front().name == path.segments().front().name &&
+                   earlier->set(record_, nullptr).has_value();
+        });
+        return path.set(record_, std::move(value));
+    }
+
+    [[nodiscard]] json::object& record() noexcept { return record_; }
+
+private:
+    json::object record_;
+    std::vector<const Path*> skipped_; // null was wanted there
+};
 
 } // namespace
 
@@ -229,31 +250,33 @@ Mapped<FieldValues> Mapping::read_target(const json::object& structured_data) co
 
 Mapped<json::object> Mapping::write_source(json::object present, const FieldValues& wanted,
                                            const ResolvedReferences& references) const {
+    RecordWriter writer(std::move(present));
     for (const std::size_t i : plan_->external_order) {
         const Field& field = plan_->fields[i];
         if (!field.to_source || i >= wanted.size() || !wanted[i]) continue;
         auto value = invert_field(plan_->programs[i], field.definition, *wanted[i], references);
         if (!value) return value.error();
-        if (auto written = write(plan_->programs[i].external, present, std::move(*value)); !written)
+        if (auto written = writer.write(plan_->programs[i].external, std::move(*value)); !written)
             return fault_of(field.definition.shard_field, written.error());
     }
     for (std::size_t i = 0; i < plan_->fields.size(); ++i) {
         const Field& field = plan_->fields[i];
         if (!field.to_source || !field.definition.required) continue;
-        if (is_blank(read_plainly(plan_->programs[i], present)))
+        if (is_blank(read_plainly(plan_->programs[i], writer.record())))
             return invalid(field.definition.shard_field, "is required, and the external record would not have it");
     }
-    return present;
+    return std::move(writer.record());
 }
 
 Mapped<json::object> Mapping::write_target(json::object present, const FieldValues& wanted) const {
+    RecordWriter writer(std::move(present));
     for (const std::size_t i : plan_->shard_order) {
         const Field& field = plan_->fields[i];
         if (!field.to_target || i >= wanted.size() || !wanted[i]) continue;
-        if (auto written = write(plan_->programs[i].shard, present, *wanted[i]); !written)
+        if (auto written = writer.write(plan_->programs[i].shard, *wanted[i]); !written)
             return fault_of(field.definition.shard_field, written.error());
     }
-    return present;
+    return std::move(writer.record());
 }
 
 bool Mapping::equal(std::size_t field, const json::value& left, const json::value& right) const {

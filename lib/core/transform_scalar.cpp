@@ -14,11 +14,15 @@ namespace {
 
 constexpr std::int64_t max_decimals = 15; // what any double carries
 
+Error too_fine(const DecimalStyle& style) {
+    return unfit(fmt::format("has more than {} decimals; put 'round' before this step to cut them", *style.decimals));
+}
+
 Result<json::value> write_number(const json::value& value, const DecimalStyle& style) {
     const auto number = to_decimal_number(value);
     if (!number) return wrong_kind("a number", value);
     auto text = write_decimal_number(*number, style);
-    if (!text) return unfit(fmt::format("has more than {} decimals; it is not rounded here", *style.decimals));
+    if (!text) return too_fine(style);
     return json::value(std::move(*text));
 }
 
@@ -27,6 +31,7 @@ Result<json::value> read_number(const json::value& value, const DecimalStyle& st
     if (text == nullptr) return wrong_kind("text", value);
     const auto number = read_decimal_number(*text, style);
     if (!number) return unfit("is not a number in the form that the mapping describes");
+    if (style.decimals && -number->exponent > *style.decimals) return too_fine(style);
     auto exact = to_exact_number(*number);
     if (!exact) return unfit("is a number that neither a 64-bit integer nor a double carries exactly");
     return std::move(*exact);
