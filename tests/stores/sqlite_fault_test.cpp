@@ -1,1 +1,192 @@
+// The disk fails at every call in turn: what the store says must be what the file holds, also after a crash.
+#include "stores/fault_vfs.hpp"
+#include "stores/sqlite_helpers.hpp"
 
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+SqliteOptions faulty_options(const std::string& path) {
+    SqliteOptions options = options_for(path);
+    options.vfs = FaultVfs::name();
+    options.synchronous_full = true;
+    return options;
+}
+
+const std::string old_body = "{\"old\":\"" + std::string(2000, 'o') + "\"}";
+const std::string new_body = "{\"new\":\"" + std::string(2000, 'n') + "\"}";
+const std::string before = "changed=" + brief(old_body) + " removed=" + brief(old_body);
+const std::string after = "added=" + brief(new_body) + " changed=" + brief(new_body);
+
+std::vector<Write> the_batch() {
+    return {put(document("added", new_body, "x")), put(document("changed", new_body, "y")),
+            castiel_sync::remove(item_kind, "removed")};
+}
+
+void fill(BlockingStore& store) {
+    REQUIRE(store.commit("p", {put(document("changed", old_body, "x")), put(document("removed", old_body, "x"))}).has_value());
+}
+
+// One commit with this fault. False: the fault was never reached.
+bool commit_under(const FaultPlan& plan) {
+    TemporaryFolder folder;
+    const std::string path = folder.file("store.db");
+    const auto store = open_sqlite_store(faulty_options(path));
+    REQUIRE(store.has_value());
+    fill(**store);
+    FaultVfs::arm(plan);
+    const auto committed = (*store)->commit("p", the_batch());
+    // What it says while the disk still fails may be an error, but nothing false.
+    const std::string meanwhile = contents(**store);
+    FaultVfs::disarm();
+    if (!FaultVfs::has_struck()) return false;
+    CHECK((meanwhile == before || meanwhile == after || meanwhile == "unavailable" || meanwhile == "out_of_space"));
+
+    const std::string seen = contents(**store);
+    if (committed) CHECK(seen == after);
+    else if (committed.error().code == ErrorCode::unknown_outcome) CHECK((seen == before || seen == after));
+    else CHECK(seen == before);
+    if (meanwhile == before || meanwhile == after) CHECK(seen == meanwhile);
+    if (!committed && committed.error().code != ErrorCode::unknown_outcome)
+        CHECK(committed.error().code ==
+              (plan.code == SQLITE_FULL ? ErrorCode::out_of_space : ErrorCode::unavailable));
+
+    const std::string crashed = copy_as_crashed(path, folder.file("crashed.db"));
+    CHECK(contents(*open_store(crashed)) == seen);
+    CHECK(check_sqlite_integrity(crashed).has_value());
+
+    REQUIRE((*store)->commit("p", {put(document("zz"))}).has_value());
+    CHECK(contents(**store) == seen + " zz={}");
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("I38 a commit on a disk that fails at the n-th call is told as it happened, for every n") {
+    int struck = 0;
+    for (const int code : {SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC}) {
+        for (const bool lasting : {false, true}) {
+            for (const bool torn : {false, true}) {
+                for (int at = 1; at < 200; ++at) {
+                    CAPTURE(code);
+                    CAPTURE(lasting);
+                    CAPTURE(torn);
+                    CAPTURE(at);
+                    FaultPlan plan;
+                    plan.call = code == SQLITE_IOERR_FSYNC ? FaultPlan::Call::sync : FaultPlan::Call::write;
+                    plan.at = at;
+                    plan.lasting = lasting;
+                    plan.code = code;
+                    plan.torn = torn;
+                    if (!commit_under(plan)) break;
+                    ++struck;
+                }
+            }
+        }
+    }
+    CHECK(struck > 50);
+}
+
+TEST_CASE("I38 a read on a disk that fails is an error or the truth, never less") {
+    TemporaryFolder folder;
+    const std::string path = folder.file("store.db");
+    std::string expected;
+    {
+        const auto store = open_store(path);
+        for (int i = 100; i < 160; ++i) {
+            REQUIRE(commit(*store, put(document(std::to_string(i), old_body, "x"))).has_value());
+            expected += (expected.empty() ? "" : " ") + std::to_string(i) + "=" + brief(old_body);
+        }
+    }
+    int struck = 0;
+    for (int at = 1; at < 500; ++at) {
+        CAPTURE(at);
+        const auto store = open_sqlite_store(faulty_options(path));
+        REQUIRE(store.has_value());
+        FaultPlan plan;
+        plan.call = FaultPlan::Call::read;
+        plan.at = at;
+        plan.code = SQLITE_IOERR_READ;
+        FaultVfs::arm(plan);
+        const std::string seen = contents(**store);
+        FaultVfs::disarm();
+        if (!FaultVfs::has_struck()) break;
+        ++struck;
+        CHECK((seen == "unavailable" || seen == expected));
+        CHECK(contents(**store) == expected);
+    }
+    CHECK(struck > 10);
+}
+
+TEST_CASE("opening on a full disk is out_of_space, and works when there is room again") {
+    int struck = 0;
+    for (int at = 1; at < 200; ++at) {
+        CAPTURE(at);
+        TemporaryFolder folder;
+        const std::string path = folder.file("store.db");
+        FaultPlan plan;
+        plan.call = FaultPlan::Call::write;
+        plan.at = at;
+        plan.lasting = true;
+        plan.code = SQLITE_FULL;
+        FaultVfs::arm(plan);
+        auto opened = open_sqlite_store(faulty_options(path));
+        FaultVfs::disarm();
+        if (!FaultVfs::has_struck()) break;
+        ++struck;
+        // The last writes of opening only tidy up the log; they may fail without harm.
+        if (!opened) {
+            CHECK(opened.error().code == ErrorCode::out_of_space);
+            opened = open_sqlite_store(faulty_options(path));
+        }
+        REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
+        CHECK(commit(**opened, put(document("a"))).has_value());
+    }
+    CHECK(struck > 5);
+}
+
+TEST_CASE("a flipped bit never becomes a document: the answer is right, an error, or found by the integrity check") {
+    TemporaryFolder folder;
+    const std::string path = folder.file("store.db");
+    std::string expected;
+    {
+        const auto store = open_store(path);
+        for (int i = 100; i < 125; ++i) {
+            const std::string body = "{\"n\":\"" + std::string(900, static_cast<char>('a' + i % 26)) + "\"}";
+            REQUIRE(commit(*store, put(document(std::to_string(i), body, i % 3))).has_value());
+            expected += (expected.empty() ? "" : " ") + std::to_string(i) + "=" + brief(body);
+        }
+    }
+    const std::string whole = read_bytes(path);
+    int wrong = 0;
+    int told = 0;
+    for (std::size_t at = 100; at < whole.size(); at += 211) {
+        CAPTURE(at);
+        std::string damaged = whole;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1 << at % 8);
+        write_bytes(path, damaged);
+        const auto store = open_sqlite_store(options_for(path));
+        const std::string seen = store ? contents(**store) : "corrupted";
+        if (seen == expected) continue;
+        if (seen == "corrupted") {
+            ++told;
+            continue;
+        }
+        // Fewer documents: an index was hit. Never a document that was not written.
+        ++wrong;
+        std::size_t from = 0;
+        while (from < seen.size()) {
+            const std::size_t end = std::min(seen.find(' ', from), seen.size());
+            CHECK(expected.find(seen.substr(from, end - from)) != std::string::npos);
+            from = end + 1;
+        }
+        CHECK(check_sqlite_integrity(path).error().code == ErrorCode::corrupted);
+    }
+    CHECK(told > 50);
+    CHECK(wrong < told / 5);
+}
