@@ -45,7 +45,8 @@ install_packages() {
   ((${#missing[@]})) || return 0
   local as_root=()
   if ((EUID)); then
-    command -v sudo >/dev/null || fail "packages are missing and there is no sudo; as root, run: apt-get install ${missing[*]}"
+    command -v sudo >/dev/null ||
+      fail "packages are missing and there is no sudo; as root, run: apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
   say "Installing ${#missing[@]} packages${as_root:+ (with sudo)}: ${missing[*]}"
