@@ -18,7 +18,6 @@ struct JsonlOptions {
     JsonlOptions() = default;
 };
 
-// `random` is used for nothing but names of temporary files.
 [[nodiscard]] std::shared_ptr<BlockingAdapter> make_jsonl_adapter(JsonlOptions options);
 
 [[nodiscard]] AdapterDescription jsonl_description();
