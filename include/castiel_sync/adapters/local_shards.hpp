@@ -40,6 +40,7 @@ class LocalShards {
 public:
     LocalShards(Runtime runtime, Store& store, std::string tenant_id);
 
+    // In get, list and remove an empty type stands for every type.
     Async<Result<std::optional<Shard>>> get(std::string shard_type_id, std::string id);
     // Without tombstones, in no particular order that survives an update.
     Async<Result<ShardPage>> list(std::string shard_type_id, std::size_t limit, std::string continuation);
