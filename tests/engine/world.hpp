@@ -1,0 +1,182 @@
+// A small world for engine tests: two simulated systems, a memory store, one engine, virtual time.
+#pragma once
+
+#include <castiel_sync/castiel_sync.hpp>
+#include <castiel_sync/testing/recording_sink.hpp>
+#include <castiel_sync/testing/sim_clock.hpp>
+#include <castiel_sync/testing/simulated_system.hpp>
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace castiel_sync::testing {
+
+inline const std::string tenant = "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001";
+inline const std::string integration_id = "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01";
+
+// Everything a well-behaved system can do.
+inline AdapterCapabilities able(bool feed) {
+    AdapterCapabilities capabilities;
+    capabilities.writable = true;
+    capabilities.change_feed = feed;
+    capabilities.reports_deletions = feed;
+    capabilities.conditional_writes = true;
+    capabilities.conditional_deletes = true;
+    capabilities.idempotent_creates = true;
+    capabilities.finds_by_idempotency_key = true;
+    return capabilities;
+}
+
+inline SimulatedSystemOptions system_options(std::string name, AdapterCapabilities capabilities) {
+    SimulatedSystemOptions options;
+    options.name = std::move(name);
+    options.capabilities = capabilities;
+    return options;
+}
+
+// contacts ↔ contact with name, mail → email and tags, matched by email, both ways.
+inline Integration contacts_integration() {
+    auto parsed = parse_integration(*parse_json(R"({
+        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01",
+        "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
+        "providerName": "crm",
+        "settings": {},
+        "syncConfig": {
+            "syncEnabled": true,
+            "syncDirection": "bidirectional",
+            "entityMappings": [{
+                "externalEntity": "contacts",
+                "shardTypeId": "contact",
+                "matchKeys": ["email"],
+                "fieldMappings": [
+                    {"externalField": "mail", "shardField": "email", "transform": "lowercase"},
+                    {"externalField": "name", "shardField": "name"},
+                    {"externalField": "phone", "shardField": "phone"},
+                    {"externalField": "tags", "shardField": "tags", "strategy": "union", "unordered": true}
+                ]
+            }]
+        }
+    })"), true);
+    for (const auto& fault : parsed.faults) MESSAGE(fault.path << ": " << fault.message);
+    REQUIRE(parsed.integration.has_value());
+    return std::move(*parsed.integration);
+}
+
+class PlanObserver final : public Observer {
+public:
+    std::vector<PlannedRecord> planned;
+    std::vector<std::string> logged;
+    void on_planned(const PlannedRecord& record) override { planned.push_back(record); }
+    void on_log(LogLevel, std::string_view message, const json::object&) override { logged.emplace_back(message); }
+};
+
+struct World {
+    SimLoop loop;
+    SimClock clock{loop};
+    std::unique_ptr<Random> random = make_seeded_random(7);
+    std::unique_ptr<Store> store = make_memory_store(clock);
+    SimulatedSystem source;
+    SimulatedSystem target;
+    RecordingSink sink;
+    PlanObserver observer;
+    AdapterRegistry registry;
+    std::unique_ptr<IntegrationCatalog> catalog;
+    ConflictStrategies strategies;
+    std::unique_ptr<Engine> engine;
+    EngineLimits limits;
+
+    explicit World(Integration integration = contacts_integration(), AdapterCapabilities source_can = able(false),
+                   AdapterCapabilities target_can = able(true))
+        : source(loop, system_options("crm", source_can)), target(loop, system_options("shards", target_can)) {
+        limits.max_records_per_sync = 100'000;
+        registry.add(source.describe(), source.factory("sync"));
+        use(std::move(integration));
+    }
+    ~World() { loop.destroy(); }
+
+    // From now on the integration is this one.
+    void use(Integration integration) {
+        std::vector<Integration> all;
+        all.push_back(std::move(integration));
+        catalog = make_fixed_catalog(std::move(all));
+        rebuild();
+    }
+
+    void rebuild() {
+        EngineParts parts;
+        parts.runtime = Runtime{loop.executor(), &clock, random.get()};
+        parts.store = store.get();
+        parts.adapters = &registry;
+        parts.shards = target.factory("sync");
+        parts.catalog = catalog.get();
+        parts.events = &sink;
+        parts.strategies = &strategies;
+        parts.observer = &observer;
+        parts.limits = limits;
+        parts.instance = "test";
+        engine = std::make_unique<Engine>(std::move(parts));
+    }
+
+    SyncRequest request() const {
+        SyncRequest request;
+        request.tenant_id = tenant;
+        request.integration_id = integration_id;
+        return request;
+    }
+
+    // One run of the first (and mostly only) stream.
+    Execution sync() { return sync(request()); }
+    Execution sync(SyncRequest with) {
+        auto executions = loop.run(engine->run(std::move(with)));
+        REQUIRE_MESSAGE(executions.has_value(), executions.error().message);
+        REQUIRE_FALSE(executions->empty());
+        Execution execution = executions->back();
+        if (execution.error) INFO(execution.error->message);
+        return execution;
+    }
+    Execution sync_well() {
+        Execution execution = sync();
+        if (execution.error) FAIL(execution.error->message);
+        REQUIRE(execution.status == SyncStatus::completed);
+        return execution;
+    }
+
+    json::object only(SimulatedSystem& system, const std::string& entity) const {
+        const auto ids = system.ids(entity);
+        REQUIRE(ids.size() == 1);
+        return *system.find(entity, ids.front());
+    }
+    json::object contact() { return only(source, "contacts"); }
+    json::object shard() { return only(target, "contact"); }
+    std::string source_id() { return source.ids("contacts").front(); }
+    std::string target_id() { return target.ids("contact").front(); }
+
+    std::vector<Conflict> conflicts(std::string state = "open") {
+        ListRequest list;
+        list.tenant_id = tenant;
+        list.state = std::move(state);
+        auto page = loop.run(engine->list_conflicts(list));
+        REQUIRE(page.has_value());
+        return page->items;
+    }
+    std::vector<ParkedRecord> parked() {
+        ListRequest list;
+        list.tenant_id = tenant;
+        auto page = loop.run(engine->list_parked(list));
+        REQUIRE(page.has_value());
+        return page->items;
+    }
+    StreamSummary stream() {
+        auto streams = loop.run(engine->list_streams(tenant));
+        REQUIRE(streams.has_value());
+        REQUIRE(streams->size() == 1);
+        return streams->front();
+    }
+};
+
+inline json::object person(const char* mail, const char* name) { return {{"mail", mail}, {"name", name}}; }
+
+} // namespace castiel_sync::testing
