@@ -34,6 +34,9 @@ struct SyncRequest {
     std::vector<std::string> source_ids;    // narrow this run to these records
     std::vector<std::string> target_ids;
     Trigger trigger = Trigger::manual;
+    // Goes on where an execution with has_more stopped, and ends with what that one began: whoever follows has_more
+    // sets it, and comes to an end also where reading a side from end to end takes several executions.
+    bool resume = false;
 
     SyncRequest() = default;
 };

@@ -198,9 +198,10 @@ Async<Result<>> Run::execute() {
     }
     if (!request_.source_ids.empty() || !request_.target_ids.empty()) co_return co_await execute_targeted();
 
-    // A cycle that an earlier run began is completed first; what changed since is read by a cycle of our own.
+    // A cycle that an earlier run began is completed first; what changed since is read by a cycle of our own, unless
+    // this run is nothing but that one's continuation.
     const bool resumed = session_.checkpoint().phase != Phase::caught_up;
-    for (bool last = !resumed;; last = true) {
+    for (bool last = !resumed || request_.resume;; last = true) {
         if (session_.checkpoint().phase == Phase::caught_up) {
             if (budget() == 0) {
                 session_.execution().has_more = true;
