@@ -183,8 +183,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             skip();
             continue;
         }
-        if (parked != known.parked.end() && !record.version.empty() && parked->second.version == record.version &&
-            (parked->second.discarded || !retries_by_itself(parked->second.reason.code))) {
+        if (parked != known.parked.end() && stays_parked(parked->second, record)) {
             skip();
             continue;
         }
@@ -208,6 +207,12 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     const bool at_once = creates_at_once(side);
     for (auto& pair : moved) sort_moved(side, std::move(pair), at_once, work);
     co_return Result<>();
+}
+
+// A parked record that did not change is not tried again, unless it waits for something else than its own change.
+bool Run::stays_parked(const ParkedRecord& parked, const Record& record) {
+    return !record.version.empty() && parked.version == record.version &&
+           (parked.discarded || !retries_by_itself(parked.reason.code));
 }
 
 void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
@@ -257,10 +262,6 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
     Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
     effects.writes.push_back(put(to_document(candidate)));
     if (!pair.was_candidate[at(side)]) ++effects.candidates[at(side)];
-    if (pair.was_parked) {
-        effects.writes.push_back(remove("parked", parked_id(candidate.stream_id, side, record.id, {})));
-        --effects.parked;
-    }
     work.effects.push_back(std::move(effects));
 }
 

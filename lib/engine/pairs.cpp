@@ -209,6 +209,11 @@ Situation Run::situation_of(const Pair& pair) const {
     };
     fill(Side::source, situation.source);
     fill(Side::target, situation.target);
+    if (situation.base && pair.link->evaluated_under != fingerprint_ && pair.records[0] && pair.records[1])
+        // Under a changed mapping a field may look for its value where nobody ever put it. That is no agreement to be
+        // kept: the side that has a value tells it to the other.
+        for (std::size_t i = 0; i < situation.base->size(); ++i)
+            if (pair.values[0][i].has_value() != pair.values[1][i].has_value()) (*situation.base)[i].reset();
     return situation;
 }
 

@@ -120,6 +120,7 @@ private:
         std::map<std::string, Candidate> candidates;
     };
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
+    [[nodiscard]] static bool stays_parked(const ParkedRecord& parked, const Record& record);
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
@@ -136,6 +137,7 @@ private:
         struct Member {
             Candidate candidate;
             std::optional<Record> record;
+            std::optional<ParkedRecord> parked;
         };
         std::array<std::vector<Member>, 2> members;
         bool uncertain = false;

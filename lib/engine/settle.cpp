@@ -130,7 +130,7 @@ Async<Result<>> Run::settle_keys(const std::set<std::string>& keys) {
             auto candidate = from_document<Candidate>(document);
             if (!candidate) co_return candidate.error();
             ids[at(candidate->side)].push_back(candidate->record_id);
-            groups[candidate->match_key].members[at(candidate->side)].push_back({std::move(*candidate), std::nullopt});
+            groups[candidate->match_key].members[at(candidate->side)].push_back({std::move(*candidate), std::nullopt, std::nullopt});
         }
         if (page->continuation.empty()) break;
         query.continuation = page->continuation;
@@ -147,7 +147,17 @@ Async<Result<>> Run::settle_keys(const std::set<std::string>& keys) {
     std::vector<Pair> pairs;
     references_.clear();
     lost_references_.clear();
+    std::array<Known, 2> known;
+    for (const Side side : {Side::source, Side::target})
+        if (auto loaded = co_await load_known(side, ids[at(side)], known[at(side)]); !loaded) co_return loaded;
     if (auto kept = co_await refresh_members(groups, present, effects, pairs); !kept) co_return kept;
+    for (auto& [key, group] : groups)
+        for (auto& members : group.members)
+            for (auto& member : members) {
+                auto& parked = known[at(member.candidate.side)].parked;
+                const auto found = parked.find(member.candidate.record_id);
+                if (found != parked.end()) member.parked = found->second;
+            }
     for (auto& [key, group] : groups) {
         if (auto settled = co_await settle_group(key, group, pairs, effects); !settled) co_return settled;
     }
@@ -225,9 +235,11 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
     auto& targets = group.members[1];
     const auto single = [&](Group::Member& member) {
         const Side side = member.candidate.side;
-        if (!flows_from(side)) return wait(member.candidate, effects);
+        if (!flows_from(side) || (member.parked && stays_parked(*member.parked, *member.record)))
+            return wait(member.candidate, effects);
         Pair pair;
         pair.origin = side;
+        if (member.parked) note_parked(pair, *member.parked);
         pair.was_candidate[at(side)] = true;
         pair.known[at(side)] = true;
         pair.records[at(side)] = std::move(member.record);
@@ -250,6 +262,8 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
         pair.matched = true;
         pair.was_candidate = {true, true};
         pair.known = {true, true};
+        for (auto* member : {&sources.front(), &targets.front()})
+            if (member->parked) note_parked(pair, *member->parked);
         pair.records[0] = std::move(sources.front().record);
         pair.records[1] = std::move(targets.front().record);
         pairs.push_back(std::move(pair));
@@ -436,11 +450,12 @@ Async<Result<>> Run::carry_out_deletions() {
             auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
             if (!documents) co_return documents.error();
             std::vector<Pair> live;
+            std::set<std::string> taken; // both sides of one link may be gone: it ends once
             for (std::size_t i = 0; i < pairs.size(); ++i) {
                 const auto& document = (*documents)[i];
                 auto link = document ? from_document<Link>(*document) : Result<Link>(Error(ErrorCode::not_found, ""));
                 if (document && !link) co_return link.error();
-                if (!document || link->state != Link::State::live) {
+                if (!document || link->state != Link::State::live || !taken.insert(link->link_id).second) {
                     Effects drop;
                     const auto& deletion = *pairs[i].deletion;
                     drop.writes.push_back(
@@ -609,10 +624,8 @@ void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects
             Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
             change.writes.push_back(put(to_document(candidate)));
             if (!pair.was_candidate[at(side)]) ++change.candidates[at(side)];
-            change.writes.push_back(remove("parked", parked_id(candidate.stream_id, side, record.id, {})));
-            --change.parked;
             effects.push_back(std::move(change));
-            staged_ = true;
+            staged_ = true; // it stays parked until the settling has found its place
             return;
         }
     }

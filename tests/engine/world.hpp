@@ -151,6 +151,12 @@ struct World {
     }
     json::object contact() { return only(source, "contacts"); }
     json::object shard() { return only(target, "contact"); }
+    json::object contact_fields(std::size_t i) const { return *source.find("contacts", source.ids("contacts").at(i)); }
+    ListRequest all() const {
+        ListRequest list;
+        list.tenant_id = tenant;
+        return list;
+    }
     std::string source_id() { return source.ids("contacts").front(); }
     std::string target_id() { return target.ids("contact").front(); }
 

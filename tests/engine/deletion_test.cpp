@@ -1,0 +1,110 @@
+#include "world.hpp"
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+Integration deleting(DeleteStrategy strategy) {
+    Integration integration = contacts_integration();
+    integration.sync.delete_conflict_resolution = strategy;
+    return integration;
+}
+
+// The source deleted the record, the target edited it.
+void deleted_against_edited(World& world) {
+    world.source.create("contacts", person("a@x", "A"));
+    world.source.create("contacts", person("b@x", "B"));
+    world.sync_well();
+    const auto id = world.source.ids("contacts").front();
+    const std::string mail(world.source.find("contacts", id)->at("mail").as_string());
+    world.source.remove("contacts", id);
+    for (const auto& target : world.target.ids("contact"))
+        if (world.target.find("contact", target)->at("email").as_string() == mail)
+            world.target.edit("contact", target, {{"email", mail}, {"name", "edited"}});
+}
+
+} // namespace
+
+TEST_CASE("deleted against edited is a person's to decide, and both stand still until then") {
+    for (const bool keep : {true, false}) {
+        CAPTURE(keep);
+        World world(deleting(DeleteStrategy::manual), able(keep));
+        deleted_against_edited(world);
+        CHECK(world.sync_well().counters.conflicts == 1);
+        CHECK(world.target.ids("contact").size() == 2);
+        CHECK(world.source.ids("contacts").size() == 1);
+        auto open = world.conflicts();
+        REQUIRE(open.size() == 1);
+        CHECK(open[0].type == ConflictType::delete_update);
+        world.sync_well();
+        CHECK(world.conflicts().size() == 1);
+        ConflictResolution answer;
+        answer.choice = keep ? ConflictResolution::Choice::target : ConflictResolution::Choice::source;
+        auto resolved = world.loop.run(world.engine->resolve_conflict(tenant, open[0].conflict_id, answer));
+        REQUIRE_MESSAGE(resolved.has_value(), resolved.error().message);
+        CHECK(resolved->state == ConflictState::resolved);
+        CHECK(world.target.ids("contact").size() == (keep ? 2 : 1));
+        CHECK(world.source.ids("contacts").size() == (keep ? 2 : 1));
+        const auto position = world.source.position() + world.target.position();
+        world.sync_well();
+        CHECK(world.source.position() + world.target.position() == position);
+        CHECK(world.stream().links == (keep ? 2 : 1));
+    }
+}
+
+TEST_CASE("every deletion strategy decides as its name says, and is recorded") {
+    struct Expectation {
+        DeleteStrategy strategy;
+        std::size_t sources, targets;
+    };
+    for (const auto& [strategy, sources, targets] :
+         {Expectation{DeleteStrategy::source_wins, 1, 1}, Expectation{DeleteStrategy::target_wins, 2, 2},
+          Expectation{DeleteStrategy::update_wins, 2, 2}, Expectation{DeleteStrategy::delete_wins, 1, 1},
+          Expectation{DeleteStrategy::unlink, 1, 2}}) {
+        CAPTURE(to_string(strategy));
+        for (const bool feed : {false, true}) {
+            World world(deleting(strategy), able(feed));
+            deleted_against_edited(world);
+            world.sync_well();
+            world.sync_well();
+            CHECK(world.source.ids("contacts").size() == sources);
+            CHECK(world.target.ids("contact").size() == targets);
+            CHECK(world.conflicts().empty());
+            CHECK(world.conflicts("auto_resolved").size() == 1);
+        }
+    }
+}
+
+TEST_CASE("switched off, deletions do not propagate, and the survivor is not taken for new") {
+    Integration integration = contacts_integration();
+    integration.sync.propagate_deletions = false;
+    for (const bool feed : {false, true}) {
+        World world(integration, able(feed));
+        world.source.create("contacts", person("a@x", "A"));
+        world.source.create("contacts", person("b@x", "B"));
+        world.sync_well();
+        world.source.remove("contacts", world.source_id());
+        world.sync_well();
+        world.sync_well();
+        CHECK(world.target.ids("contact").size() == 2);
+        CHECK(world.source.ids("contacts").size() == 1);
+    }
+}
+
+TEST_CASE("a deletion of both sides ends the link quietly") {
+    World world(contacts_integration(), able(true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.source.create("contacts", person("b@x", "B"));
+    world.sync_well();
+    const auto mail = std::string(world.contact_fields(0).at("mail").as_string());
+    world.source.remove("contacts", world.source_id());
+    for (const auto& id : world.target.ids("contact"))
+        if (world.target.find("contact", id)->at("email").as_string() == mail) {
+            world.target.remove("contact", id);
+            break;
+        }
+    const Execution run = world.sync_well();
+    CHECK(run.counters.conflicts == 0);
+    CHECK(world.stream().links == 1);
+}
