@@ -73,7 +73,10 @@ std::optional<json::value> add_exactly(const json::value& source, const json::va
     int power = exponent;
     while (power < 0 && sum % 10 == 0) sum /= 10, ++power;
     std::string text = digits(sum);
-    if (power != 0) text += "e" + std::to_string(power);
+    if (power != 0) {
+        text += 'e';
+        text += std::to_string(power);
+    }
     auto value = parse_json(text);
     if (!value) return std::nullopt;
     return std::move(*value);
