@@ -4,8 +4,10 @@
 #include <engine/dry_run_adapter.hpp>
 #include <stores/overlay.hpp>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
@@ -54,12 +56,6 @@ Error latched_error(const StreamDocument& stream) {
     if (stream.latch)
         return {ErrorCode::latched, stream.latch->reason + " (latch " + stream.latch->latch_id + ")"};
     return {ErrorCode::latched, "the stream is paused; resume it to go on"};
-}
-
-// From here on a cancelled run only tidies up: what it still awaits must complete.
-Async<void> shield_from_cancellation() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
 }
 
 } // namespace
@@ -249,7 +245,10 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     } catch (const std::exception& fault) {
         result = Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
     }
-    co_await shield_from_cancellation();
+    // A cancelled run only tidies up from here on: what it still awaits must complete. Not in a function of its own,
+    // since awaiting that would throw already.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     execution = session.execution();
     SyncStatus status = SyncStatus::completed;
     std::optional<Error> error;
@@ -316,14 +315,20 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     }
     std::vector<Execution> executions;
     bool cancelled = false;
+    co_await asio::this_coro::throw_if_cancelled(false);
     for (auto& plan : *plans) {
+        const auto asked = co_await asio::this_coro::cancellation_state;
+        cancelled = cancelled || asked.cancelled() != asio::cancellation_type::none;
         if (cancelled) break;
-        Execution execution = co_await run_stream(mode, *integration, std::move(plan), request, task.task_id);
+        Execution execution =
+            co_await asio::co_spawn(with.runtime.executor,
+                                    run_stream(mode, *integration, std::move(plan), request, task.task_id),
+                                    asio::use_awaitable);
         cancelled = execution.status == SyncStatus::cancelled;
         if (mode.observer) mode.observer->on_finished(execution);
         executions.push_back(std::move(execution));
     }
-    if (cancelled) co_await shield_from_cancellation();
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (mode.preview) co_return executions;
     const auto any = [&](SyncStatus status) {
         return std::any_of(executions.begin(), executions.end(),
@@ -340,6 +345,9 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
     if (!receipt && mode.observer)
         mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
+    if (auto published = co_await publish_events(request.tenant_id); !published && mode.observer)
+        // They stay in the outbox; the next run or publish_events sends them.
+        mode.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
     co_return executions;
 }
 
@@ -347,12 +355,9 @@ Async<Result<std::vector<Execution>>> Engine::run(SyncRequest request) {
     RunMode mode;
     mode.parts = &state_->parts;
     mode.observer = state_->parts.observer;
-    const std::string tenant_id = request.tenant_id;
-    auto executions = co_await state_->run(mode, std::move(request));
-    if (!executions) co_return executions;
-    if (auto published = co_await publish_events(tenant_id); !published && state_->parts.observer)
-        // They stay in the outbox; the next run or publish_events sends them.
-        state_->parts.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
+    // A coroutine of its own: what it does about cancellation ends with it, and is not the caller's.
+    auto executions = co_await asio::co_spawn(state_->parts.runtime.executor, state_->run(mode, std::move(request)),
+                                              asio::use_awaitable);
     co_return executions;
 }
 
@@ -365,7 +370,9 @@ Async<Result<std::vector<Execution>>> Engine::preview(SyncRequest request, Obser
     mode.parts = &parts;
     mode.observer = &plan;
     mode.wrap = [](std::unique_ptr<Adapter> adapter, Side) { return make_dry_run_adapter(std::move(adapter)); };
-    co_return co_await state_->run(mode, std::move(request));
+    auto executions = co_await asio::co_spawn(state_->parts.runtime.executor, state_->run(mode, std::move(request)),
+                                              asio::use_awaitable);
+    co_return executions;
 }
 
 Async<Result<>> Engine::check(std::string tenant_id, std::string integration_id) {
@@ -393,18 +400,22 @@ Async<Result<>> Engine::check(std::string tenant_id, std::string integration_id)
 // In order per stream; an event leaves the outbox after the sink has taken it. One publisher at a time: the sink's calls
 // never overlap, and who comes meanwhile has the first one look once more.
 Async<Result<std::size_t>> Engine::publish_events(std::string tenant_id) {
-    state_->publish_again.insert(tenant_id);
-    if (state_->publishing) co_return std::size_t{0};
-    state_->publishing = true;
+    return state_->publish_events(std::move(tenant_id));
+}
+
+Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) {
+    publish_again.insert(tenant_id);
+    if (publishing) co_return std::size_t{0};
+    publishing = true;
     struct Release {
         bool& flag;
         ~Release() { flag = false; }
-    } release{state_->publishing};
+    } release{publishing};
     std::size_t published = 0;
-    while (!state_->publish_again.empty()) {
-        const std::string next = *state_->publish_again.begin();
-        state_->publish_again.erase(state_->publish_again.begin());
-        auto some = co_await state_->publish_tenant(next);
+    while (!publish_again.empty()) {
+        const std::string next = *publish_again.begin();
+        publish_again.erase(publish_again.begin());
+        auto some = co_await publish_tenant(next);
         if (!some) co_return some;
         published += *some;
     }

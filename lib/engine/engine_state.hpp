@@ -49,6 +49,7 @@ struct Engine::State {
                             const StreamPlan& plan, const SyncRequest& request, std::optional<Trip>& trip,
                             std::vector<std::string>& examples);
 
+    Async<Result<std::size_t>> publish_events(std::string tenant_id);
     Async<Result<std::size_t>> publish_tenant(std::string tenant_id);
 
     // A short hold on a stream for a person's call. `work` gets the run and answers; the lease goes in every case.
