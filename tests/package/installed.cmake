@@ -1,0 +1,40 @@
+# Installs the built library into a folder, and builds and runs the examples against what lies there.
+# Arguments: BUILT, SOURCES, FOLDER, HOST_OPTIONS, PYTHON, CHECK_OUTPUT.
+function(run)
+  execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+set(prefix ${FOLDER}/prefix)
+file(REMOVE_RECURSE ${prefix} ${FOLDER}/examples)
+run(${CMAKE_COMMAND} --install ${BUILT} --prefix ${prefix})
+
+file(GLOB_RECURSE public RELATIVE ${SOURCES}/include ${SOURCES}/include/*)
+file(GLOB_RECURSE installed RELATIVE ${prefix}/include ${prefix}/include/*)
+if(NOT public STREQUAL installed)
+  message(FATAL_ERROR "The installed headers are not those of include/: ${installed}")
+endif()
+
+# The package names no folder of this build, and no library that only the library's own sources include.
+file(GLOB_RECURSE package_files ${prefix}/*.cmake)
+if(NOT package_files)
+  message(FATAL_ERROR "No CMake package was installed to ${prefix}")
+endif()
+foreach(file ${package_files})
+  file(READ ${file} text)
+  foreach(leak ${SOURCES} ${BUILT} xxhash)
+    string(FIND "${text}" ${leak} place)
+    if(NOT place EQUAL -1)
+      message(FATAL_ERROR "${file} names ${leak}")
+    endif()
+  endforeach()
+endforeach()
+
+file(GLOB folders RELATIVE ${SOURCES}/examples ${SOURCES}/examples/0*)
+foreach(entry CMakeLists.txt ${folders})
+  file(COPY ${SOURCES}/examples/${entry} DESTINATION ${FOLDER}/examples)
+endforeach()
+run(${CMAKE_COMMAND} -S ${FOLDER}/examples -B ${FOLDER}/build ${HOST_OPTIONS} -DCMAKE_PREFIX_PATH=${prefix})
+run(${CMAKE_COMMAND} --build ${FOLDER}/build)
+foreach(folder ${folders})
+  run(${PYTHON} ${CHECK_OUTPUT} ${FOLDER}/build/example_${folder} ${FOLDER}/examples/${folder}/expected_output.txt)
+endforeach()
