@@ -3,6 +3,10 @@
 // The bridge runs each call on `executor`, one after the other as that executor runs them, and resumes the caller on
 // its own executor. Give a one-thread executor to a resource that is not thread-safe. In the simulator it is the
 // simulation's loop, and everything is deterministic again.
+//
+// Cancellation. A call that has not begun is dropped at once and never happens; one under way completes, and the caller
+//               learns how. Exceptions of the resource reach the awaiting caller.
+// Shutdown.     Let the bridge's executor run dry (join its thread) before the callers' executor is destroyed.
 #pragma once
 
 #include <castiel_sync/adapter.hpp>

@@ -26,7 +26,7 @@
 
 namespace castiel_sync {
 
-// monostate orders before every number, numbers before every text; text is compared by bytes.
+// monostate (absent) orders before every number, numbers before every text; text is compared by bytes.
 using IndexValue = std::variant<std::monostate, std::int64_t, std::string>;
 
 struct Document {
@@ -50,6 +50,8 @@ struct KindDeclaration {
     std::vector<Index> indexes;
 };
 
+// less, greater and their kin hold between values of one type only: "less than 5" finds numbers, neither texts nor
+// documents without the value. They take no monostate; equal and any_of do, and find documents without the value.
 struct Condition {
     enum class Comparison { equal, any_of, less, less_or_equal, greater, greater_or_equal };
     std::string field;
@@ -70,11 +72,12 @@ struct Query {
     std::vector<Condition> conditions; // all must hold
     std::vector<Order> order;          // ties, and an empty order, by id ascending
     std::size_t limit = 100;           // 1 to 1,000
-    std::string continuation;          // of an earlier answer to the same query, or empty
+    std::string continuation;          // of an earlier answer to the same query (limit aside), or empty
 
     Query() = default;
 };
 
+// A page may hold fewer documents than the limit, even none, and not be the last one.
 struct DocumentPage {
     std::vector<Document> documents;
     std::string continuation; // empty: this was the last page
@@ -108,6 +111,7 @@ struct Write {
     Write() = default;
 };
 
+// Write castiel_sync::remove(...): with literals for both names, an unqualified call means std::remove.
 [[nodiscard]] Write put(Document document);              // precondition none
 [[nodiscard]] Write insert(Document document);           // precondition absent
 [[nodiscard]] Write replace(Document document);          // precondition etag
@@ -134,16 +138,19 @@ public:
 
     [[nodiscard]] virtual StoreLimits limits() const = 0;
 
+    // A partition is named by 1 to 1,000 bytes of UTF-8.
+
     // One answer per id, in order; nullopt where there is none (or it is expired).
     virtual Async<Result<std::vector<std::optional<Document>>>> read(std::string partition, std::string kind,
                                                                      std::vector<std::string> ids) = 0;
 
     // Sees every commit that completed before the call. A page continued after later commits shows each untouched
-    // document exactly once.
+    // document exactly once. A continuation of another query is invalid_request.
     virtual Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) = 0;
 
     // All or nothing. The message of stale names the first write whose precondition failed. A kind that is not
-    // declared, a document over the limits, or the same (kind, id) twice in a batch is invalid_request.
+    // declared, a document over the limits, or the same (kind, id) twice in a batch is invalid_request. An empty batch
+    // is fine and changes nothing.
     virtual Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) = 0;
 
     // Over all partitions, unordered; for housekeeping. Query::order must be empty.

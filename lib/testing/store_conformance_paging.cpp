@@ -151,6 +151,11 @@ Async<Finding> scans_see_all_partitions(StoreHarness& harness) {
         std::vector<Write> writes;
         for (const std::string& id : split("a b c")) writes.push_back(put(make_item(id, id + partition, 1)));
         writes.push_back(put(make_other("other")));
+        writes.push_back(put(make_item("removed")));
+        co_await commit_all(store, partition, std::move(writes));
+        writes.clear();
+        writes.push_back(put(make_item("a", "rewritten")));
+        writes.push_back(remove(item_kind, "removed"));
         co_await commit_all(store, partition, std::move(writes));
     }
     const std::string all = "t1/a t1/b t1/c t2/a t2/b t2/c t3/a t3/b t3/c";

@@ -1,4 +1,10 @@
 // A store in one SQLite file: WAL, synchronous=FULL, one table per kind. Target castiel_sync::sqlite.
+//
+// Sharing.     Several processes may use one file at once, each with these functions, on one machine's local disk.
+// Declarations. New kinds and new indexes are added at open. A kind that holds documents can't change its index fields:
+//              only the program that wrote the documents knows the values; such an open is invalid_configuration.
+// Damage.      Every document carries a checksum, verified when read: a damaged one is `corrupted`, never an answer.
+//              Damage to indexes is found by check_sqlite_integrity only.
 #pragma once
 
 #include <castiel_sync/blocking.hpp>
@@ -25,12 +31,14 @@ struct SqliteOptions {
     SqliteOptions() = default;
 };
 
-// Blocking. Errors at open, each naming the path and what to do: not a database, written by a newer version (its
-// schema number and ours), locked, corrupted, unreadable, disk full.
+// Blocking. Errors at open, each naming the path and what to do: not a database, damaged (corrupted); another program's,
+// written by a newer version (its schema number and ours), a folder, not writable (invalid_configuration); held by
+// another process for longer than busy_timeout (unavailable); disk full (out_of_space).
 // Use it through bridge(), on an executor with one thread.
 [[nodiscard]] Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options);
 
-// PRAGMA integrity_check over the whole file, for tests and operators. Blocking.
+// Reads the whole file: SQLite's own integrity check, and the checksum of every document. For tests and operators; the
+// file may be in use. Blocking.
 [[nodiscard]] Result<> check_sqlite_integrity(const std::string& path);
 
 } // namespace castiel_sync
