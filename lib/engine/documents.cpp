@@ -70,9 +70,16 @@ void members(A& a, Intent::Item& v) {
     a("key", v.idempotency_key);
 }
 template <class A>
+void members(A& a, Intent::Update& v) {
+    a("link", v.link_id);
+    a("values", v.values);
+    a("others", v.others);
+}
+template <class A>
 void members(A& a, Intent& v) {
     a("written", v.written);
     a("items", v.items);
+    a("updates", v.updates);
 }
 template <class A>
 void members(A& a, Lease& v) {

@@ -67,16 +67,22 @@ struct HeldDeletion {
     bool confirmed = false;    // by a tombstone; otherwise a fetch must confirm it
 };
 
-// Creates under way, one document for each page.
+// Writes under way, one document for each page and side.
 struct Intent {
-    struct Item {
+    struct Item { // a create
         std::string origin_id;
         std::string idempotency_key;
+    };
+    struct Update {
+        std::string link_id;
+        json::object values; // by shard field: what the written side is about to hold
+        json::object others; // what the other side held when that was decided
     };
     std::string intent_id;
     std::string stream_id;
     Side written = Side::target;
     std::vector<Item> items;
+    std::vector<Update> updates;
 };
 
 struct Lease {

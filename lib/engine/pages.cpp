@@ -226,6 +226,11 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
 // A record whose version moved: does its mapped content differ from the base? Is a new one created or staged?
 void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
     const Record& record = *pair.records[at(side)];
+    if (!carries(pair, side)) {
+        note_planned(pair);
+        work.pairs.push_back(std::move(pair));
+        return;
+    }
     auto values = side == Side::source ? pinned_.mapping.read_source(record.fields, references_)
                                        : pinned_.mapping.read_target(record.fields);
     if (!values) {

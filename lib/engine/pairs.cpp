@@ -1,6 +1,7 @@
 // The way of a pair: map, reconcile, rails, intend, push. Several rounds where a side moves meanwhile.
 #include <engine/run.hpp>
 
+#include <core/json_text.hpp>
 #include <core/retry.hpp>
 
 #include <fmt/format.h>
@@ -177,7 +178,8 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     parked.side = side;
     if (record) {
         parked.record_id = record->id;
-        parked.payload = to_json(record->fields).substr(0, 64 * 1024);
+        // What JSON can't carry can't be shown either; the reason says which member it is.
+        if (check_json(record->fields)) parked.payload = to_json(record->fields).substr(0, 64 * 1024);
         parked.version = record->version;
     } else if (pair.link) {
         parked.record_id = pair.link->id(side);
@@ -217,8 +219,21 @@ Situation Run::situation_of(const Pair& pair) const {
     return situation;
 }
 
+// An adapter may hand over what no JSON text can hold (a NaN, text that is not UTF-8). It must not travel.
+bool Run::carries(Pair& pair, Side side) {
+    const auto& record = pair.records[at(side)];
+    if (!record) return true;
+    const auto checked = check_json(record->fields);
+    if (checked) return true;
+    MappingFault fault;
+    fault.error = checked.error();
+    park(pair, side, fault);
+    return false;
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
+    if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;
     if (pair.records[0] && !matches(pinned_.filters, pair.records[0]->fields)) {
         pair.state = State::out_of_scope;
         return;
@@ -381,19 +396,25 @@ std::optional<Trip> Run::judge(const std::vector<Pair*>& pairs) {
     return std::nullopt;
 }
 
-// Creates are recorded before they are sent: after a crash between push and commit nothing else would tell that an
-// unlinked record over there is ours. One document for the page; its commit is the fence as well.
+// Writes are recorded before they are sent. After a crash between push and commit nothing else would tell that an
+// unlinked record over there is ours, or that a field over there holds our own write and no user's edit. One document
+// for the page and side; its commit is the fence as well.
 Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
     std::vector<Effects> effects(1);
     for (const Side side : both_sides) {
         Intent intent;
         intent.stream_id = session_.stream().stream_id;
         intent.written = side;
-        for (const Pair* pair : pairs)
-            if (pair->state == State::pending && pair->pushes[at(side)] &&
-                pair->pushes[at(side)]->action == PushItem::Action::create)
+        for (const Pair* pair : pairs) {
+            if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
+            if (pair->pushes[at(side)]->action == PushItem::Action::create)
                 intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key});
-        if (intent.items.empty()) continue;
+            else if (pair->pushes[at(side)]->action == PushItem::Action::update && pair->link)
+                intent.updates.push_back({pair->link->link_id,
+                                          pinned_.mapping.to_object(wanted_of(*pair, side)),
+                                          pinned_.mapping.to_object(pair->values[at(other(side))])});
+        }
+        if (intent.items.empty() && intent.updates.empty()) continue;
         intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
         intents_.push_back(intent.intent_id);
         effects.front().writes.push_back(put(to_document(intent)));
@@ -432,6 +453,20 @@ Async<Result<>> Run::check_unconditional(Side side, std::vector<Pair*>& pairs) {
     co_return Result<>();
 }
 
+const FieldValues& Run::wanted_of(const Pair& pair, Side side) {
+    return side == Side::source ? pair.decision.to_source : pair.decision.to_target;
+}
+
+// One side holds what was decided from the other side's value. Seen from there, that value is the base now: the other
+// side differs from it only by what came later, and what it held then is in the written value already (a rule such as
+// add_delta must not count it twice).
+void Run::advance_base(json::object& base, const json::object& written, const json::object& others) {
+    for (const auto& field : written) {
+        const json::value* held = others.if_contains(field.key());
+        base[field.key()] = held ? *held : field.value();
+    }
+}
+
 void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     PushItem item = std::move(*pair.pushes[at(side)]);
     pair.pushes[at(side)].reset();
@@ -461,6 +496,9 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             (side == Side::source ? entry.source_id : entry.target_id) = record.id;
         } else {
             pair.updated[at(side)] = true;
+            if (pair.link && pair.link->base)
+                advance_base(*pair.link->base, pinned_.mapping.to_object(wanted_of(pair, side)),
+                             pinned_.mapping.to_object(pair.values[at(other(side))]));
         }
         pair.records[at(side)] = std::move(record);
         pair.journal.push_back(std::move(entry));

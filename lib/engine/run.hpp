@@ -161,6 +161,7 @@ private:
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_intent(Intent intent);
+    Async<Result<>> recover_updates(const Intent& intent, std::vector<Effects>& effects);
     Async<Result<>> adopt_orphan(Side written, const std::string& origin_id, Record record,
                                  std::vector<Effects>& effects);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
@@ -170,6 +171,7 @@ private:
     // pairs.cpp: the way of a pair
     Async<Result<>> process(std::vector<Pair>& pairs);
     Async<Result<>> resolve_references(std::vector<Pair*>& pairs);
+    [[nodiscard]] bool carries(Pair& pair, Side side);
     void decide(Pair& pair);
     void plan_pushes(Pair& pair);
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
@@ -178,6 +180,8 @@ private:
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
+    [[nodiscard]] static const FieldValues& wanted_of(const Pair& pair, Side side);
+    static void advance_base(json::object& base, const json::object& written, const json::object& others);
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
     void park(Pair& pair, Side side, const MappingFault& fault);
 

@@ -671,6 +671,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     std::erase_if(ids, [&](const std::string& id) { return linked.contains(id); });
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
+    if (auto advanced = co_await recover_updates(intent, effects); !advanced) co_return advanced;
     if (!ids.empty()) {
         auto origins = co_await fetch(from, ids, std::vector<std::string>());
         if (!origins) co_return origins.error();
@@ -726,6 +727,62 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     page_updates_ = {};
     if (auto processed = co_await process(pairs); !processed) co_return processed;
     co_return co_await commit_pairs(pairs, std::move(effects));
+}
+
+// A field that holds what we were about to write is our own write, not a user's edit.
+Async<Result<>> Run::recover_updates(const Intent& intent, std::vector<Effects>& effects) {
+    if (intent.updates.empty()) co_return Result<>();
+    const Side written = intent.written;
+    std::vector<std::string> link_ids;
+    for (const auto& update : intent.updates) link_ids.push_back(update.link_id);
+    auto documents = co_await parts_.store->read(session_.tenant(), "link", link_ids);
+    if (!documents) co_return documents.error();
+    std::vector<Pair> probes;
+    std::vector<const Intent::Update*> asked;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < documents->size(); ++i) {
+        if (!(*documents)[i]) continue;
+        auto link = from_document<Link>(*(*documents)[i]);
+        if (!link) co_return link.error();
+        if (link->state != Link::State::live || !link->base) continue;
+        ids.push_back(link->id(written));
+        asked.push_back(&intent.updates[i]);
+        Pair probe;
+        probe.link = std::move(*link);
+        probes.push_back(std::move(probe));
+    }
+    if (ids.empty()) co_return Result<>();
+    auto answers = co_await fetch(written, std::move(ids), std::vector<std::string>());
+    if (!answers) co_return answers.error();
+    std::vector<Pair*> pointers;
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+        if ((*answers)[i].presence != FetchedRecord::Presence::present) continue;
+        probes[i].records[at(written)] = std::move((*answers)[i].record);
+        pointers.push_back(&probes[i]);
+    }
+    references_.clear();
+    lost_references_.clear();
+    if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+        const auto& record = probes[i].records[at(written)];
+        if (!record) continue;
+        auto values = written == Side::source ? pinned_.mapping.read_source(record->fields, references_)
+                                              : pinned_.mapping.read_target(record->fields);
+        if (!values) continue; // it is parked when it is read
+        const FieldValues intended = pinned_.mapping.from_object(asked[i]->values);
+        FieldValues ours(intended.size());
+        for (std::size_t field = 0; field < intended.size(); ++field)
+            if (intended[field] && (*values)[field] && pinned_.mapping.equal(field, *intended[field], *(*values)[field]))
+                ours[field] = intended[field];
+        Link link = *probes[i].link;
+        advance_base(*link.base, pinned_.mapping.to_object(ours), asked[i]->others);
+        link.source_version.clear(); // both sides are evaluated again
+        link.target_version.clear();
+        Effects change;
+        change.writes.push_back(put(to_document(link)));
+        effects.push_back(std::move(change));
+    }
+    co_return Result<>();
 }
 
 // We made it, and its origin was deleted before we could note that: link the two, so that the deletion finds it.
