@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <memory>
 #include <sstream>
@@ -15,8 +18,9 @@ constexpr const char* exit_codes =
 constexpr const char* common_options = "The common options (castiel-sync --help) may stand here too.";
 
 std::string default_actor() {
-    const char* user = std::getenv("USER");
-    return user == nullptr || *user == '\0' ? "operator" : user;
+    if (const char* user = std::getenv("USER"); user != nullptr && *user != '\0') return user;
+    const passwd* account = getpwuid(geteuid());
+    return account == nullptr ? "operator" : account->pw_name;
 }
 
 class Parser {
@@ -60,6 +64,7 @@ public:
             }
             parsed.valid = true;
             parsed.invocation = std::move(invocation_);
+            parsed.invocation.common.program = count > 0 ? arguments[0] : "castiel-sync";
         } catch (const CLI::ParseError& error) {
             std::ostringstream out;
             std::ostringstream err;

@@ -9,6 +9,7 @@
 namespace castiel_sync::service {
 
 struct CommonArguments {
+    std::string program; // as it was called
     std::vector<std::string> config_files;
     std::string tenant; // empty: not given
     bool json = false;

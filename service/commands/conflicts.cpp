@@ -23,9 +23,10 @@ std::string fields_of(const Conflict& conflict) {
 
 // Both sides beside each other. A deletion has no fields; then the survivor's are shown.
 Table side_by_side(const Conflict& conflict) {
-    const bool decided = conflict.state != ConflictState::open && conflict.state != ConflictState::ignored;
+    const bool decided = conflict.state == ConflictState::resolved || conflict.state == ConflictState::auto_resolved;
     std::vector<std::string> heading{"field", "base", "source", "target"};
-    if (decided) heading.insert(heading.end(), {"result", "decided by"});
+    if (decided) heading.emplace_back("result");
+    if (conflict.state == ConflictState::auto_resolved) heading.emplace_back("decided by");
     Table table(std::move(heading), 60);
     for (const ConflictField& field : conflict.fields)
         table.add({field.field, shown(field.base), shown(field.source), shown(field.target), shown(field.result),

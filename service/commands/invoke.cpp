@@ -85,11 +85,7 @@ ExitCode invoke(int count, const char* const* arguments) {
     } catch (const std::exception& error) {
         console.log(LogLevel::error, std::string("internal error: ") + error.what());
     }
-    if (!console.finish()) {
-        log(LogLevel::error, "standard output could not be written to its end");
-        return graver(code, ExitCode::failed);
-    }
-    return code;
+    return console.finish() ? code : graver(code, ExitCode::failed);
 }
 
 } // namespace castiel_sync::service

@@ -11,12 +11,22 @@
 namespace castiel_sync::service {
 namespace {
 
-std::string field_line(const PlannedField& field) {
-    // What a record of one side becomes is what people look for; the base tells who changed it.
-    std::string line = fmt::format("  {}: source {}, target {}", field.field, shown(field.source), shown(field.target));
-    if (field.base) line += ", base " + shown(field.base);
-    if (field.result) line += " → " + shown(field.result);
-    return printable(line);
+bool same(const std::optional<json::value>& left, const std::optional<json::value>& right) {
+    return left && right ? equal_values(*left, *right) : left.has_value() == right.has_value();
+}
+
+// What changes, seen from the side that changes; "" when neither does.
+std::string field_line(const PlannedRecord& planned, const PlannedField& field) {
+    if (planned.action == "conflict" && !field.result)
+        return fmt::format("  {}: source {}, shard {}, last agreed on {}", field.field, shown(field.source),
+                           shown(field.target), shown(field.base));
+    if (planned.action == "create") return fmt::format("  {}: {}", field.field, shown(field.result));
+    std::string line;
+    if (!same(field.source, field.result))
+        line = fmt::format("source {} → {}", shown(field.source), shown(field.result));
+    if (!same(field.target, field.result))
+        line += fmt::format("{}shard {} → {}", line.empty() ? "" : ", ", shown(field.target), shown(field.result));
+    return line.empty() ? line : fmt::format("  {}: {}", field.field, line);
 }
 
 class PlanPrinter : public Observer {
@@ -33,7 +43,8 @@ public:
         if (!planned.reason.empty()) line += "  (" + planned.reason + ")";
         console_.print_line(printable(line));
         for (const PlannedField& field : planned.fields)
-            console_.print_line(field_line(field));
+            if (const std::string changes = field_line(planned, field); !changes.empty())
+                console_.print_line(printable(changes));
     }
 
     void summarize() {

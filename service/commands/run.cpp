@@ -15,8 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A dead process's lease lasts 60 s; whoever still holds the stream after this is alive and at work.
-constexpr std::chrono::seconds longest_wait = 90s;
+// A dead process's lease ends by itself; whoever still holds the stream this much later is alive and at work.
+constexpr std::chrono::seconds patience = 30s;
+
+// An adapter that promises more and never gives it must not keep a run going.
+constexpr std::size_t most_idle = 5;
 
 // One row of the summary: a stream, over all its executions of this run.
 struct StreamResult {
@@ -39,7 +42,8 @@ bool is_latched(const Execution& execution) { return execution.error && executio
 
 class Runner {
 public:
-    Runner(Session& session, const RunArguments& arguments) : session_(session), arguments_(arguments) {}
+    Runner(Session& session, const RunArguments& arguments)
+        : session_(session), arguments_(arguments), longest_wait_(session.configuration().lease + patience) {}
 
     Async<ExitCode> run(std::vector<Integration> integrations) {
         for (const Integration& integration : integrations) {
@@ -76,31 +80,35 @@ private:
         // parked for want of them may fit now.
         bool parent_went_on = false;
         for (Execution& execution : *first) {
-            if (session_.stop_requested()) break;
             const bool more = co_await finish_stream(integration, std::move(execution), parent_went_on);
             parent_went_on = parent_went_on || more;
         }
     }
 
-    // Answers whether the stream ran more than once.
+    // Goes on until nothing more is pending. Answers whether that took another execution.
     Async<bool> finish_stream(const Integration& integration, Execution execution, bool again) {
         bool went_on = false;
+        std::size_t idle = 0;
         std::chrono::seconds waited{0};
         std::chrono::seconds pause{1};
         for (;;) {
-            const bool busy = execution.status == SyncStatus::pending && waited < longest_wait;
-            if (busy) {
+            SyncRequest request = request_for(integration, execution.entity_type);
+            const bool stopped = session_.stop_requested();
+            if (execution.status == SyncStatus::pending && waited < longest_wait_ && !stopped) {
                 co_await wait_for_stream(execution, waited, pause);
             } else {
                 take(execution);
-                const bool useful = execution.status == SyncStatus::completed &&
-                                    ((execution.has_more && execution.counters.processed != 0) || again);
-                if (arguments_.once || !useful) break;
+                idle = execution.counters == SyncCounters() ? idle + 1 : 0;
+                const bool more = execution.has_more || again;
+                if (arguments_.once || execution.status != SyncStatus::completed || !more || stopped) break;
+                if (idle == most_idle) {
+                    give_up(execution);
+                    break;
+                }
+                request.resume = execution.has_more;
                 again = false;
                 went_on = true;
             }
-            if (session_.stop_requested()) break;
-            SyncRequest request = request_for(integration, execution.entity_type);
             auto next = co_await session_.engine().run(std::move(request));
             if (!next) {
                 code_ = graver(code_, fail(session_, next.error()));
@@ -112,11 +120,19 @@ private:
         co_return went_on;
     }
 
+    void give_up(const Execution& execution) {
+        code_ = ExitCode::failed;
+        session_.console().log(LogLevel::error,
+                               fmt::format("{}: {} executions in a row did nothing and said that more is pending; run "
+                                           "`streams reset {}` and run again",
+                                           execution.entity_type, most_idle, execution.entity_type));
+    }
+
     Async<void> wait_for_stream(const Execution& execution, std::chrono::seconds& waited, std::chrono::seconds& pause) {
         if (waited == 0s)
             session_.console().log(LogLevel::warning,
                                    fmt::format("{} is being synced by another process; waiting, at most {} s",
-                                               execution.entity_type, longest_wait.count()));
+                                               execution.entity_type, longest_wait_.count()));
         co_await session_.runtime().clock->sleep_for(pause);
         waited += pause;
         pause = std::min(pause * 2, std::chrono::seconds(10));
@@ -199,6 +215,7 @@ private:
 
     Session& session_;
     const RunArguments& arguments_;
+    std::chrono::seconds longest_wait_; // for a stream that another process holds
     std::vector<StreamResult> results_;
     std::uint64_t conflicts_ = 0; // that wait, of the streams that ran
     std::uint64_t parked_ = 0;

@@ -11,6 +11,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <unistd.h>
@@ -62,6 +63,12 @@ std::string shell_quoted(const std::string& text) {
     for (const char c : text)
         quoted.append(c == '\'' ? "'\\''" : std::string(1, c));
     return quoted + "'";
+}
+
+// Once asked to stop, a command still has to say what it did: only the calls under way are cut short.
+Async<ExitCode> to_its_end(Async<ExitCode> command) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_return co_await std::move(command);
 }
 
 } // namespace
@@ -116,6 +123,7 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
       watch_(std::make_unique<Watch>(console)) {
     limits_.max_records_per_sync = configuration_.max_records_per_sync;
     limits_.max_concurrent_syncs_per_tenant = configuration_.max_concurrent_syncs_per_tenant;
+    limits_.lease_duration = configuration_.lease;
 }
 
 Session::~Session() = default;
@@ -131,7 +139,7 @@ Result<> Session::open_store(Missing when_missing) {
     }
     if (missing && when_missing == Missing::refuse)
         return Error(ErrorCode::not_found, "there is no store at " + std::filesystem::absolute(path, ignored).string() +
-                                               "; `castiel-sync run` makes it, or storage.path names another place");
+                                               "; `run` makes it, or storage.path names another place");
     SqliteOptions options;
     options.path = configuration_.storage_path;
     auto opened = open_sqlite_store(std::move(options));
@@ -186,7 +194,8 @@ ExitCode Session::drive(Async<ExitCode> command) {
             console_.log(LogLevel::error, std::string("internal error: ") + error.what());
         }
     };
-    asio::co_spawn(threads_->loop, std::move(command), asio::bind_cancellation_slot(cancel.slot(), finished));
+    asio::co_spawn(threads_->loop, to_its_end(std::move(command)),
+                   asio::bind_cancellation_slot(cancel.slot(), finished));
     threads_->loop.run();
     return stop_requested_ ? ExitCode::failed : code;
 }
@@ -225,11 +234,11 @@ Result<std::vector<Integration>> Session::integrations(const std::string& wanted
             if (each.id.starts_with(wanted)) found.push_back(each);
     if (found.size() == 1) return found;
     return Error(ErrorCode::invalid_request, (found.empty() ? "no integration is " : "several integrations are ") +
-                                                 wanted + "; `castiel-sync check` lists them");
+                                                 wanted + "; `check` lists them");
 }
 
 std::string Session::hint(std::string_view command) const {
-    std::string line = "castiel-sync";
+    std::string line = shell_quoted(common_.program);
     for (const std::string& file : common_.config_files)
         line += " --config " + shell_quoted(file);
     if (!common_.tenant.empty()) line += " --tenant " + shell_quoted(common_.tenant);

@@ -157,7 +157,7 @@ Result<Shard> read_shard(json::object document, const std::string& type, const s
     if (data == document.end() || !data->value().is_object()) return faulty("structuredData must be a JSON object");
     shard.structured_data = std::move(data->value().get_object());
     document.erase(data);
-    for (const char* name : {"revision", "revisionNumber", "etag", "_etag", "createdAt", "updatedAt"})
+    for (const char* name : {"revision", "revisionNumber", "etag", "_etag", "createdAt", "updatedAt", "deletedAt"})
         document.erase(name);
     shard.id = std::move(*id);
     shard.shard_type_id = std::move(*shard_type);

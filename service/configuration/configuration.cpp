@@ -40,6 +40,7 @@ constexpr std::array overrides{
     Override{"SYNC_MAX_RECORDS", "sync_limits.max_records_per_sync", false},
     Override{"SYNC_MIN_INTERVAL_MINUTES", "sync_limits.min_interval_minutes", false},
     Override{"SYNC_MAX_CONCURRENT_PER_TENANT", "sync_limits.max_concurrent_syncs_per_tenant", false},
+    Override{"SYNC_LEASE_SECONDS", "sync_limits.lease_seconds", false},
     Override{"SYNC_SCHEDULER_ENABLED", "sync_scheduler.enabled", false},
     Override{"SYNC_SCHEDULER_INTERVAL_MS", "sync_scheduler.interval_ms", false},
 };
@@ -183,6 +184,7 @@ private:
         configuration_.max_records_per_sync = find("sync_limits.max_records_per_sync")->to_number<std::size_t>();
         configuration_.max_concurrent_syncs_per_tenant =
             find("sync_limits.max_concurrent_syncs_per_tenant")->to_number<std::size_t>();
+        configuration_.lease = std::chrono::seconds(find("sync_limits.lease_seconds")->to_number<int>());
         configuration_.document = std::move(document_.value);
         loaded_.configuration = std::move(configuration_);
     }

@@ -7,6 +7,7 @@
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/integration.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@ struct Configuration {
     std::string storage_path;
     std::size_t max_records_per_sync = 0;
     std::size_t max_concurrent_syncs_per_tenant = 0;
+    std::chrono::seconds lease{0};
     std::vector<Integration> integrations;
     std::vector<std::string> files; // that were read, in order
     json::value document;           // everything, also the keys of parts that this build does not have; holds secrets

@@ -196,7 +196,10 @@ LocatedDocument read_yaml(const std::string& text, const std::string& source, st
         if (reader.exhausted()) document.value = json::object();
     } catch (const YAML::Exception& error) {
         whole.line = error.mark.is_null() ? 0 : static_cast<std::size_t>(error.mark.line) + 1;
-        faults.push_back({whole, "", "is not valid YAML: " + error.msg});
+        faults.push_back(
+            {whole, "",
+             "is not valid YAML: " + error.msg +
+                 (text.find("${") == std::string::npos ? "" : " (put ${…} in quotes inside { } and [ ])")});
     }
     return document;
 }

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 
 namespace castiel_sync::service {
@@ -25,7 +26,7 @@ Console::~Console() { show_progress(""); }
 
 void Console::print(std::string_view text) {
     show_progress("");
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && errno == EPIPE) reader_gone_ = true;
 }
 
 void Console::print_line(std::string_view text) { print(std::string(text) + '\n'); }
@@ -51,7 +52,9 @@ void Console::log(LogLevel level, std::string_view message, const json::object& 
 
 bool Console::finish() {
     show_progress("");
-    return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+    if (!reader_gone_ && errno != EPIPE) log(LogLevel::error, "standard output could not be written to its end");
+    return false;
 }
 
 } // namespace castiel_sync::service

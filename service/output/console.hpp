@@ -42,7 +42,7 @@ public:
     // As log(), without tearing the progress line.
     void log(LogLevel level, std::string_view message, const json::object& fields = {});
 
-    // False when something could not be written (a full disk, a closed pipe).
+    // False when something could not be written. A full disk is logged; a reader that has seen enough is not.
     [[nodiscard]] bool finish();
 
 private:
@@ -50,6 +50,7 @@ private:
     bool quiet_;
     bool progress_;
     bool progress_shown_ = false;
+    bool reader_gone_ = false;
 };
 
 } // namespace castiel_sync::service

@@ -1,0 +1,330 @@
+#include "configuration/configuration.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include <unistd.h>
+
+using namespace castiel_sync;
+using namespace castiel_sync::service;
+
+namespace {
+
+// A folder of configuration files and an environment, both made for one test.
+class Setup {
+public:
+    Setup() {
+        std::string name = (std::filesystem::temp_directory_path() / "castiel-sync-XXXXXX").string();
+        REQUIRE(mkdtemp(name.data()) != nullptr);
+        folder_ = name;
+    }
+    ~Setup() { std::filesystem::remove_all(folder_); }
+
+    std::string write(const std::string& name, const std::string& text) {
+        std::ofstream(folder_ / name) << text;
+        return (folder_ / name).string();
+    }
+
+    LoadedConfiguration load(std::vector<std::string> files = {}) {
+        LoadRequest request;
+        request.folder = folder_.string();
+        request.files = std::move(files);
+        request.environment = [this](const std::string& variable) -> std::optional<std::string> {
+            const auto found = variables.find(variable);
+            return found == variables.end() ? std::nullopt : std::optional(found->second);
+        };
+        AdapterDescription adapter;
+        adapter.name = "files";
+        adapter.settings_schema = json::object{{"type", "object"},
+                                               {"required", json::array{"path"}},
+                                               {"additionalProperties", false},
+                                               {"properties", json::object{{"path", {{"type", "string"}}}}}};
+        request.adapters = {adapter};
+        return load_configuration(request);
+    }
+
+    std::map<std::string, std::string> variables;
+
+private:
+    std::filesystem::path folder_;
+};
+
+std::string faults_of(const LoadedConfiguration& loaded) {
+    std::string text;
+    for (const Fault& fault : loaded.faults) {
+        Fault short_place = fault;
+        short_place.place.source = std::filesystem::path(fault.place.source).filename().string();
+        text += to_string(short_place) + "\n";
+    }
+    return text;
+}
+
+const json::value& at(const LoadedConfiguration& loaded, std::string_view pointer) {
+    REQUIRE_MESSAGE(loaded.configuration.has_value(), faults_of(loaded));
+    return loaded.configuration->document.at_pointer(pointer);
+}
+
+const char* const integration = R"(
+integrations:
+  - id: 7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01
+    tenantId: 7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001
+    providerName: files
+    settings: { path: ./crm }
+    syncConfig:
+      syncDirection: bidirectional
+      entityMappings:
+        - externalEntity: contacts
+          shardTypeId: contact
+          matchKeys: [email]
+          fieldMappings:
+            - { externalField: mail, shardField: email }
+)";
+
+} // namespace
+
+TEST_CASE("without any file the documented defaults hold") {
+    Setup setup;
+    const auto loaded = setup.load();
+    CHECK(at(loaded, "/server/host") == "127.0.0.1");
+    CHECK(at(loaded, "/server/port") == 3052);
+    CHECK(at(loaded, "/storage/type") == "sqlite");
+    CHECK(loaded.configuration->storage_path == "./data/castiel-sync.db");
+    CHECK(loaded.configuration->max_records_per_sync == 1000);
+    CHECK(at(loaded, "/sync_limits/min_interval_minutes") == 5);
+    CHECK(loaded.configuration->max_concurrent_syncs_per_tenant == 3);
+    CHECK(at(loaded, "/sync_scheduler/interval_ms") == 60000);
+    CHECK(at(loaded, "/egress/allowed_ports") == json::array{443, 8443});
+}
+
+TEST_CASE("later layers win: default, local, each --config, environment") {
+    Setup setup;
+    setup.write("default.yaml",
+                "server: { host: a, port: 1 }\nstorage: { path: one }\nsync_limits: { max_records_per_sync: 1 }\n");
+    setup.write("local.yaml",
+                "server: { port: 2 }\nstorage: { path: two }\nsync_limits: { max_records_per_sync: 2 }\n");
+    const auto first =
+        setup.write("first.yaml", "storage: { path: three }\nsync_limits: { max_records_per_sync: 3 }\n");
+    const auto second = setup.write("second.yaml", "sync_limits: { max_records_per_sync: 4 }\n");
+    setup.variables["SYNC_MAX_RECORDS"] = "5";
+    const auto loaded = setup.load({first, second});
+    CHECK(at(loaded, "/server/host") == "a");
+    CHECK(at(loaded, "/server/port") == 2);
+    CHECK(loaded.configuration->storage_path == "three");
+    CHECK(loaded.configuration->max_records_per_sync == 5);
+    setup.variables.clear();
+    CHECK(setup.load({first, second}).configuration->max_records_per_sync == 4);
+}
+
+TEST_CASE("lists of a later layer replace the earlier ones") {
+    Setup setup;
+    const auto file = setup.write("ports.yaml", "egress:\n  allowed_ports: [8080]\n");
+    CHECK(at(setup.load({file}), "/egress/allowed_ports") == json::array{8080});
+}
+
+TEST_CASE("every fault is told at once, with file, line and key path") {
+    Setup setup;
+    const auto file = setup.write("bad.yaml", "server:\n"
+                                              "  port: 70000\n"
+                                              "  hots: localhost\n"
+                                              "storage:\n"
+                                              "  type: sqlit\n"
+                                              "  path: 5\n"
+                                              "sync_limits:\n"
+                                              "  max_concurrent_syncs_per_tenant: 11\n"
+                                              "  max_records_per_sync: 2.5\n"
+                                              "egress:\n"
+                                              "  allowed_ports:\n"
+                                              "    - 443\n"
+                                              "    - https\n"
+                                              "jwt: secret\n"
+                                              "servr: {}\n");
+    CHECK(faults_of(setup.load({file})) ==
+          "bad.yaml:13: egress.allowed_ports[1]: must be a whole number, is text\n"
+          "bad.yaml:14: jwt: must be a group of keys, is text\n"
+          "bad.yaml:3: server.hots: is not a known key; here may be host or port\n"
+          "bad.yaml:2: server.port: must be at most 65535, is 70000\n"
+          "bad.yaml:15: servr: is not a known key; here may be server, jwt, storage, cosmos_db, rabbitmq, services, "
+          "sync_limits, sync_scheduler, egress or integrations\n"
+          "bad.yaml:6: storage.path: must be text, is a number; put it in quotes\n"
+          "bad.yaml:5: storage.type: must be sqlite, memory or cosmos, is sqlit\n"
+          "bad.yaml:8: sync_limits.max_concurrent_syncs_per_tenant: must be at most 10, is 11\n"
+          "bad.yaml:9: sync_limits.max_records_per_sync: must be a whole number, is a number with a fraction\n");
+}
+
+TEST_CASE("keys of parts that this build does not have are checked all the same") {
+    Setup setup;
+    const auto file = setup.write("bad.yaml", "cosmos_db: { endpoint: example.org }\n"
+                                              "rabbitmq: { url: http://example.org }\n"
+                                              "services: { integration_manager: { ur: x } }\n"
+                                              "sync_scheduler: { enabled: yes }\n");
+    CHECK(faults_of(setup.load({file})) ==
+          "bad.yaml:1: cosmos_db.endpoint: must match \"^https?://\"\n"
+          "bad.yaml:2: rabbitmq.url: must match \"^amqps?://\"\n"
+          "bad.yaml:3: services.integration_manager.ur: is not a known key; here may be url\n"
+          "bad.yaml:4: sync_scheduler.enabled: must be true or false, is text\n");
+}
+
+TEST_CASE("a fault points into the layer that wrote the value") {
+    Setup setup;
+    setup.write("local.yaml", "server:\n  port: -1\n");
+    const auto mended = setup.write("mended.yaml", "server:\n  port: 80\n");
+    const auto broken = setup.write("broken.yaml", "# a line\nserver:\n  port: -2\n");
+    CHECK(faults_of(setup.load()) == "local.yaml:2: server.port: must be at least 0, is -1\n");
+    CHECK(faults_of(setup.load({mended})) == "");
+    CHECK(faults_of(setup.load({broken})) == "broken.yaml:3: server.port: must be at least 0, is -2\n");
+}
+
+TEST_CASE("files that are not there, not YAML, or say a thing twice are faults") {
+    Setup setup;
+    CHECK(faults_of(setup.load({"/nowhere/x.yaml"})) == "x.yaml: can't be read; does the file exist?\n");
+    CHECK(faults_of(setup.load({setup.write("bad.yaml", "server: {\n")})).starts_with("bad.yaml:"));
+    CHECK(faults_of(setup.load({setup.write("flow.yaml", "storage: { path: ${PLACE} }\n")}))
+              .find("in quotes inside { }") != std::string::npos);
+    CHECK(faults_of(setup.load({setup.write("list.yaml", "- server\n")})) ==
+          "list.yaml:1: must hold keys and values, such as `storage:`\n");
+    CHECK(faults_of(setup.load({setup.write("twice.yaml", "server: {}\nstorage: {}\nserver: {}\n")})) ==
+          "twice.yaml:3: server: is given twice; the first one is in line 1\n");
+    CHECK(faults_of(setup.load({setup.write("two.yaml", "server: {}\n---\nstorage: {}\n")})) ==
+          "two.yaml:3: holds more than one YAML document; keep one\n");
+    CHECK(faults_of(setup.load({setup.write("large.yaml", "server: { port: 99999999999999999999 }\n")})) ==
+          "large.yaml:1: server.port: is a number that can't be kept exactly; put it in quotes to mean text\n");
+    CHECK(faults_of(setup.load({setup.write("empty.yaml", "# nothing yet\n")})) == "");
+}
+
+TEST_CASE("an alias that unfolds without end is refused, not followed") {
+    Setup setup;
+    std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int level = 1; level < 12; ++level) {
+        const std::string below = "*a" + std::to_string(level - 1);
+        text += "a" + std::to_string(level) + ": &a" + std::to_string(level) + " [";
+        for (int copy = 0; copy < 10; ++copy)
+            text += below + (copy < 9 ? ", " : "]\n");
+    }
+    CHECK(faults_of(setup.load({setup.write("laughs.yaml", text)})).find("too large") != std::string::npos);
+}
+
+TEST_CASE("variables are put into any string, and become numbers only where they stand unquoted") {
+    Setup setup;
+    setup.variables = {
+        {"PLACE", "/var/lib"}, {"NAME", "sync"}, {"LIMIT", "7"}, {"SECRET", "11111111111111111111111111111111"}};
+    const auto file = setup.write("vars.yaml", "storage: { path: \"${PLACE}/${NAME}-${SUFFIX:-a:-b}.db\" }\n"
+                                               "sync_limits:\n  max_records_per_sync: ${LIMIT}\n"
+                                               "jwt:\n  secret: ${SECRET}\n"
+                                               "rabbitmq: { queue: \"$${NAME}\" }\n");
+    const auto loaded = setup.load({file});
+    CHECK(at(loaded, "/storage/path") == "/var/lib/sync-a:-b.db");
+    CHECK(at(loaded, "/sync_limits/max_records_per_sync") == 7);
+    CHECK(at(loaded, "/jwt/secret") == "11111111111111111111111111111111");
+    CHECK(at(loaded, "/rabbitmq/queue") == "${NAME}");
+    const auto quoted = setup.write("quoted.yaml", "sync_limits: { max_records_per_sync: \"${LIMIT}\" }\n");
+    CHECK(faults_of(setup.load({quoted})) ==
+          "quoted.yaml:1: sync_limits.max_records_per_sync: must be a whole number, is text\n");
+}
+
+TEST_CASE("an unset or empty variable without default is a fault; a value that a later layer replaces needs none") {
+    Setup setup;
+    setup.variables = {{"EMPTY", ""}};
+    const auto file =
+        setup.write("vars.yaml", "storage:\n  path: ${UNSET}\njwt:\n  secret: ${EMPTY}\nserver:\n  host: ${1X}\n");
+    CHECK(faults_of(setup.load({file})) ==
+          "vars.yaml:6: server.host: has a ${…} that does not name an environment variable; write ${NAME} or "
+          "${NAME:-default}\n"
+          "vars.yaml:2: storage.path: needs the environment variable UNSET, which is not set; set it, or write "
+          "${UNSET:-default}\n"
+          "vars.yaml:4: jwt.secret: needs the environment variable EMPTY, which is not set; set it, or write "
+          "${EMPTY:-default}\n");
+    const auto path = setup.write("path.yaml", "storage:\n  path: ${UNSET}\n");
+    setup.variables = {{"STORAGE_PATH", "x.db"}};
+    CHECK(faults_of(setup.load({path})) == "");
+}
+
+TEST_CASE("I23: values of environment variables never appear in messages") {
+    Setup setup;
+    setup.variables = {{"PORT", "canary-5f1c"},
+                       {"STORAGE_TYPE", "canary-77aa"},
+                       {"LIMIT", "424242"},
+                       {"JWT_SECRET", "canary-short"},
+                       {"RABBITMQ_URL", "canary://guest:canary-pass@host"}};
+    const auto file = setup.write("vars.yaml", "sync_limits:\n  max_concurrent_syncs_per_tenant: ${LIMIT}\n");
+    const auto loaded = setup.load({file});
+    const std::string faults = faults_of(loaded);
+    CHECK(loaded.faults.size() == 5);
+    CHECK(faults.find("canary") == std::string::npos);
+    CHECK(faults.find("424242") == std::string::npos);
+    CHECK(faults.find("environment variable PORT: server.port: must be a whole number, is text") != std::string::npos);
+    CHECK(faults.find("must be at most 10, is ${LIMIT}") != std::string::npos);
+}
+
+TEST_CASE("cosmos is a known storage that this build does not have") {
+    Setup setup;
+    const auto file = setup.write("cosmos.yaml", "storage: { type: cosmos }\n");
+    CHECK(faults_of(setup.load({file})) ==
+          "cosmos.yaml:1: storage.type: is cosmos, which this build does not have; use sqlite or memory\n");
+}
+
+TEST_CASE("a part that is configured and not in this build is told, and hinders nothing") {
+    Setup setup;
+    setup.variables = {{"RABBITMQ_URL", "amqp://guest:canary@host"}};
+    const auto loaded = setup.load();
+    CHECK(loaded.configuration.has_value());
+    REQUIRE(loaded.notices.size() == 1);
+    CHECK(to_string(loaded.notices[0]) ==
+          "environment variable RABBITMQ_URL: rabbitmq.url: is set, but this build does "
+          "not have that part and works embedded");
+}
+
+TEST_CASE("an integration is read as the library reads it") {
+    Setup setup;
+    const auto loaded = setup.load({setup.write("good.yaml", integration)});
+    REQUIRE_MESSAGE(loaded.configuration.has_value(), faults_of(loaded));
+    REQUIRE(loaded.configuration->integrations.size() == 1);
+    CHECK(loaded.configuration->integrations[0].provider_name == "files");
+    CHECK(loaded.configuration->integrations[0].sync.entity_mappings.at(0).external_entity == "contacts");
+}
+
+TEST_CASE("faults in an integration point at its lines") {
+    Setup setup;
+    std::string text = integration;
+    text.replace(text.find("syncDirection: bidirectional"), 28, "syncDirection: sideways");
+    text.replace(text.find("shardField: email }"), 19, "shardField: email, transform: sing }");
+    text.replace(text.find("settings: { path: ./crm }"), 25, "settings: { pth: ./crm }");
+    const std::string faults = faults_of(setup.load({setup.write("bad.yaml", text)}));
+    CHECK(faults.find("bad.yaml:8: integrations[0].syncConfig.syncDirection: ") != std::string::npos);
+    CHECK(faults.find("bad.yaml:14: integrations[0].syncConfig.entityMappings[0].fieldMappings[0].transform") !=
+          std::string::npos);
+    CHECK(faults.find("bad.yaml:6: integrations[0].settings.pth: is not a known key; here may be path") !=
+          std::string::npos);
+    CHECK(faults.find("integrations[0].settings.path: is missing") != std::string::npos);
+}
+
+TEST_CASE("an adapter that does not exist, and an id used twice, are faults") {
+    Setup setup;
+    std::string text = integration;
+    text.replace(text.find("providerName: files"), 19, "providerName: salesforce");
+    CHECK(faults_of(setup.load({setup.write("bad.yaml", text)})) ==
+          "bad.yaml:5: integrations[0].providerName: names no adapter of this build; there is files\n");
+    const std::string again = std::string(integration).substr(std::string(integration).find("  - id"));
+    CHECK(faults_of(setup.load({setup.write("twice.yaml", integration + again)})) ==
+          "twice.yaml:15: integrations[1].id: is also the id of integrations[0]; each needs its own\n");
+}
+
+TEST_CASE("secrets are environment variables: a JSON object, or plain text") {
+    const std::map<std::string, std::string> variables{
+        {"CRM_API_KEY_2", R"({"token":"t","user":"u"})"}, {"PLAIN", "canary-plain"}, {"BROKEN", "{canary-broken"}};
+    const Environment environment = [&](const std::string& name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+    };
+    CHECK(find_secret(environment, "crm-api.key/2").value() == json::object{{"token", "t"}, {"user", "u"}});
+    CHECK(find_secret(environment, "plain").value() == json::object{{"value", "canary-plain"}});
+    const auto missing = find_secret(environment, "no.such");
+    REQUIRE(missing.has_error());
+    CHECK(missing.error().message == "the secret no.such is not there; set the environment variable NO_SUCH");
+    const auto broken = find_secret(environment, "broken");
+    REQUIRE(broken.has_error());
+    CHECK(broken.error().message.find("canary") == std::string::npos);
+}
