@@ -68,6 +68,7 @@ template <class A>
 void members(A& a, Intent::Item& v) {
     a("origin", v.origin_id);
     a("key", v.idempotency_key);
+    a("values", v.values);
 }
 template <class A>
 void members(A& a, Intent::Update& v) {

@@ -72,6 +72,7 @@ struct Intent {
     struct Item { // a create
         std::string origin_id;
         std::string idempotency_key;
+        json::object values; // what is sent, by shard field: the base of the pair that it makes
     };
     struct Update {
         std::string link_id;

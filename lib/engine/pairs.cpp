@@ -202,6 +202,7 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
 Situation Run::situation_of(const Pair& pair) const {
     Situation situation;
     if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
+    else if (!pair.link && pair.sent) situation.base = pair.sent;
     const auto fill = [&](Side side, SideState& state) {
         const auto& record = pair.records[at(side)];
         state.exists = record.has_value();
@@ -211,7 +212,7 @@ Situation Run::situation_of(const Pair& pair) const {
     };
     fill(Side::source, situation.source);
     fill(Side::target, situation.target);
-    if (situation.base && pair.link->evaluated_under != fingerprint_ && pair.records[0] && pair.records[1])
+    if (situation.base && pair.link && pair.link->evaluated_under != fingerprint_ && pair.records[0] && pair.records[1])
         // Under a changed mapping a field may look for its value where nobody ever put it. That is no agreement to be
         // kept: the side that has a value tells it to the other.
         for (std::size_t i = 0; i < situation.base->size(); ++i)
@@ -408,7 +409,8 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
         for (const Pair* pair : pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
             if (pair->pushes[at(side)]->action == PushItem::Action::create)
-                intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key});
+                intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key,
+                                        pinned_.mapping.to_object(pair->decision.base)});
             else if (pair->pushes[at(side)]->action == PushItem::Action::update && pair->link)
                 intent.updates.push_back({pair->link->link_id,
                                           pinned_.mapping.to_object(wanted_of(*pair, side)),
@@ -532,6 +534,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     pair.retry_reason = ErrorCode::unknown_outcome;
     if (item.action != PushItem::Action::create) return;
     pair.repeated_create = true;
+    if (!pair.sent) pair.sent = pair.decision.base;
     const auto& capabilities = pinned_.capabilities[at(side)];
     if (capabilities.idempotent_creates || capabilities.finds_by_idempotency_key) return;
     MappingFault fault;

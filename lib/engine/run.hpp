@@ -42,6 +42,7 @@ struct Pair {
     Side origin = Side::source;        // the side whose change brought it here
     bool matched = false;              // found by match keys just now
     std::string idempotency_key;       // of a create that may be a repetition
+    std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
     std::array<bool, 2> was_candidate{false, false};
     std::optional<HeldDeletion> deletion;

@@ -659,9 +659,11 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     const auto& capabilities = pinned_.capabilities[at(written)];
     std::vector<std::string> ids;
     std::map<std::string, std::string> key_of;
+    std::map<std::string, FieldValues> sent;
     for (auto& item : intent.items) {
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;
+        sent[item.origin_id] = pinned_.mapping.from_object(item.values);
     }
     auto links = co_await links_by(from, ids);
     if (!links) co_return links.error();
@@ -694,6 +696,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             Pair pair;
             pair.origin = from;
             pair.idempotency_key = key_of[ids[i]];
+            pair.sent = sent[ids[i]];
             pair.repeated_create = true;
             pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);
             if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())

@@ -63,11 +63,16 @@ TEST_CASE("a create whose commit was lost is found again, not made twice (I6)") 
         SUBCASE("a user edited the new record meanwhile (I13)") {
             world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", "7"}});
         }
+        SUBCASE("a user edited the original meanwhile (I9)") {
+            world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        }
         const bool edited = world.shard().if_contains("phone") != nullptr;
         world.sync_well();
         CHECK(world.target.ids("contact").size() == 1);
         CHECK(world.source.ids("contacts").size() == 1);
         CHECK(world.stream().links == 1);
+        CHECK(world.conflicts().empty());
+        CHECK(world.shard().at("name") == world.contact().at("name"));
         if (edited) CHECK(world.contact().at("phone").as_string() == "7");
     }
 }
