@@ -139,7 +139,8 @@ Result<CheckedQuery::Condition> check_condition(const KindDeclaration& kind, con
     };
     if (condition.comparison == Comparison::any_of) {
         if (condition.values.empty() || condition.values.size() > max_any_of_values)
-            return refuse(fmt::format("any_of takes 1 to {} values, not {}", max_any_of_values, condition.values.size()));
+            return refuse(
+                fmt::format("any_of takes 1 to {} values, not {}", max_any_of_values, condition.values.size()));
         std::sort(checked.values.begin(), checked.values.end());
         checked.values.erase(std::unique(checked.values.begin(), checked.values.end()), checked.values.end());
         return checked;

@@ -24,7 +24,8 @@ bool is_name(std::string_view name) {
 bool is_reserved_kind(std::string_view kind) { return kind.starts_with("castiel_") || kind.starts_with("sqlite_"); }
 
 bool is_reserved_field(std::string_view field) {
-    constexpr std::string_view reserved[] = {"partition", "id", "etag", "expires_at", "body", "kind", "row", "checksum"};
+    constexpr std::string_view reserved[] = {"partition", "id",   "etag", "expires_at",
+                                             "body",      "kind", "row",  "checksum"};
     return std::find(std::begin(reserved), std::end(reserved), field) != std::end(reserved);
 }
 
@@ -156,7 +157,8 @@ Result<> check_writes(const KindCatalog& catalog, const StoreLimits& limits, std
         if (auto checked = check_write(catalog, limits, writes[i], i); !checked) return checked;
         const Document& document = writes[i].document;
         if (!seen.emplace(document.kind, document.id).second)
-            return invalid(fmt::format("{}: the same document is written twice in one commit", name_write(writes[i], i)));
+            return invalid(
+                fmt::format("{}: the same document is written twice in one commit", name_write(writes[i], i)));
         if (writes[i].action == Write::Action::put) bytes += document.body.size();
     }
     if (bytes > limits.max_bytes)

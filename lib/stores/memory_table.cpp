@@ -52,8 +52,8 @@ MemoryTable::MemoryTable(const KindDeclaration& kind) {
     for (const auto& declared : kind.indexes) {
         ByFields by;
         for (const std::string& name : declared.fields)
-            by.fields.push_back(
-                static_cast<std::size_t>(std::find(kind.fields.begin(), kind.fields.end(), name) - kind.fields.begin()));
+            by.fields.push_back(static_cast<std::size_t>(std::find(kind.fields.begin(), kind.fields.end(), name) -
+                                                         kind.fields.begin()));
         indexes_.emplace_back(std::move(by));
     }
 }

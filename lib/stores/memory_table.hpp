@@ -26,7 +26,8 @@ public:
     void remove(std::string_view id);
 
     // The first `limit` visible documents that match, in the query's order, after the query's position.
-    [[nodiscard]] std::vector<const Document*> select(const CheckedQuery& query, Timestamp now, std::size_t limit) const;
+    [[nodiscard]] std::vector<const Document*> select(const CheckedQuery& query, Timestamp now,
+                                                      std::size_t limit) const;
 
     // Forgets up to `limit` expired documents.
     void remove_expired(Timestamp now, std::size_t limit);
@@ -61,7 +62,8 @@ private:
 
         // How much of the query the index answers by itself.
         [[nodiscard]] std::size_t weight() const;
-        [[nodiscard]] Index::const_iterator begin(const std::vector<IndexValue>& prefix, const CheckedQuery& query) const;
+        [[nodiscard]] Index::const_iterator begin(const std::vector<IndexValue>& prefix,
+                                                  const CheckedQuery& query) const;
         // The values that no document of the walk of one prefix goes beyond.
         [[nodiscard]] std::vector<IndexValue> last(const std::vector<IndexValue>& prefix) const;
     };

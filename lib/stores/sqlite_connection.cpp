@@ -29,7 +29,9 @@ void SqliteStatement::reset() {
 
 // Binding fails only for a wrong parameter number or out of memory; step then misses the value, and a missing value
 // violates NOT NULL, so that nothing wrong is ever written.
-void SqliteStatement::bind(int parameter, std::int64_t number) { sqlite3_bind_int64(statement_.get(), parameter, number); }
+void SqliteStatement::bind(int parameter, std::int64_t number) {
+    sqlite3_bind_int64(statement_.get(), parameter, number);
+}
 
 void SqliteStatement::bind(int parameter, std::string_view text) {
     const char* data = text.data() == nullptr ? "" : text.data();
@@ -76,7 +78,8 @@ std::int64_t SqliteStatement::number(int column) const { return sqlite3_column_i
 std::string_view SqliteStatement::text(int column) const {
     const unsigned char* data = sqlite3_column_text(statement_.get(), column);
     if (data == nullptr) return {};
-    return {reinterpret_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+    return {reinterpret_cast<const char*>(data),
+            static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
 bool SqliteStatement::is_null(int column) const { return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL; }
@@ -163,7 +166,8 @@ Error SqliteConnection::error(int code) const {
     // SQLite keeps the number of an earlier failure when a later one has none.
     const bool from_system = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
     const int system = handle_ != nullptr && from_system ? sqlite3_system_errno(handle_) : 0;
-    const std::string said = handle_ == nullptr ? std::string(sqlite3_errstr(code)) : std::string(sqlite3_errmsg(handle_));
+    const std::string said =
+        handle_ == nullptr ? std::string(sqlite3_errstr(code)) : std::string(sqlite3_errmsg(handle_));
     const std::string cause = system == 0 ? said : fmt::format("{}: {}", said, describe_errno(system));
     const auto make = [&](ErrorCode category, std::string_view advice) {
         return Error(category, fmt::format("{}: {} (SQLite {}). {}", path_, cause, code, advice));

@@ -100,7 +100,8 @@ private:
     static void add_base(std::vector<std::string>& statements) {
         statements.push_back(fmt::format("PRAGMA application_id={}", sqlite_application_id));
         statements.push_back(fmt::format("PRAGMA user_version={}", sqlite_schema_version));
-        statements.emplace_back("CREATE TABLE castiel_partition (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)");
+        statements.emplace_back(
+            "CREATE TABLE castiel_partition (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)");
         // The number of the last commit, which is also the etag of all that it wrote. It only ever grows.
         statements.emplace_back("CREATE TABLE castiel_commit (row INTEGER PRIMARY KEY CHECK (row=1), "
                                 "last INTEGER NOT NULL)");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <initializer_list>
 #include <utility>
 
 namespace castiel_sync {
@@ -21,8 +22,60 @@ std::string columns_of(const KindDeclaration& kind) {
     return columns;
 }
 
-std::string from(const KindDeclaration& kind) {
-    return fmt::format(R"(SELECT {} FROM {} WHERE "partition"=)", columns_of(kind), quote_name(kind.kind));
+std::string from(const KindDeclaration& kind, std::string_view indexed_by = {}) {
+    return fmt::format(R"(SELECT {} FROM {}{} WHERE "partition"=)", columns_of(kind), quote_name(kind.kind), indexed_by);
+}
+
+std::string index_name(const KindDeclaration& kind, const KindDeclaration::Index& index) {
+    return fmt::format("{}:{}", kind.kind, fmt::join(index.fields, ","));
+}
+
+bool has_condition(const CheckedQuery& query, std::string_view field, std::initializer_list<Comparison> comparisons) {
+    return std::any_of(query.conditions.begin(), query.conditions.end(), [&](const auto& condition) {
+        return query.kind->fields[condition.field] == field &&
+               std::find(comparisons.begin(), comparisons.end(), condition.comparison) != comparisons.end();
+    });
+}
+
+// Whether rows come out of the index sorted as the query wants them, once the first `depth` fields are fixed.
+bool yields_order(const CheckedQuery& query, const std::vector<std::string>& fields, std::size_t depth) {
+    std::size_t at = depth;
+    for (const auto& by : query.order) {
+        const std::string& field = query.kind->fields[by.field];
+        if (has_condition(query, field, {Comparison::equal})) continue;
+        if (at == fields.size() || fields[at] != field || by.descending != query.order.front().descending) return false;
+        ++at;
+    }
+    return at > depth || at == fields.size();
+}
+
+// How much of a query an index over these fields answers by itself.
+std::size_t weigh_index(const CheckedQuery& query, const std::vector<std::string>& fields) {
+    std::size_t depth = 0;
+    bool one_range = true;
+    for (; depth < fields.size(); ++depth) {
+        if (has_condition(query, fields[depth], {Comparison::equal})) continue;
+        if (!has_condition(query, fields[depth], {Comparison::any_of})) break;
+        one_range = false;
+    }
+    const bool bounded = depth < fields.size() &&
+                         has_condition(query, fields[depth], {Comparison::less, Comparison::less_or_equal,
+                                                              Comparison::greater, Comparison::greater_or_equal});
+    return depth * 4 + (bounded ? 2 : 0) + (one_range && yields_order(query, fields, depth) ? 1 : 0);
+}
+
+// SQLite knows nothing of how values are distributed and likes an index that spares it a sort, even if it then reads
+// every document of a tenant. The declared indexes say what is meant, so the choice is made here.
+std::string choose_index(const CheckedQuery& query) {
+    std::size_t most = weigh_index(query, {});
+    std::string chosen = most == 0 ? "" : "sqlite_autoindex_" + query.kind->kind + "_1"; // (partition, id)
+    for (const auto& index : query.kind->indexes) {
+        const std::size_t weight = weigh_index(query, index.fields);
+        if (weight <= most) continue;
+        most = weight;
+        chosen = index_name(*query.kind, index);
+    }
+    return chosen.empty() ? "" : " INDEXED BY " + quote_name(chosen);
 }
 
 void add_condition(SqliteSelect& select, const CheckedQuery::Condition& condition, const std::string& column) {
@@ -71,12 +124,6 @@ std::string order_of(const CheckedQuery& query) {
     return order + "\"id\" LIMIT ?";
 }
 
-bool has_one_value(const CheckedQuery& query, std::size_t field) {
-    return std::any_of(query.conditions.begin(), query.conditions.end(), [&](const auto& condition) {
-        return condition.field == field && condition.comparison == Comparison::equal;
-    });
-}
-
 // The statements for the rows that equal the position in the first `level` fields and are after it in the next.
 void add_level(std::vector<SqliteSelect>& selects, const CheckedQuery& query, const SqliteSelect& base,
                std::size_t level) {
@@ -96,8 +143,9 @@ void add_level(std::vector<SqliteSelect>& selects, const CheckedQuery& query, co
         return add(" AND \"id\">?", &id);
     }
     const auto& by = query.order[level];
-    if (has_one_value(query, by.field)) return;
-    const std::string column = quote_name(query.kind->fields[by.field]);
+    const std::string& field = query.kind->fields[by.field];
+    if (has_condition(query, field, {Comparison::equal})) return; // no row can be after in a field of one value
+    const std::string column = quote_name(field);
     const IndexValue& value = after.values[level];
     const bool absent = std::holds_alternative<std::monostate>(value);
     if (!by.descending) return absent ? add(fmt::format(" AND {} IS NOT NULL", column), nullptr)
@@ -125,12 +173,9 @@ std::map<std::string, std::string> create_indexes_of(const KindDeclaration& kind
     indexes[expiry] = fmt::format(R"(CREATE INDEX {} ON {} ("expires_at") WHERE "expires_at" IS NOT NULL)",
                                   quote_name(expiry), table);
     for (const auto& declared : kind.indexes) {
-        std::string name = kind.kind + ":";
+        const std::string name = index_name(kind, declared);
         std::string columns = "\"partition\"";
-        for (const std::string& field : declared.fields) {
-            name += (&field == &declared.fields.front() ? "" : ",") + field;
-            columns += "," + quote_name(field);
-        }
+        for (const std::string& field : declared.fields) columns += "," + quote_name(field);
         // The id at the end lets a long list of equal values be paged without sorting it for each page.
         indexes[name] = fmt::format(R"(CREATE INDEX {} ON {} ({},"id"))", quote_name(name), table, columns);
     }
@@ -184,7 +229,7 @@ SqliteKind::SqliteKind(const KindDeclaration& kind)
 
 std::vector<SqliteSelect> make_selects(const CheckedQuery& query, std::int64_t partition, Timestamp now) {
     SqliteSelect base;
-    base.sql = from(*query.kind) + "? AND " + fmt::format(fmt::runtime(visible), "?");
+    base.sql = from(*query.kind, choose_index(query)) + "? AND " + fmt::format(fmt::runtime(visible), "?");
     base.parameters = {partition, std::int64_t{now.time_since_epoch().count()}};
     for (const auto& condition : query.conditions)
         add_condition(base, condition, quote_name(query.kind->fields[condition.field]));

@@ -46,7 +46,8 @@ struct SqliteKind {
     std::string put;                 // inserts or replaces
     std::string insert;              // unless there is a visible one: then it changes no row
     std::string replace;             // if the etag is the expected one and visible
-    // As put and replace, and only if every index field keeps its value: most updates, and they leave the indexes alone.
+    // As put and replace, and only if every index field keeps its value: most updates, and they leave the indexes
+    // alone.
     std::string update_body;
     std::string replace_body;
     std::string remove;

@@ -129,6 +129,8 @@ Result<std::optional<std::int64_t>> SqliteStore::find_partition(const std::strin
     auto row = statement->step();
     if (!row) return row.error();
     if (!*row) return std::optional<std::int64_t>();
+    // Only make_partition adds one, and never looks again before it is committed: what is found is there for good.
+    partitions_.emplace(name, statement->number(0));
     return std::optional<std::int64_t>(statement->number(0));
 }
 
@@ -282,11 +284,13 @@ Result<CommitReceipt> SqliteStore::commit(const std::string& partition, const st
 
 Result<> SqliteStore::apply(const Batch& batch, const Write& write, std::size_t position) {
     const SqliteKind& kind = kind_of(write.document.kind);
-    return write.action == Write::Action::put ? put(batch, kind, write, position) : remove(batch, kind, write, position);
+    return write.action == Write::Action::put ? put(batch, kind, write, position)
+                                              : remove(batch, kind, write, position);
 }
 
 // True: a row was changed.
-Result<bool> SqliteStore::change(const std::string& sql, const Batch& batch, const Write& write, std::int64_t checksum) {
+Result<bool> SqliteStore::change(const std::string& sql, const Batch& batch, const Write& write,
+                                 std::int64_t checksum) {
     auto statement = connection_->prepare(sql);
     if (!statement) return statement.error();
     const Document& document = write.document;

@@ -19,9 +19,11 @@ State state;
 // SQLITE_OK, or the code that this call fails with.
 int strike(FaultPlan::Call call) {
     if (!state.armed) return SQLITE_OK;
-    const bool counted = state.plan.call == call || (state.plan.call == FaultPlan::Call::change && call != FaultPlan::Call::read);
+    const bool any_change = state.plan.call == FaultPlan::Call::change && call != FaultPlan::Call::read;
+    const bool counted = state.plan.call == call || any_change;
     if (!counted) return SQLITE_OK;
     ++state.calls;
+    if (state.plan.at == 0) return SQLITE_OK;
     const bool fails = state.plan.lasting ? state.calls >= state.plan.at : state.calls == state.plan.at;
     if (!fails) return SQLITE_OK;
     state.struck = true;
@@ -140,5 +142,7 @@ void FaultVfs::arm(const FaultPlan& plan) {
 void FaultVfs::disarm() { state.armed = false; }
 
 bool FaultVfs::has_struck() { return state.struck; }
+
+int FaultVfs::counted_calls() { return state.calls; }
 
 } // namespace castiel_sync::testing

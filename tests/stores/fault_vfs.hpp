@@ -9,7 +9,7 @@ namespace castiel_sync::testing {
 struct FaultPlan {
     enum class Call { read, write, sync, change }; // change: write, sync and truncate
     Call call = Call::change;
-    int at = 1;             // the number of the first call that fails
+    int at = 1;             // the number of the first call that fails; 0: none, they are only counted
     bool lasting = false;   // and all that follow it
     int code = 0;           // SQLite's
     bool torn = false;      // a failing write still writes its first half
@@ -22,6 +22,7 @@ public:
     static void arm(const FaultPlan& plan);
     static void disarm();
     [[nodiscard]] static bool has_struck();
+    [[nodiscard]] static int counted_calls(); // since arm()
 };
 
 } // namespace castiel_sync::testing

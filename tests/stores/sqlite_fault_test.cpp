@@ -29,7 +29,8 @@ std::vector<Write> the_batch() {
 }
 
 void fill(BlockingStore& store) {
-    REQUIRE(store.commit("p", {put(document("changed", old_body, "x")), put(document("removed", old_body, "x"))}).has_value());
+    REQUIRE(store.commit("p", {put(document("changed", old_body, "x")), put(document("removed", old_body, "x"))})
+                .has_value());
 }
 
 // One commit with this fault. False: the fault was never reached.

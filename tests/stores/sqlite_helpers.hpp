@@ -58,7 +58,8 @@ inline std::string contents(BlockingStore& store, const std::string& partition =
     const auto page = store.query(partition, item_kind, query);
     if (!page) return std::string(castiel_sync::to_string(page.error().code));
     std::string text;
-    for (const Document& found : page->documents) text += (text.empty() ? "" : " ") + found.id + "=" + brief(found.body);
+    for (const Document& found : page->documents)
+        text += (text.empty() ? "" : " ") + found.id + "=" + brief(found.body);
     return text;
 }
 

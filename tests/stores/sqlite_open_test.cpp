@@ -116,7 +116,8 @@ TEST_CASE("a truncated file is told as corrupted") {
     const std::string path = folder.file("store.db");
     {
         const auto store = open_store(path);
-        for (int i = 0; i < 50; ++i) REQUIRE(commit(*store, put(document(std::to_string(i), std::string(900, 'x')))).has_value());
+        for (int i = 0; i < 50; ++i)
+            REQUIRE(commit(*store, put(document(std::to_string(i), std::string(900, 'x')))).has_value());
     }
     const std::string whole = read_bytes(path);
     write_bytes(path, whole.substr(0, whole.size() / 2 / 4096 * 4096));
@@ -197,7 +198,8 @@ TEST_CASE("changed index fields of stored documents need a migration; of none th
         REQUIRE_MESSAGE(read.has_value(), read.error().message);
         CHECK((*read)[0]->index == std::vector<IndexValue>{{}, {}, {}, "x"}); // by name, not by place
     }
-    const std::vector<KindDeclaration> changed{{item_kind, {"category", "size"}, {}}, {other_kind, {"size"}, {{{"size"}}}}};
+    const std::vector<KindDeclaration> changed{{item_kind, {"category", "size"}, {}},
+                                               {other_kind, {"size"}, {{{"size"}}}}};
     options.kinds = changed;
     const Error error = open_error(options);
     CHECK(error.code == ErrorCode::invalid_configuration);

@@ -1,4 +1,5 @@
 // Several connections to one file, crashes, and growth.
+#include "stores/fault_vfs.hpp"
 #include "stores/sqlite_helpers.hpp"
 
 #include <doctest/doctest.h>
@@ -164,5 +165,52 @@ TEST_CASE("an etag is not reused when the last document is removed and the file 
         const auto store = open_store(path);
         CHECK(etags.insert(commit(*store, insert(document("a")))->etags[0]).second);
         REQUIRE(commit(*store, castiel_sync::remove(item_kind, "a")).has_value());
+    }
+}
+
+TEST_CASE("a query by declared indexes reads few pages of a large file") {
+    TemporaryFolder folder;
+    SqliteOptions options = options_for(folder.file("store.db"));
+    constexpr int count = 4000;
+    {
+        const auto store = open_store(options.path);
+        for (int first = 0; first < count; first += 500) {
+            std::vector<Write> writes;
+            for (int i = first; i < first + 500; ++i) {
+                Document made = document(std::to_string(100'000 + i * 7919 % count), std::string(900, 'x'), "one");
+                made.index[1] = i;
+                made.index[2] = i % 2 ? "odd" : "even";
+                writes.push_back(put(std::move(made)));
+            }
+            REQUIRE(store->commit("p", writes).has_value());
+        }
+    }
+    options.vfs = FaultVfs::name();
+    const Condition category("category", Condition::Comparison::equal, "one");
+    std::vector<Query> queries(5);
+    queries[0].conditions = {category, Condition("rank", {17, 2000, 3999})};
+    queries[1].conditions = {category};
+    queries[1].order = {{"rank", true}};
+    queries[2].conditions = {Condition("rank", Condition::Comparison::greater, 3990)};
+    queries[3].conditions = {Condition("label", Condition::Comparison::equal, "odd")};
+    queries[4].order = {{"rank", false}};
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+        CAPTURE(i);
+        const auto store = open_sqlite_store(options);
+        REQUIRE(store.has_value());
+        FaultPlan only_count;
+        only_count.call = FaultPlan::Call::read;
+        only_count.at = 0;
+        FaultVfs::arm(only_count);
+        queries[i].limit = 10;
+        for (int pages = 0; pages < 3; ++pages) {
+            const auto page = (*store)->query("p", item_kind, queries[i]);
+            REQUIRE(page.has_value());
+            CHECK_FALSE(page->documents.empty());
+            queries[i].continuation = page->continuation;
+            if (page->continuation.empty()) break;
+        }
+        FaultVfs::disarm();
+        CHECK(FaultVfs::counted_calls() < 80); // of some 1,500 pages
     }
 }
