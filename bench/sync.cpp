@@ -1,9 +1,10 @@
-// What a sync costs, end to end: a folder of JSON Lines and local shards in SQLite, mapped, journalled, in both directions.
+// What a sync costs, end to end: a folder of JSON Lines and local shards in SQLite, mapped, journalled, in both
+// directions.
 //
 //   bench_sync [--records N]... [--layout long|fields] [--synchronous normal|full]
 //
-// Per phase: wall and CPU time, CPU microseconds per record, peak memory. Phases: initial (file → shards), first re-sync,
-// no change, 1 % edited on each side with a tenth of those in conflict, outbound (shards → an empty file).
+// Per phase: wall and CPU time, CPU microseconds per record, peak memory. Phases: initial (file → shards), first
+// re-sync, no change, 1 % edited on each side with a tenth of those in conflict, outbound (shards → an empty file).
 #include <castiel_sync/adapters/jsonl.hpp>
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/castiel_sync.hpp>

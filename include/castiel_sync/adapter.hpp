@@ -129,8 +129,8 @@ struct PushOutcome {
         applied,  // durable on the far side. A remove of an absent record is applied too.
         stale,    // expected_version is no longer current; nothing was written
         absent,   // update of a record that does not exist; nothing was written
-        rejected, // the system refuses this record (`error` says why; already_exists: a unique key is taken); nothing was
-                  // written
+        rejected, // the system refuses this record (`error` says why; already_exists: a unique key is taken); nothing
+                  // was written
         unknown,  // sent, and nobody knows (fault model §3)
         not_sent, // nothing happened; may be repeated (`error`: throttled or unavailable)
     };

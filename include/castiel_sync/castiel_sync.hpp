@@ -1,4 +1,5 @@
-// Everything of the target castiel_sync::castiel_sync. Optional targets have headers of their own in stores/ and testing/.
+// Everything of the target castiel_sync::castiel_sync. Optional targets have headers of their own in stores/ and
+// testing/.
 #pragma once
 
 #include <castiel_sync/adapter.hpp>
@@ -19,4 +20,5 @@
 #include <castiel_sync/strategy.hpp>
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
+#include <castiel_sync/system_runtime.hpp>
 #include <castiel_sync/time.hpp>

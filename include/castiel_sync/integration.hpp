@@ -40,13 +40,14 @@ struct TransformStep {
 };
 
 struct FieldMapping {
-    std::string external_field;              // dotted path: name.full, emails.0.address; empty with constant or template
+    std::string external_field; // dotted path: name.full, emails.0.address; empty with constant or template
     std::string shard_field;                 // dotted path in structuredData
     std::optional<Direction> direction;      // nullopt: wherever the stream flows and the transforms allow
     std::vector<TransformStep> transforms;   // applied in order towards the shard, inverted in reverse order
     std::optional<json::value> default_value; // towards the shard, when the external field is absent or null
     std::optional<json::value> constant;     // towards the shard, whatever the external record holds
-    std::vector<std::pair<json::value, json::value>> values; // external value ↔ shard value; unknown ones park the record
+    std::vector<std::pair<json::value, json::value>>
+        values;                              // external value ↔ shard value; unknown ones park the record
     std::string reference;                   // external entity whose ids this field holds
     bool required = false;                   // absent, null or "" (after the default) parks the record
     bool unordered = false;                  // lists compare as multisets
@@ -101,7 +102,8 @@ struct SyncConfig {
     bool sync_enabled = true;
     Direction direction = Direction::bidirectional;
     SyncFrequency frequency;
-    std::optional<Strategy> conflict_resolution; // nullopt: merge; open conflict where both directions flow, else the flowing side
+    std::optional<Strategy>
+        conflict_resolution; // nullopt: merge; open conflict where both directions flow, else the flowing side
     std::string custom_strategy;
     Strategy tie_break = Strategy::manual;
     std::chrono::milliseconds newest_wins_tolerance{2000}; // closer than this is a tie
@@ -128,8 +130,8 @@ struct Integration {
     Integration() = default;
 };
 
-// A fault in a configuration: where (key path such as syncConfig.entityMappings[0].fieldMappings[2].transform), and what
-// to do. A notice does not hinder the use: "this field flows inbound only, its template has no inverse".
+// A fault in a configuration: where (key path such as syncConfig.entityMappings[0].fieldMappings[2].transform), and
+// what to do. A notice does not hinder the use: "this field flows inbound only, its template has no inverse".
 struct ConfigurationFault {
     std::string path;
     std::string message;
@@ -153,8 +155,9 @@ struct ParsedIntegration {
 // don't fit. Unknown members are faults when `strict`, ignored otherwise (integration-manager sends many).
 [[nodiscard]] ParsedIntegration parse_integration(const json::value& document, bool strict);
 
-// Reads filters, as pullFilters and a task's `filters` hold them: a list of {field, operator, value}, or an object whose
-// members are compared for equality (with a list: one of its elements). Faults are added, with paths below `path`.
+// Reads filters, as pullFilters and a task's `filters` hold them: a list of {field, operator, value}, or an object
+// whose members are compared for equality (with a list: one of its elements). Faults are added, with paths below
+// `path`.
 [[nodiscard]] std::vector<Filter> parse_filters(const json::value& filters, const std::string& path,
                                                 std::vector<ConfigurationFault>& faults);
 

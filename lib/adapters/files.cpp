@@ -22,7 +22,7 @@ constexpr int lock_attempts = 1000;
 constexpr std::chrono::milliseconds lock_pause{10};
 
 // Kernel timestamps move in ticks of at most 10 ms; some file systems count whole seconds (FAT: two).
-constexpr std::int64_t fine_tick_ns = 50'000'000;
+constexpr std::int64_t fine_tick_ns = 20'000'000;
 constexpr std::int64_t coarse_tick_ns = 2'100'000'000;
 constexpr std::int64_t second_ns = 1'000'000'000;
 

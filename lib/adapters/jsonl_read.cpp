@@ -32,7 +32,8 @@ Result<JsonlPosition> read_cursor(std::string_view cursor) {
     JsonlPosition position;
     const bool record = cursor.starts_with("1.r.");
     const bool sized = cursor.size() > head + digits + 1 && cursor[head + digits] == '.';
-    if (sized && (record || cursor.starts_with("1.o.")) && read_number(cursor.substr(head, digits), 16, position.hash)) {
+    if (sized && (record || cursor.starts_with("1.o.")) &&
+        read_number(cursor.substr(head, digits), 16, position.hash)) {
         const std::string_view tail = cursor.substr(head + digits + 1);
         if (record) {
             position.id = std::string(tail);
@@ -58,8 +59,8 @@ Result<RecordFault> over_long_fault(const JsonlSnapshot& snapshot, const JsonlEn
     RecordFault fault;
     fault.place = snapshot.place(entry);
     fault.error = Error(ErrorCode::invalid_record,
-                        fmt::format("{}: the line has more than {} bytes; shorten it or raise maxLineBytes", fault.place,
-                                    snapshot.options().max_line_bytes));
+                        fmt::format("{}: the line has more than {} bytes; shorten it or raise maxLineBytes",
+                                    fault.place, snapshot.options().max_line_bytes));
     fault.payload = make_payload(*beginning);
     return Result<RecordFault>(std::move(fault));
 }

@@ -188,7 +188,7 @@ Steady<bool> JsonlSnapshot::put_run_in_order(std::size_t begin, std::size_t end)
         records.emplace_back(**id, entries_[place]);
     }
     const auto by_id = [](const auto& left, const auto& right) { return left.first < right.first; };
-    std::stable_sort(records.begin(), records.end(), by_id);
+    std::sort(records.begin(), records.end(), by_id);
     std::size_t place = begin;
     for (auto record = records.begin(); record != records.end();) {
         const auto next = std::find_if(record, records.end(),
@@ -239,8 +239,9 @@ JsonlSnapshot::rewritten(FileDescriptor file, const std::vector<JsonlEdit>& edit
     std::vector<JsonlEntry> moved;
     moved.reserve(entries_.size() + appended.size());
     for (const JsonlEntry& entry : entries_) {
-        const auto edit = std::lower_bound(edits.begin(), edits.end(), entry.offset(),
-                                           [](const JsonlEdit& one, std::uint64_t offset) { return one.offset < offset; });
+        const auto edit =
+            std::lower_bound(edits.begin(), edits.end(), entry.offset(),
+                             [](const JsonlEdit& one, std::uint64_t offset) { return one.offset < offset; });
         const auto place = static_cast<std::size_t>(edit - edits.begin());
         const bool edited = edit != edits.end() && edit->offset == entry.offset();
         if (edited && !edit->new_text) continue;

@@ -54,7 +54,8 @@ Async<Result<std::optional<Shard>>> LocalShards::get(std::string shard_type_id, 
 Async<Result<ShardPage>> LocalShards::list(std::string shard_type_id, std::size_t limit, std::string continuation) {
     auto position = read_continuation(continuation);
     if (!position) co_return position.error();
-    if (limit == 0) co_return Error(ErrorCode::invalid_request, "a list of no shards was asked for; ask for one or more");
+    if (limit == 0)
+        co_return Error(ErrorCode::invalid_request, "a list of no shards was asked for; ask for one or more");
     constexpr std::size_t most = 500;
     ShardPage page;
     while (page.items.size() < limit) {

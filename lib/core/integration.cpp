@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t max_entities = 500;
 constexpr std::int64_t max_interval_minutes = 366 * 24 * 60;
+constexpr std::size_t cron_fields = 5;
 constexpr std::int64_t max_records = 100'000'000;
 constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 
@@ -25,7 +26,8 @@ using Faults = std::vector<ConfigurationFault>;
 
 bool is_uuid(std::string_view text) {
     constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    return text.size() == form.size() && std::equal(text.begin(), text.end(), form.begin(), [](char letter, char shape) {
+    return text.size() == form.size() &&
+           std::equal(text.begin(), text.end(), form.begin(), [](char letter, char shape) {
                const bool hexadecimal = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
                                         (letter >= 'A' && letter <= 'F');
                return shape == '-' ? letter == '-' : hexadecimal;
@@ -45,6 +47,17 @@ constexpr std::array<Word<SyncFrequency::Type>, 3> frequency_words{{{"manual", S
                                                                     {"interval", SyncFrequency::Type::interval},
                                                                     {"cron", SyncFrequency::Type::cron}}};
 
+std::size_t count_words(std::string_view text) {
+    std::size_t count = 0;
+    bool inside = false;
+    for (const char letter : text) {
+        const bool space = letter == ' ' || letter == '\t';
+        if (!space && !inside) ++count;
+        inside = !space;
+    }
+    return count;
+}
+
 void read_frequency(ObjectReader& parent, SyncFrequency& frequency, bool strict) {
     const json::object* object = parent.object("syncFrequency");
     if (object == nullptr) return;
@@ -55,8 +68,8 @@ void read_frequency(ObjectReader& parent, SyncFrequency& frequency, bool strict)
     if (const auto minutes = reader.integer("intervalMinutes", 1, max_interval_minutes))
         frequency.interval = std::chrono::minutes(*minutes);
     frequency.cron_expression = reader.text("cronExpression").value_or("");
-    if (type == SyncFrequency::Type::cron && frequency.cron_expression.empty())
-        reader.fault("cronExpression", "is missing: five fields such as '0 6 * * 1-5'");
+    if (type == SyncFrequency::Type::cron && count_words(frequency.cron_expression) != cron_fields)
+        reader.fault("cronExpression", "must have five fields: minute, hour, day, month, weekday, as in '0 6 * * 1-5'");
     const auto zone_key = reader.spelling("timeZone", "timezone");
     frequency.time_zone = reader.text(zone_key).value_or("UTC");
     if (auto zone = TimeZone::find(frequency.time_zone); !zone) reader.fault(zone_key, zone.error().message);
@@ -139,11 +152,12 @@ private:
                                              "the reference",
                                              excerpt(entity)));
         else if (!mappings_[target->second].enabled && mappings_[mapping].enabled)
-            faults_.emplace_back(place(mapping, field),
-                                 fmt::format("'{}' is mapped but not enabled: its records get no new links, and records "
-                                             "that refer to unlinked ones are parked",
-                                             entity),
-                                 true);
+            faults_.emplace_back(
+                place(mapping, field),
+                fmt::format("'{}' is mapped but not enabled: its records get no new links, and records "
+                            "that refer to unlinked ones are parked",
+                            entity),
+                true);
     }
 
     // Depth first; a way back to an entity that is still open closes a cycle, told once where it closes.
@@ -230,8 +244,8 @@ void read_sync_config(ObjectReader& parent, SyncConfig& config, bool strict) {
     }
     ObjectReader reader(*object, parent.path("syncConfig"), parent.faults());
     config.sync_enabled = reader.boolean("syncEnabled").value_or(true);
-    config.direction =
-        reader.word<Direction>(reader.spelling("syncDirection", "direction"), direction_words()).value_or(config.direction);
+    config.direction = reader.word<Direction>(reader.spelling("syncDirection", "direction"), direction_words())
+                           .value_or(config.direction);
     read_frequency(reader, config.frequency, strict);
     config.conflict_resolution = reader.word<Strategy>("conflictResolution", strategy_words());
     config.custom_strategy = reader.text("customStrategy").value_or("");
@@ -239,8 +253,8 @@ void read_sync_config(ObjectReader& parent, SyncConfig& config, bool strict) {
     config.tie_break = tie_break.value_or(config.tie_break);
     if (const auto tolerance = reader.integer("newestWinsToleranceMs", 0, max_tolerance_ms))
         config.newest_wins_tolerance = std::chrono::milliseconds(*tolerance);
-    config.delete_conflict_resolution =
-        reader.word<DeleteStrategy>("deleteConflictResolution", delete_strategy_words()).value_or(DeleteStrategy::manual);
+    config.delete_conflict_resolution = reader.word<DeleteStrategy>("deleteConflictResolution", delete_strategy_words())
+                                            .value_or(DeleteStrategy::manual);
     config.initial_strategy = reader.word<Strategy>("initialStrategy", strategy_words());
     config.propagate_deletions = reader.boolean("propagateDeletions").value_or(true);
     if (const auto records = reader.integer("maxRecordsPerSync", 1, max_records))

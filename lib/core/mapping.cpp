@@ -84,19 +84,18 @@ const std::string& source_name(const FieldMapping& definition) {
     return definition.external_field.empty() ? definition.shard_field : definition.external_field;
 }
 
-// One field towards the shard.
-Mapped<FieldValue> read_field(const FieldProgram& program, const FieldMapping& definition, const json::object& external,
-                              const ResolvedReferences& references) {
-    if (program.constant) return FieldValue(program.constant);
-    const std::string& name = source_name(definition);
-    auto read = program.read_external(external);
-    if (!read) return fault_of(name, read.error());
-    FieldValue value = std::move(*read);
-    if (value) {
-        auto mapped = program.to_shard(std::move(*value));
-        if (!mapped) return fault_of(name, mapped.error());
-        value = std::move(*mapped);
+// One field towards the shard; what is wrong with it, if anything.
+std::optional<MappingFault> read_field(const FieldProgram& program, const FieldMapping& definition,
+                                       const json::object& external, const ResolvedReferences& references,
+                                       FieldValue& value) {
+    if (program.constant) {
+        value = program.constant;
+        return std::nullopt;
     }
+    const std::string& name = source_name(definition);
+    auto read = program.read(external);
+    if (!read) return fault_of(name, read.error());
+    value = std::move(*read);
     if (value && !program.reference.empty()) {
         auto translated = translate(*value, program.reference, Side::source, references, name);
         if (!translated) return translated.error();
@@ -105,20 +104,25 @@ Mapped<FieldValue> read_field(const FieldProgram& program, const FieldMapping& d
     if ((!value || value->is_null()) && program.default_value) value = program.default_value;
     if (definition.required && is_blank(value))
         return invalid(name, "is required, and is absent or empty; fill it in, or give the mapping a default");
-    return value;
+    return std::nullopt;
 }
 
 // One present shard value in normal form. What can't flow to the source is taken as it is.
-Mapped<FieldValue> normalise_field(const FieldProgram& program, const Mapping::Field& field, const json::value& value) {
-    if (!program.invertible || !program.changes_values()) return FieldValue(value);
-    if (!program.reference.empty()) {
-        if (value.is_null() && program.default_value) return program.default_value;
-        return FieldValue(value);
+std::optional<MappingFault> normalise_field(const FieldProgram& program, const Mapping::Field& field,
+                                            const json::value& present, FieldValue& value) {
+    const bool changes = program.invertible && program.changes_values();
+    if (!changes || !program.reference.empty()) {
+        const bool stands_in = changes && present.is_null() && program.default_value;
+        value.emplace(stands_in ? *program.default_value : present);
+        return std::nullopt;
     }
-    auto normal = program.normal_form(value);
-    if (normal) return FieldValue(std::move(*normal));
-    if (!field.to_source) return FieldValue(value);
-    return fault_of(field.definition.shard_field, normal.error());
+    auto normal = program.normal_form(present);
+    if (!normal && field.to_source) return fault_of(field.definition.shard_field, normal.error());
+    if (normal)
+        value = std::move(*normal);
+    else
+        value.emplace(present);
+    return std::nullopt;
 }
 
 // One shard value towards the source.
@@ -126,19 +130,20 @@ Mapped<json::value> invert_field(const FieldProgram& program, const FieldMapping
                                  const ResolvedReferences& references) {
     const std::string& name = definition.shard_field;
     if (definition.required && is_blank(value)) return invalid(name, "is required by the mapping and can't be emptied");
-    json::value wanted = value;
+    const json::value* wanted = &value;
+    std::optional<json::value> translated_value;
     if (!program.reference.empty()) {
         auto translated = translate(value, program.reference, Side::target, references, name);
         if (!translated) return translated.error();
-        wanted = std::move(*translated);
+        wanted = &translated_value.emplace(std::move(*translated));
     }
-    auto written = program.to_external(wanted);
+    auto written = program.to_external(*wanted);
     if (!written) return fault_of(name, written.error());
     if (!program.changes_values()) return std::move(*written);
     // Never write what would be read as another value. A value that is not in normal form may change into it once.
     const auto back = program.to_shard(*written);
     if (!back) return fault_of(name, back.error());
-    if (equal_values(*back, wanted)) return std::move(*written);
+    if (equal_values(*back, *wanted)) return std::move(*written);
     const auto again = program.normal_form(*back);
     const bool settles = again && (equal_values(*again, *back) || back->is_null());
     if (!settles) return invalid(name, "can't be written so that it reads as the same value");
@@ -147,11 +152,9 @@ Mapped<json::value> invert_field(const FieldProgram& program, const FieldMapping
 
 // The field's shard value as this record gives it, but for references.
 FieldValue read_plainly(const FieldProgram& program, const json::object& external) {
-    const json::value* present = program.external.find(external);
-    if (present == nullptr) return program.default_value;
-    auto value = program.to_shard(*present);
-    if (!value) return *present;
-    if (value->is_null() && program.default_value) return program.default_value;
+    auto value = program.read(external);
+    if (!value) return *program.external.find(external); // it is there; whether it can be read is told elsewhere
+    if ((!*value || (*value)->is_null()) && program.default_value) return program.default_value;
     return std::move(*value);
 }
 
@@ -165,6 +168,7 @@ public:
             skipped_.push_back(&path);
             return {};
         }
+        if (skipped_.empty()) return path.set(record_, std::move(value));
         if (path.set(record_, value)) return {};
         // A later element of a list needs the earlier ones, even if they are null.
         std::erase_if(skipped_, [&](const Path* earlier) {
@@ -195,11 +199,9 @@ std::vector<ReferenceKey> Mapping::source_references(const json::object& externa
     std::vector<ReferenceKey> keys;
     for (const FieldProgram& program : plan_->programs) {
         if (program.reference.empty()) continue;
-        auto read = program.read_external(external);
-        if (!read || !*read) continue;
-        auto value = program.to_shard(std::move(**read));
-        if (!value) continue; // read_source tells
-        (void)for_each_reference(*value, [&](const std::string& id) {
+        const auto value = program.read(external);
+        if (!value || !*value) continue; // read_source tells what is wrong
+        (void)for_each_reference(**value, [&](const std::string& id) {
             keys.push_back(ReferenceKey{program.reference, Side::source, id});
             return true;
         });
@@ -221,29 +223,23 @@ std::vector<ReferenceKey> Mapping::target_references(const FieldValues& wanted) 
 }
 
 Mapped<FieldValues> Mapping::read_source(const json::object& external, const ResolvedReferences& references) const {
-    FieldValues values;
-    values.reserve(plan_->fields.size());
+    FieldValues values(plan_->fields.size());
     for (std::size_t i = 0; i < plan_->fields.size(); ++i) {
         const Field& field = plan_->fields[i];
-        auto value = read_field(plan_->programs[i], field.definition, external, references);
-        if (!value && field.to_target) return value.error();
-        values.push_back(value ? std::move(*value) : std::nullopt);
+        auto fault = read_field(plan_->programs[i], field.definition, external, references, values[i]);
+        if (fault && field.to_target) return std::move(*fault);
+        if (fault) values[i].reset();
     }
     return values;
 }
 
 Mapped<FieldValues> Mapping::read_target(const json::object& structured_data) const {
-    FieldValues values;
-    values.reserve(plan_->fields.size());
+    FieldValues values(plan_->fields.size());
     for (std::size_t i = 0; i < plan_->fields.size(); ++i) {
         const json::value* present = plan_->programs[i].shard.find(structured_data);
-        if (present == nullptr) {
-            values.emplace_back();
-            continue;
-        }
-        auto value = normalise_field(plan_->programs[i], plan_->fields[i], *present);
-        if (!value) return value.error();
-        values.push_back(std::move(*value));
+        if (present == nullptr) continue;
+        if (auto fault = normalise_field(plan_->programs[i], plan_->fields[i], *present, values[i]))
+            return std::move(*fault);
     }
     return values;
 }

@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t max_fields = 1000;
 constexpr std::size_t max_match_keys = 16;
 constexpr std::size_t max_name_bytes = 256;
+constexpr std::size_t max_id_bytes = 2 * max_name_bytes + 1; // the default joins two names
 
 using Faults = std::vector<ConfigurationFault>;
 
@@ -116,13 +117,15 @@ std::vector<std::size_t> writing_order(const std::vector<FieldProgram>& programs
     const auto before = [&](std::size_t left, std::size_t right) {
         const auto& a = (programs[left].*path).segments();
         const auto& b = (programs[right].*path).segments();
-        return std::lexicographical_compare(
-            a.begin(), a.end(), b.begin(), b.end(), [](const Path::Segment& one, const Path::Segment& other) {
-                if (one.index.has_value() != other.index.has_value()) return one.index.has_value();
-                return one.index ? *one.index < *other.index : one.name < other.name;
-            });
+        const auto earlier = [](const Path::Segment& one, const Path::Segment& other) {
+            if (one.index.has_value() != other.index.has_value()) return one.index.has_value();
+            return one.index ? *one.index < *other.index : one.name < other.name;
+        };
+        if (std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), earlier)) return true;
+        if (std::lexicographical_compare(b.begin(), b.end(), a.begin(), a.end(), earlier)) return false;
+        return left < right;
     };
-    std::stable_sort(order.begin(), order.end(), before);
+    std::sort(order.begin(), order.end(), before);
     return order;
 }
 
@@ -165,7 +168,8 @@ void check_record_strategies(const RecordStrategies& strategies, const std::stri
     if (custom && strategies.custom_strategy.empty())
         faults.emplace_back(member_path(path, "customStrategy"), "is missing: name the registered strategy");
     if (!custom && !strategies.custom_strategy.empty())
-        faults.emplace_back(member_path(path, "customStrategy"), "is used with conflictResolution custom only; remove one");
+        faults.emplace_back(member_path(path, "customStrategy"),
+                            "is used with conflictResolution custom only; remove one");
     const auto tie = strategies.tie_break;
     if (tie == Strategy::newest_wins || tie == Strategy::merge || tie == Strategy::custom)
         faults.emplace_back(member_path(path, "tieBreak"),
@@ -195,6 +199,8 @@ Mapping::Compiled Mapping::compile(const EntityMapping& definition, Direction st
     plan->definition = definition;
     check_name(definition.external_entity, "externalEntity", "name the external entity", faults);
     check_name(definition.shard_type_id, "shardTypeId", "name the shard type", faults);
+    if (definition.id.size() > max_id_bytes)
+        faults.emplace_back("id", fmt::format("is longer than {} bytes", max_id_bytes));
     check_record_strategies({definition.conflict_resolution, definition.custom_strategy, definition.tie_break,
                              definition.initial_strategy},
                             "", faults);

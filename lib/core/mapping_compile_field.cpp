@@ -122,7 +122,7 @@ void compile_table(const FieldMapping& definition, const std::string& path, Fiel
                                             excerpt(row->first), row->second));
         if (external.is_null() || program.steps.empty() || has_step_without_inverse(program)) continue;
         auto there = program.to_external(external);
-        const auto back = there ? program.to_shard(std::move(*there)) : std::move(there);
+        const auto back = there ? program.to_shard(*there) : there;
         if (!back || !equal_values(*back, external))
             faults.emplace_back(element_path(place, i),
                                 fmt::format("the external value {} never comes here: the transforms before the table "

@@ -35,41 +35,45 @@ Result<json::value> ValueTable::look_up(const Column& column, const json::value&
                              excerpt(text, shown)));
 }
 
-Result<std::optional<json::value>> FieldProgram::read_external(const json::object& record) const {
-    if (text_template) return text_template->fill(record);
-    const json::value* value = external.find(record);
-    if (value == nullptr) return std::optional<json::value>();
-    return std::optional<json::value>(*value);
+Result<std::optional<json::value>> FieldProgram::read(const json::object& record) const {
+    std::optional<json::value> made;
+    const json::value* present = nullptr;
+    if (text_template) {
+        auto filled = text_template->fill(record);
+        if (!filled) return filled;
+        made = std::move(*filled);
+        present = made ? &*made : nullptr;
+    } else {
+        present = external.find(record);
+    }
+    if (present == nullptr) return std::optional<json::value>();
+    if (steps.empty() && !table) return made ? std::move(made) : std::optional<json::value>(*present);
+    auto mapped = to_shard(*present);
+    if (!mapped) return mapped.error();
+    return std::optional<json::value>(std::move(*mapped));
 }
 
-Result<json::value> FieldProgram::to_shard(json::value value) const {
-    for (const TransformPointer& step : steps) {
-        auto mapped = step->to_shard(std::move(value));
-        if (!mapped) return mapped;
-        value = std::move(*mapped);
-    }
-    if (table) return table->to_shard(value);
-    return value;
+Result<json::value> FieldProgram::to_shard(const json::value& value) const {
+    if (steps.empty()) return table ? table->to_shard(value) : Result<json::value>(value);
+    auto mapped = steps.front()->to_shard(value);
+    for (std::size_t step = 1; step < steps.size() && mapped; ++step)
+        mapped = steps[step]->to_shard(*mapped);
+    if (mapped && table) return table->to_shard(*mapped);
+    return mapped;
 }
 
-Result<json::value> FieldProgram::to_external(json::value value) const {
-    if (table) {
-        auto mapped = table->to_external(value);
-        if (!mapped) return mapped;
-        value = std::move(*mapped);
-    }
-    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-        auto mapped = (*step)->to_external(std::move(value));
-        if (!mapped) return mapped;
-        value = std::move(*mapped);
-    }
-    return value;
+Result<json::value> FieldProgram::to_external(const json::value& value) const {
+    if (!table && steps.empty()) return value;
+    auto mapped = table ? table->to_external(value) : steps.back()->to_external(value);
+    for (std::size_t left = steps.size() - (table ? 0 : 1); left > 0 && mapped; --left)
+        mapped = steps[left - 1]->to_external(*mapped);
+    return mapped;
 }
 
 Result<json::value> FieldProgram::normal_form(const json::value& value) const {
     auto there = to_external(value);
     if (!there) return there;
-    auto back = to_shard(std::move(*there));
+    auto back = to_shard(*there);
     if (back && back->is_null() && default_value) return *default_value;
     return back;
 }

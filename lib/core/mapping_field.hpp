@@ -48,12 +48,12 @@ struct FieldProgram {
     std::string reference;
     bool invertible = true;
 
-    // The value as the external record holds it; nullopt when it is absent there.
-    [[nodiscard]] Result<std::optional<json::value>> read_external(const json::object& record) const;
+    // The field of an external record in shard form, without reference and default; nullopt when it is absent there.
+    [[nodiscard]] Result<std::optional<json::value>> read(const json::object& record) const;
 
-    // Steps and table, without reference and default.
-    [[nodiscard]] Result<json::value> to_shard(json::value value) const;
-    [[nodiscard]] Result<json::value> to_external(json::value value) const;
+    // Steps and table.
+    [[nodiscard]] Result<json::value> to_shard(const json::value& value) const;
+    [[nodiscard]] Result<json::value> to_external(const json::value& value) const;
 
     // to_shard(to_external(value)), with the default where that gives null.
     [[nodiscard]] Result<json::value> normal_form(const json::value& value) const;

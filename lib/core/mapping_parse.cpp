@@ -279,7 +279,8 @@ ParsedEntityMapping parse_entity_mapping(const json::value& document, const std:
     mapping.external_entity = reader.text(entity).value_or("");
     mapping.shard_type_id = reader.text("shardTypeId").value_or("");
     (void)reader.text("shardTypeName"); // for people
-    mapping.id = reader.text("id").value_or(mapping.external_entity + ":" + mapping.shard_type_id);
+    mapping.id = reader.text("id").value_or("");
+    if (mapping.id.empty()) mapping.id = mapping.external_entity + ":" + mapping.shard_type_id;
     mapping.enabled = reader.boolean("enabled").value_or(true);
     mapping.direction = reader.word<Direction>("direction", direction_words());
     read_match_keys(reader, parsed);

@@ -148,7 +148,8 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
         } else if (auto decision = decide_without_rule(field)) {
             decisions[i] = std::move(*decision);
         } else {
-            decisions[i] = decide_by_rule(field, field.policy.strategy, field.policy.custom_strategy, situation, policy);
+            decisions[i] =
+                decide_by_rule(field, field.policy.strategy, field.policy.custom_strategy, situation, policy);
         }
     }
     return decisions;
@@ -197,7 +198,8 @@ Decision decide_deletion(Side deleted, const Situation& situation, const Policy&
 
     // A survivor that was never compared counts as changed: nothing proves that its content was ever agreed.
     const bool survivor_changed = !situation.base || changed(*situation.base, survivor.values, policy);
-    if (!flows_to_survivor && !(survivor_changed && flows_to_deleted)) return decision; // like a field that does not flow
+    if (!flows_to_survivor && !(survivor_changed && flows_to_deleted))
+        return decision; // like a field that does not flow
     if (!survivor_changed) {
         decision.action = policy.propagate_deletions ? remove : Action::unlink;
         decision.rule = source_deleted ? "deleted_on_source" : "deleted_on_target";
@@ -260,7 +262,8 @@ Policy make_policy(const SyncConfig& config, const Mapping& mapping, Direction d
     Policy policy;
     policy.flows_to_source = flows_to(direction, Side::source);
     policy.flows_to_target = flows_to(direction, Side::target);
-    policy.record_strategy = definition.conflict_resolution.value_or(config.conflict_resolution.value_or(Strategy::merge));
+    policy.record_strategy =
+        definition.conflict_resolution.value_or(config.conflict_resolution.value_or(Strategy::merge));
     policy.custom_strategy =
         definition.conflict_resolution ? definition.custom_strategy : config.custom_strategy;
     policy.initial_strategy =

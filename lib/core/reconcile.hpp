@@ -27,7 +27,8 @@ struct Policy {
     bool flows_to_target = true;
     Strategy record_strategy = Strategy::merge;
     std::string custom_strategy;
-    Strategy initial_strategy = Strategy::merge; // first comparison of two matched records; merge = by field, per field strategy
+    Strategy initial_strategy =
+        Strategy::merge; // first comparison of two matched records; merge = by field, per field strategy
     Strategy tie_break = Strategy::manual;
     std::chrono::milliseconds newest_wins_tolerance{2000};
     DeleteStrategy delete_strategy = DeleteStrategy::manual;

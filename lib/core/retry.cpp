@@ -13,7 +13,8 @@ std::chrono::milliseconds retry_delay(const RetryPolicy& policy, std::size_t att
     const auto jittered = static_cast<std::chrono::milliseconds::rep>(
         uniform(random, static_cast<std::uint64_t>(bound) + 1));
     std::chrono::milliseconds delay(jittered);
-    if (error.retry_after) delay = std::max(delay, std::clamp(*error.retry_after, std::chrono::milliseconds(0), policy.cap));
+    if (error.retry_after)
+        delay = std::max(delay, std::clamp(*error.retry_after, std::chrono::milliseconds(0), policy.cap));
     return delay;
 }
 

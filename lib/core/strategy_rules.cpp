@@ -51,7 +51,8 @@ FieldValue three_way_union(const FieldValue& base, const json::value& source, co
     const auto added = [&](const json::value& element) { return !from_base || !contains(*from_base, element); };
     json::array result;
     for (const auto& element : *from_source)
-        if ((contains(*from_target, element) || added(element)) && !contains(result, element)) result.push_back(element);
+        if ((contains(*from_target, element) || added(element)) && !contains(result, element))
+            result.push_back(element);
     for (const auto& element : *from_target)
         if (!contains(*from_source, element) && added(element) && !contains(result, element)) result.push_back(element);
     return json::value(std::move(result));
@@ -128,7 +129,8 @@ StrategyAnswer apply_strategy(const StrategyQuestion& question) {
     case Strategy::newest_wins: {
         if (const auto side = newest(situation, policy))
             return {*side == Side::source ? source : target, name};
-        if (policy.tie_break == Strategy::newest_wins || policy.tie_break == Strategy::merge) return {std::nullopt, name};
+        if (policy.tie_break == Strategy::newest_wins || policy.tie_break == Strategy::merge)
+            return {std::nullopt, name};
         StrategyQuestion tie{field, policy.tie_break, custom, base, source, target, situation, policy};
         StrategyAnswer answer = apply_strategy(tie);
         answer.rule = name + "/" + answer.rule;

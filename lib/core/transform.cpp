@@ -8,16 +8,21 @@ namespace castiel_sync {
 namespace {
 
 template <class Step>
-Result<json::value> each(json::value value, bool element_wise, Step&& step) {
-    if (value.is_null()) return value;
-    if (!element_wise || !value.is_array()) return step(std::move(value));
-    for (json::value& element : value.get_array()) {
-        if (element.is_null()) continue;
-        auto mapped = step(std::move(element));
-        if (!mapped) return mapped;
-        element = std::move(*mapped);
+Result<json::value> each(const json::value& value, bool element_wise, Step&& step) {
+    if (value.is_null()) return json::value(nullptr);
+    if (!element_wise || !value.is_array()) return step(value);
+    json::array mapped;
+    mapped.reserve(value.get_array().size());
+    for (const json::value& element : value.get_array()) {
+        if (element.is_null()) {
+            mapped.emplace_back(nullptr);
+            continue;
+        }
+        auto one = step(element);
+        if (!one) return one;
+        mapped.push_back(std::move(*one));
     }
-    return value;
+    return json::value(std::move(mapped));
 }
 
 std::vector<NamedTransform> all_transforms() {
@@ -29,14 +34,12 @@ std::vector<NamedTransform> all_transforms() {
 
 } // namespace
 
-Result<json::value> Transform::to_shard(json::value value) const {
-    return each(std::move(value), traits_.element_wise,
-                [this](json::value one) { return forward(std::move(one)); });
+Result<json::value> Transform::to_shard(const json::value& value) const {
+    return each(value, traits_.element_wise, [this](const json::value& one) { return forward(one); });
 }
 
-Result<json::value> Transform::to_external(json::value value) const {
-    return each(std::move(value), traits_.element_wise,
-                [this](json::value one) { return backward(std::move(one)); });
+Result<json::value> Transform::to_external(const json::value& value) const {
+    return each(value, traits_.element_wise, [this](const json::value& one) { return backward(one); });
 }
 
 std::string_view to_string(Transform::Kind kind) noexcept {

@@ -39,15 +39,15 @@ public:
     [[nodiscard]] const Traits& traits() const noexcept { return traits_; }
 
     // Null stays null but for steps that make a value of it. invalid_record when the value does not fit.
-    [[nodiscard]] Result<json::value> to_shard(json::value value) const;
-    [[nodiscard]] Result<json::value> to_external(json::value value) const;
+    [[nodiscard]] Result<json::value> to_shard(const json::value& value) const;
+    [[nodiscard]] Result<json::value> to_external(const json::value& value) const;
 
 protected:
     explicit Transform(Traits traits) : traits_(std::move(traits)) {}
 
     // Of a value that is not null, and no list where the step is element-wise.
-    [[nodiscard]] virtual Result<json::value> forward(json::value value) const = 0;
-    [[nodiscard]] virtual Result<json::value> backward(json::value value) const { return value; }
+    [[nodiscard]] virtual Result<json::value> forward(const json::value& value) const = 0;
+    [[nodiscard]] virtual Result<json::value> backward(const json::value& value) const = 0;
 
 private:
     Traits traits_;

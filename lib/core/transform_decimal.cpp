@@ -2,6 +2,7 @@
 
 #include <core/json_number.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -56,21 +57,20 @@ bool read_exponent(std::string_view rest, int& exponent) {
     return true;
 }
 
-std::string plain_digits(const DecimalNumber& number, char point, std::size_t decimals) {
-    std::string whole = number.digits, fraction;
-    if (number.exponent >= 0) {
-        whole.append(static_cast<std::size_t>(number.exponent), '0');
-    } else {
-        const auto places = static_cast<std::size_t>(-number.exponent);
-        if (whole.size() < places) whole.insert(0, places - whole.size(), '0');
-        fraction = whole.substr(whole.size() - places);
-        whole.resize(whole.size() - places);
-    }
-    if (whole.empty()) whole = "0";
-    if (fraction.size() < decimals) fraction.append(decimals - fraction.size(), '0');
+std::string plain_digits(const DecimalNumber& number, char point, int decimals) {
+    const int count = static_cast<int>(number.digits.size());
+    const int whole = count + number.exponent; // digits before the point; negative: zeros behind it
+    const auto digit = [&](int place) {
+        return place >= 0 && place < count ? number.digits[static_cast<std::size_t>(place)] : '0';
+    };
     std::string text = number.negative ? "-" : "";
-    text += whole;
-    if (!fraction.empty()) text.append(1, point).append(fraction);
+    if (whole <= 0) text += '0';
+    for (int place = 0; place < whole; ++place)
+        text += digit(place);
+    const int fraction = std::max(-number.exponent, decimals);
+    if (fraction > 0) text += point;
+    for (int place = whole; place < whole + fraction; ++place)
+        text += digit(place);
     return text;
 }
 
@@ -118,11 +118,13 @@ std::optional<DecimalNumber> read_decimal_number(std::string_view text, const De
 }
 
 std::optional<json::value> to_exact_number(const DecimalNumber& number) {
-    constexpr std::size_t max_integer_digits = 20;
+    constexpr int max_integer_digits = 20;
     if (number.digits.empty()) return json::value(std::int64_t{0});
     std::string text = (number.negative ? "-" : "") + number.digits;
-    if (number.exponent >= 0 && number.digits.size() + static_cast<std::size_t>(number.exponent) <= max_integer_digits) {
-        const std::string whole = text + std::string(static_cast<std::size_t>(number.exponent), '0');
+    if (number.exponent >= 0 && static_cast<int>(number.digits.size()) + number.exponent <= max_integer_digits) {
+        std::string whole = text;
+        for (int zero = 0; zero < number.exponent; ++zero)
+            whole += '0';
         const char* end = whole.data() + whole.size();
         std::int64_t integer = 0;
         if (std::from_chars(whole.data(), end, integer).ec == std::errc{}) return json::value(integer);
@@ -141,7 +143,7 @@ std::optional<std::string> write_decimal_number(const DecimalNumber& number, con
     constexpr int most_whole_digits = 21, most_leading_zeros = 6;
     if (style.decimals) {
         if (-number.exponent > *style.decimals) return std::nullopt;
-        return plain_digits(number, style.point, static_cast<std::size_t>(*style.decimals));
+        return plain_digits(number, style.point, *style.decimals);
     }
     const int whole_digits = static_cast<int>(number.digits.size()) + number.exponent;
     if (number.digits.empty() || (whole_digits <= most_whole_digits && whole_digits > -most_leading_zeros))
@@ -158,7 +160,7 @@ DecimalNumber round_decimal_number(DecimalNumber number, int decimals) {
     const auto cut = static_cast<std::size_t>(surplus);
     if (cut > number.digits.size()) return {};
     const bool up = number.digits[number.digits.size() - cut] >= '5';
-    number.digits.resize(number.digits.size() - cut);
+    number.digits.erase(number.digits.size() - cut);
     number.exponent = -decimals;
     if (up) {
         std::size_t place = number.digits.size();

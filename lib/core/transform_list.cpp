@@ -23,7 +23,8 @@ Result<json::value> join_texts(const json::value& value, std::string_view separa
     json::string text;
     for (std::size_t i = 0; i < parts->size(); ++i) {
         const auto* part = (*parts)[i].if_string();
-        if (part == nullptr) return unfit(fmt::format("expects a list of texts, has {} in it", describe_kind((*parts)[i])));
+        if (part == nullptr)
+            return unfit(fmt::format("expects a list of texts, has {} in it", describe_kind((*parts)[i])));
         if (i > 0) text.append(separator);
         text.append(*part);
     }
@@ -55,10 +56,10 @@ public:
           separator_(std::move(separator)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         return split_value(value, separator_);
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         return join_exactly(value, separator_);
     }
 
@@ -74,10 +75,10 @@ public:
           separator_(std::move(separator)), lossy_(lossy) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         return lossy_ ? join_texts(value, separator_) : join_exactly(value, separator_);
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         return split_value(value, separator_);
     }
 

@@ -44,8 +44,12 @@ public:
           style_(std::move(style)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override { return write_number(value, style_); }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override { return read_number(value, style_); }
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
+        return write_number(value, style_);
+    }
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
+        return read_number(value, style_);
+    }
 
 private:
     DecimalStyle style_;
@@ -58,8 +62,12 @@ public:
           style_(std::move(style)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override { return read_number(value, style_); }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override { return write_number(value, style_); }
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
+        return read_number(value, style_);
+    }
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
+        return write_number(value, style_);
+    }
 
 private:
     DecimalStyle style_;
@@ -72,7 +80,7 @@ public:
           decimals_(decimals) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         auto number = to_decimal_number(value);
         if (!number) return wrong_kind("a number", value);
         if (-number->exponent <= decimals_) return value;
@@ -80,7 +88,7 @@ protected:
         if (!exact) return unfit(fmt::format("can't be rounded to {} decimals exactly", decimals_));
         return std::move(*exact);
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         if (!to_decimal_number(value)) return wrong_kind("a number", value);
         return value;
     }
@@ -132,12 +140,12 @@ public:
           yes_(std::move(yes)), no_(std::move(no)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         const auto* flag = value.if_bool();
         if (flag == nullptr) return wrong_kind("true or false", value);
         return json::value(*flag ? yes_ : no_);
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         if (*text == yes_) return json::value(true);
@@ -160,7 +168,7 @@ public:
           yes_(std::move(yes)), no_(std::move(no)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         if (std::find(yes_.begin(), yes_.end(), *text) != yes_.end()) return json::value(true);
@@ -168,7 +176,7 @@ protected:
         return unfit(fmt::format("is none of the texts for true ({}) and false ({})", fmt::join(yes_, ", "),
                                  fmt::join(no_, ", ")));
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         const auto* flag = value.if_bool();
         if (flag == nullptr) return wrong_kind("true or false", value);
         return json::value(*flag ? yes_.front() : no_.front());

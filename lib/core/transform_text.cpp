@@ -116,8 +116,12 @@ std::string_view trim(std::string_view text) {
 }
 
 json::value trim_value(std::string_view text) { return json::value(trim(text)); }
-json::value lowercase_value(std::string_view text) { return json::value(change_case(text, 'A', 'Z', unicode::to_lower)); }
-json::value uppercase_value(std::string_view text) { return json::value(change_case(text, 'a', 'z', unicode::to_upper)); }
+json::value lowercase_value(std::string_view text) {
+    return json::value(change_case(text, 'A', 'Z', unicode::to_lower));
+}
+json::value uppercase_value(std::string_view text) {
+    return json::value(change_case(text, 'a', 'z', unicode::to_upper));
+}
 json::value collapse_value(std::string_view text) { return json::value(collapse(text)); }
 json::value blank_to_null(std::string_view text) {
     return trim(text).empty() ? json::value(nullptr) : json::value(text);
@@ -130,12 +134,12 @@ public:
     explicit TextTransform(Change change) : Transform({.input = Kind::text, .output = Kind::text}), change_(change) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         return change_(*text);
     }
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         if (!value.is_string()) return wrong_kind("text", value);
         return value;
     }

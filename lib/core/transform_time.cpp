@@ -40,7 +40,7 @@ public:
         : Transform({.options = std::move(options)}), format_(std::move(format)), zone_(std::move(zone)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         const auto reading = format_ ? format_->read(*text) : read_iso_time(*text);
@@ -50,7 +50,7 @@ protected:
         return to_shard_text(*time);
     }
 
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         const auto time = read_shard_time(value);
         if (!time) return time.error();
         auto text = write(*time);
@@ -68,21 +68,23 @@ private:
     Result<std::string> write(Timestamp time) const {
         if (!is_writable_year(as_utc_reading(time))) return unfit("is outside of the years 1 to 9999");
         if (!format_ && !zone_) return to_string(time);
-        const Result<seconds> known = zone_ ? zone_->offset_at(time) : Result<seconds>(seconds(0));
-        const bool whole = known && known.value() % minutes(1) == seconds(0);
+        const Result<TimeZone::Offset> known =
+            zone_ ? zone_->offset_at(time) : Result<TimeZone::Offset>(TimeZone::Offset());
+        const bool whole = known && known->from_utc % minutes(1) == seconds(0);
         // Without a format the text may say any offset; UTC is right where the zone's can't be told or written.
         if (!format_ && !whole) return to_string(time);
         if (!known) return known.error();
-        const LocalTime local(time.time_since_epoch() + known.value());
+        const LocalTime local(time.time_since_epoch() + known->from_utc);
         if (!is_writable_year(local)) return unfit("is outside of the years 1 to 9999");
-        const auto offset = std::chrono::floor<minutes>(known.value());
+        const auto offset = std::chrono::floor<minutes>(known->from_utc);
         if (!format_) return write_iso_time(local, offset);
         if (format_->has_offset() && !whole) return unfit("is a time whose offset from UTC has seconds");
         const LocalTime shown = local - remainder(local);
         // A reading that comes twice can't be written without its offset: it would be read as another time, or not.
-        if (!format_->has_offset())
+        if (!format_->has_offset() && !known->steady)
             if (auto back = zone_->to_time(shown); !back) return back.error();
         std::string text = format_->write(local, offset);
+        if (format_->certain()) return text;
         const auto back = format_->read(text);
         if (!back || back->local != shown) return unfit(ambiguous_format);
         return text;
@@ -104,7 +106,7 @@ public:
         : Transform({.input = Kind::number, .options = std::move(options)}), unit_(unit) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         if (!value.is_number()) return wrong_kind("a number", value);
         constexpr std::int64_t beyond = 1'000'000'000'000'000; // past the year 9999 in either unit
         boost::system::error_code refused;
@@ -113,7 +115,7 @@ protected:
         return to_shard_text(Timestamp(count * unit_));
     }
 
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         const auto time = read_shard_time(value);
         if (!time) return time.error();
         const auto since = time->time_since_epoch();
@@ -131,7 +133,7 @@ public:
         : Transform({.options = std::move(options)}), format_(std::move(format)) {}
 
 protected:
-    [[nodiscard]] Result<json::value> forward(json::value value) const override {
+    [[nodiscard]] Result<json::value> forward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         const auto reading = format_.read(*text);
@@ -139,12 +141,13 @@ protected:
         return json::value(write_iso_day(std::chrono::floor<std::chrono::days>(reading->local)));
     }
 
-    [[nodiscard]] Result<json::value> backward(json::value value) const override {
+    [[nodiscard]] Result<json::value> backward(const json::value& value) const override {
         const auto* text = value.if_string();
         if (text == nullptr) return wrong_kind("text", value);
         const auto day = read_iso_day(*text);
         if (!day) return unfit("is not a day such as 2026-01-31");
         std::string written = format_.write(*day, minutes(0));
+        if (format_.certain()) return json::value(std::move(written));
         const auto back = format_.read(written);
         if (!back || back->local != *day) return unfit(ambiguous_format);
         return json::value(std::move(written));

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <charconv>
+#include <cstdint>
 #include <span>
 
 namespace castiel_sync {
@@ -17,8 +18,9 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using std::chrono::year_month_day;
 
-constexpr std::array<std::string_view, 12> month_names{"January", "February", "March",     "April",   "May",      "June",
-                                                       "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 12> month_names{"January",   "February", "March",    "April",
+                                                       "May",       "June",     "July",     "August",
+                                                       "September", "October",  "November", "December"};
 constexpr std::array<std::string_view, 7> weekday_names{"Sunday",   "Monday", "Tuesday", "Wednesday",
                                                         "Thursday", "Friday", "Saturday"};
 constexpr std::size_t short_name = 3;
@@ -91,9 +93,22 @@ std::optional<local_days> to_day(int year, int month, int day) {
     return local_days(date);
 }
 
-std::string write_offset(minutes offset, std::string_view colon) {
+// At least `width` digits.
+void append_number(std::string& out, std::int64_t value, std::size_t width) {
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+    const auto count = static_cast<std::size_t>(end - digits);
+    for (std::size_t place = count; place < width; ++place)
+        out += '0';
+    out.append(digits, count);
+}
+
+void append_offset(std::string& out, minutes offset, std::string_view colon) {
     const auto size = std::chrono::abs(offset).count();
-    return fmt::format("{}{:02}{}{:02}", offset < minutes(0) ? '-' : '+', size / 60, colon, size % 60);
+    out += offset < minutes(0) ? '-' : '+';
+    append_number(out, size / 60, 2);
+    out += colon;
+    append_number(out, size % 60, 2);
 }
 
 Error format_fault(std::string what) {
@@ -168,6 +183,7 @@ Result<TimeFormat> TimeFormat::parse(std::string_view format) {
     if (auto complete = result.check(); !complete) return complete.error();
     result.has_time_ = result.has(Part::hour) || result.has(Part::hour12);
     result.has_offset_ = result.has(Part::offset) || result.has(Part::offset_colon);
+    result.certain_ = result.is_certain();
     result.grain_ = result.has(Part::fraction) ? milliseconds(1)
                     : result.has(Part::second) ? milliseconds(seconds(1))
                     : result.has(Part::minute) ? milliseconds(minutes(1))
@@ -245,35 +261,50 @@ std::optional<ClockReading> TimeFormat::read(std::string_view text) const {
                         reading.offset};
 }
 
+// A number of open length that digits follow could be read as another: 1 11 and 11 1 under %-d%-m.
+bool TimeFormat::is_certain() const {
+    for (std::size_t i = 0; i + 1 < items_.size(); ++i) {
+        const Item& item = items_[i];
+        const Item& next = items_[i + 1];
+        const bool open = !item.padded || item.part == Part::fraction;
+        const bool digits = next.part == Part::literal ? is_digit(next.literal) : !is_name(next.part);
+        if (open && digits) return false;
+    }
+    return true;
+}
+
+bool TimeFormat::is_name(Part part) {
+    return part == Part::month_name || part == Part::month_short || part == Part::weekday ||
+           part == Part::weekday_short || part == Part::half || part == Part::offset || part == Part::offset_colon;
+}
+
 std::string TimeFormat::write(LocalTime local, minutes offset) const {
     const local_days day = std::chrono::floor<std::chrono::days>(local);
     const year_month_day date{day};
     const std::chrono::hh_mm_ss clock{local - day};
-    const auto number = [](auto value, bool padded) {
-        return padded ? fmt::format("{:02}", value) : fmt::format("{}", value);
-    };
     const auto month = static_cast<unsigned>(date.month());
     const auto weekday = std::chrono::weekday(day).c_encoding();
     const auto hour = clock.hours().count();
     std::string text;
     for (const Item& item : items_) {
+        const std::size_t width = item.padded ? 2 : 1;
         switch (item.part) {
         case Part::literal: text += item.literal; break;
-        case Part::year: text += fmt::format("{:04}", static_cast<int>(date.year())); break;
-        case Part::month: text += number(month, item.padded); break;
+        case Part::year: append_number(text, static_cast<int>(date.year()), 4); break;
+        case Part::month: append_number(text, month, width); break;
         case Part::month_name: text += month_names[month - 1]; break;
         case Part::month_short: text += month_names[month - 1].substr(0, short_name); break;
-        case Part::day: text += number(static_cast<unsigned>(date.day()), item.padded); break;
+        case Part::day: append_number(text, static_cast<unsigned>(date.day()), width); break;
         case Part::weekday: text += weekday_names[weekday]; break;
         case Part::weekday_short: text += weekday_names[weekday].substr(0, short_name); break;
-        case Part::hour: text += number(hour, item.padded); break;
-        case Part::hour12: text += number(hour % 12 == 0 ? 12 : hour % 12, item.padded); break;
+        case Part::hour: append_number(text, hour, width); break;
+        case Part::hour12: append_number(text, hour % 12 == 0 ? 12 : hour % 12, width); break;
         case Part::half: text += hour < 12 ? "AM" : "PM"; break;
-        case Part::minute: text += number(clock.minutes().count(), true); break;
-        case Part::second: text += number(clock.seconds().count(), true); break;
-        case Part::fraction: text += fmt::format("{:03}", clock.subseconds().count()); break;
-        case Part::offset: text += write_offset(offset, ""); break;
-        case Part::offset_colon: text += write_offset(offset, ":"); break;
+        case Part::minute: append_number(text, clock.minutes().count(), 2); break;
+        case Part::second: append_number(text, clock.seconds().count(), 2); break;
+        case Part::fraction: append_number(text, clock.subseconds().count(), 3); break;
+        case Part::offset: append_offset(text, offset, ""); break;
+        case Part::offset_colon: append_offset(text, offset, ":"); break;
         }
     }
     return text;
@@ -312,16 +343,29 @@ std::optional<ClockReading> read_iso_time(std::string_view text) {
 
 std::string write_iso_day(local_days day) {
     const year_month_day date{day};
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                       static_cast<unsigned>(date.day()));
+    std::string text;
+    append_number(text, static_cast<int>(date.year()), 4);
+    text += '-';
+    append_number(text, static_cast<unsigned>(date.month()), 2);
+    text += '-';
+    append_number(text, static_cast<unsigned>(date.day()), 2);
+    return text;
 }
 
 std::string write_iso_time(LocalTime local, minutes offset) {
     const local_days day = std::chrono::floor<std::chrono::days>(local);
     const std::chrono::hh_mm_ss clock{local - day};
-    return fmt::format("{}T{:02}:{:02}:{:02}.{:03}{}", write_iso_day(day), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(), clock.subseconds().count(),
-                       write_offset(offset, ":"));
+    std::string text = write_iso_day(day);
+    text += 'T';
+    append_number(text, clock.hours().count(), 2);
+    text += ':';
+    append_number(text, clock.minutes().count(), 2);
+    text += ':';
+    append_number(text, clock.seconds().count(), 2);
+    text += '.';
+    append_number(text, clock.subseconds().count(), 3);
+    append_offset(text, offset, ":");
+    return text;
 }
 
 bool is_writable_year(LocalTime local) noexcept {

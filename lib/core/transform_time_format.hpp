@@ -28,6 +28,9 @@ public:
     // The smallest part that the format shows.
     [[nodiscard]] std::chrono::milliseconds grain() const noexcept { return grain_; }
 
+    // Does every text that write makes read as the same? Else it must be tried.
+    [[nodiscard]] bool certain() const noexcept { return certain_; }
+
     // The whole text must fit, and a weekday must be that of the day. Fractions are cut to milliseconds.
     [[nodiscard]] std::optional<ClockReading> read(std::string_view text) const;
     [[nodiscard]] std::string write(LocalTime local, std::chrono::minutes offset) const;
@@ -48,10 +51,13 @@ private:
     [[nodiscard]] Result<> check() const;
     [[nodiscard]] static bool read_item(const Item& item, std::string_view& rest, Reading& reading);
     [[nodiscard]] bool has(Part part) const;
+    [[nodiscard]] static bool is_name(Part part);
+    [[nodiscard]] bool is_certain() const;
 
     std::vector<Item> items_;
     bool has_time_ = false;
     bool has_offset_ = false;
+    bool certain_ = true;
     std::chrono::milliseconds grain_{};
 };
 

@@ -69,9 +69,12 @@ Result<Timestamp> TimeZone::to_time(LocalTime local) const {
                              twice ? "comes twice" : "does not exist", name_, twice ? "back" : "forward"));
 }
 
-Result<std::chrono::seconds> TimeZone::offset_at(Timestamp time) const {
-    const date::sys_info info = zone_->get_info(date::sys_time<milliseconds>(time.time_since_epoch()));
-    if (is_known(info)) return info.offset;
+Result<TimeZone::Offset> TimeZone::offset_at(Timestamp time) const {
+    const date::sys_time<milliseconds> moment(time.time_since_epoch());
+    const date::sys_info info = zone_->get_info(moment);
+    if (is_known(info))
+        return Offset{info.offset,
+                      moment - info.begin > std::chrono::days(1) && info.end - moment > std::chrono::days(1)};
     return Error(ErrorCode::invalid_record,
                  fmt::format("is after 2037, for which the clocks' changes in {} are not known", name_));
 }

@@ -20,6 +20,11 @@ using LocalTime = std::chrono::local_time<std::chrono::milliseconds>;
 
 class TimeZone {
 public:
+    struct Offset {
+        std::chrono::seconds from_utc{};
+        bool steady = true; // the clocks do not change within a day of it: the local reading comes once
+    };
+
     // invalid_configuration when the database does not hold the name, or can't be read to the year 2037.
     [[nodiscard]] static Result<TimeZone> find(std::string_view name);
 
@@ -28,7 +33,7 @@ public:
     // invalid_record when the clocks are put forward over this reading, or back so that it comes twice, and beyond the
     // year 2037 where the zone still changes its clocks: the database's transitions end there.
     [[nodiscard]] Result<Timestamp> to_time(LocalTime local) const;
-    [[nodiscard]] Result<std::chrono::seconds> offset_at(Timestamp time) const;
+    [[nodiscard]] Result<Offset> offset_at(Timestamp time) const;
 
 private:
     std::string name_;

@@ -24,7 +24,9 @@ void parse_indexed(std::string_view text, const std::array<std::string_view, N>&
 
 static std::string_view to_string(Link::State state) { return state_names[static_cast<std::size_t>(state)]; }
 static std::string_view to_string(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
-static void parse_name(std::string_view text, std::optional<Link::State>& out) { parse_indexed(text, state_names, out); }
+static void parse_name(std::string_view text, std::optional<Link::State>& out) {
+    parse_indexed(text, state_names, out);
+}
 static void parse_name(std::string_view text, std::optional<Phase>& out) { parse_indexed(text, phase_names, out); }
 static void parse_name(std::string_view text, std::optional<Side>& out) { out = parse_side(text); }
 static void parse_name(std::string_view text, std::optional<Rail>& out) { out = parse_rail(text); }
@@ -400,9 +402,9 @@ Document to_document(const StreamDocument& stream) {
     return document;
 }
 Document to_document(const TaskDocument& task) {
-    return make_document("task", task.task_id,
-                         {task.request.integration_id, std::string(to_string(task.status)), milliseconds(task.created_at)},
-                         task);
+    return make_document(
+        "task", task.task_id,
+        {task.request.integration_id, std::string(to_string(task.status)), milliseconds(task.created_at)}, task);
 }
 Document to_document(const Slot& slot) { return make_document("slot", slot.slot_id, {}, slot); }
 Document to_document(const Execution& execution) {

@@ -75,7 +75,8 @@ void Run::note_planned(const Pair& pair) {
         field.source = value_at(pair.values[0], i);
         field.target = value_at(pair.values[1], i);
         if (decided) field.result = pair.decision.fields[i].result;
-        if (planned.action == "create") field.result = value_at(pair.values[at(pair.records[0] ? Side::source : Side::target)], i);
+        if (planned.action == "create")
+            field.result = value_at(pair.values[at(pair.records[0] ? Side::source : Side::target)], i);
         planned.fields.push_back(std::move(field));
     }
     observer_->on_planned(planned);
@@ -127,7 +128,8 @@ bool Run::accounted(const Pair& pair, Side side, const FieldValues& base) const 
     const FieldValues& written = side == Side::source ? pair.decision.to_source : pair.decision.to_target;
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (!values[i] || value_at(written, i)) continue;
-        if (i < pair.decision.fields.size() && pair.decision.fields[i].verdict == FieldDecision::Verdict::conflict) continue;
+        if (i < pair.decision.fields.size() && pair.decision.fields[i].verdict == FieldDecision::Verdict::conflict)
+            continue;
         if (!base[i] || !pinned_.mapping.equal(i, *values[i], *base[i])) return false;
     }
     return true;

@@ -83,7 +83,8 @@ Result<std::vector<StreamPlan>> Engine::State::plan_streams(const Integration& i
     bool known = request.entity.empty();
     for (const std::size_t i : *order) {
         const EntityMapping& mapping = integration.sync.entity_mappings[i];
-        if (!request.entity.empty() && request.entity != mapping.external_entity && request.entity != mapping_id(mapping))
+        if (!request.entity.empty() && request.entity != mapping.external_entity &&
+            request.entity != mapping_id(mapping))
             continue;
         known = true;
         if (!mapping.enabled) continue;
@@ -103,7 +104,8 @@ Result<std::vector<StreamPlan>> Engine::State::plan_streams(const Integration& i
         plans.push_back(std::move(plan));
     }
     if (!known)
-        return Error(ErrorCode::not_found, fmt::format("integration {} maps no entity \"{}\"", integration.id, request.entity));
+        return Error(ErrorCode::not_found,
+                     fmt::format("integration {} maps no entity \"{}\"", integration.id, request.entity));
     return plans;
 }
 
@@ -141,7 +143,8 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
         pinned.rails.max_deletes = std::numeric_limits<std::size_t>::max();
         pinned.rails.max_delete_share = 1.0;
         pinned.rails.max_update_share = 1.0;
-        pinned.rails.stop_on_empty_side = pinned.rails.stop_on_all_changed = pinned.rails.stop_on_mapping_change = false;
+        pinned.rails.stop_on_empty_side = pinned.rails.stop_on_all_changed = pinned.rails.stop_on_mapping_change =
+            false;
         pinned.rails.max_ping_pong = std::numeric_limits<std::size_t>::max();
     }
     pinned.filters = integration.sync.pull_filters;
@@ -158,9 +161,10 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     for (const Side side : {Side::source, Side::target}) {
         const bool written = side == Side::source ? pinned.policy.flows_to_source : pinned.policy.flows_to_target;
         if (written && !pinned.capabilities[index_of(side)].writable)
-            co_return Error(ErrorCode::unsupported,
-                            fmt::format("adapter {} can't write, and entity {} flows towards it: make the mapping inbound",
-                                        integration.provider_name, plan.mapping.external_entity));
+            co_return Error(
+                ErrorCode::unsupported,
+                fmt::format("adapter {} can't write, and entity {} flows towards it: make the mapping inbound",
+                            integration.provider_name, plan.mapping.external_entity));
     }
     co_return pinned;
 }
@@ -226,7 +230,8 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     }
     Session session(with, integration.tenant_id, std::move(stream), execution);
     std::vector<EventDraft> started{started_event(execution)};
-    const std::size_t slots = mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
+    const std::size_t slots =
+        mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
     auto claimed = co_await session.claim(slots, mode.preview, std::move(started));
     if (!claimed) {
         refused(claimed.error());
@@ -239,9 +244,10 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     try {
         result = co_await execute(mode, session, integration, plan, request, trip, examples);
     } catch (const boost::system::system_error& fault) {
-        result = fault.code() == asio::error::operation_aborted
-                     ? Error(ErrorCode::cancelled, "cancelled; what was committed stays, the next run goes on from there")
-                     : Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
+        result =
+            fault.code() == asio::error::operation_aborted
+                ? Error(ErrorCode::cancelled, "cancelled; what was committed stays, the next run goes on from there")
+                : Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
     } catch (const std::exception& fault) {
         result = Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
     }
@@ -397,8 +403,8 @@ Async<Result<>> Engine::check(std::string tenant_id, std::string integration_id)
     co_return Result<>();
 }
 
-// In order per stream; an event leaves the outbox after the sink has taken it. One publisher at a time: the sink's calls
-// never overlap, and who comes meanwhile has the first one look once more.
+// In order per stream; an event leaves the outbox after the sink has taken it. One publisher at a time: the sink's
+// calls never overlap, and who comes meanwhile has the first one look once more.
 Async<Result<std::size_t>> Engine::publish_events(std::string tenant_id) {
     return state_->publish_events(std::move(tenant_id));
 }

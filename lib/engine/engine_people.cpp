@@ -39,8 +39,8 @@ Result<FieldValues> chosen_values(const Conflict& conflict, const ConflictResolu
         else if (resolution.choice == Choice::target)
             chosen[*i] = pair.values[1].empty() ? field.target : pair.values[1][*i];
         else
-            return Error(ErrorCode::invalid_request,
-                         fmt::format("conflict {}: give a value for field \"{}\" too", conflict.conflict_id, field.field));
+            return Error(ErrorCode::invalid_request, fmt::format("conflict {}: give a value for field \"{}\" too",
+                                                                 conflict.conflict_id, field.field));
         if (!chosen[*i])
             return Error(ErrorCode::invalid_request,
                          fmt::format("conflict {}: that side has no value for field \"{}\"; give one with values",
@@ -115,8 +115,9 @@ Async<Result<>> Engine::State::administer(std::string tenant_id, std::string str
             result = pinned.error();
         }
     } catch (const boost::system::system_error& fault) {
-        result = Error(fault.code() == boost::system::errc::operation_canceled ? ErrorCode::cancelled : ErrorCode::internal,
-                       fault.what());
+        result =
+            Error(fault.code() == boost::system::errc::operation_canceled ? ErrorCode::cancelled : ErrorCode::internal,
+                  fault.what());
     } catch (const std::exception& fault) {
         result = Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
     }
@@ -137,10 +138,11 @@ Async<Result<Conflict>> Engine::resolve_conflict(std::string tenant_id, std::str
     if (conflict->type == ConflictType::ambiguous_match)
         co_return co_await state_->resolve_ambiguous(tenant_id, std::move(*conflict), std::move(resolution));
     if (conflict->link_id.empty()) {
-        co_return Error(ErrorCode::invalid_request,
-                        fmt::format("conflict {} ({}): mend the record on its side, or the other one that stands in its "
-                                    "way, and retry its parked record",
-                                    conflict_id, to_string(conflict->type)));
+        co_return Error(
+            ErrorCode::invalid_request,
+            fmt::format("conflict {} ({}): mend the record on its side, or the other one that stands in its "
+                        "way, and retry its parked record",
+                        conflict_id, to_string(conflict->type)));
     }
     const Conflict shown = *conflict;
     State::Work work = [this, &shown, &resolution](Run& run, Session& session, Pinned& pinned) {
@@ -190,8 +192,9 @@ Async<Result<>> Engine::State::resolve_on_link(Run& run, Session& session, Pinne
     if (auto processed = co_await run.process_and_commit(pairs); !processed) co_return processed;
     if (pair.state == Pair::State::parked) co_return pair.parked->reason;
     if (stale || (!pair.chosen && !pair.chosen_deletion))
-        co_return Error(ErrorCode::stale,
-                        "a side changed since this conflict was recorded; it shows the present values now: decide again");
+        co_return Error(
+            ErrorCode::stale,
+            "a side changed since this conflict was recorded; it shows the present values now: decide again");
     co_return Result<>();
 }
 
@@ -229,11 +232,13 @@ Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinn
             auto answers = co_await run.fetch(side, ids, std::vector<std::string>());
             if (!answers) co_return answers.error();
             if (answers->front().presence != FetchedRecord::Presence::present)
-                co_return Error(ErrorCode::stale, fmt::format("{} record {} is not there any more", to_string(side), ids[0]));
+                co_return Error(ErrorCode::stale,
+                                fmt::format("{} record {} is not there any more", to_string(side), ids[0]));
             auto links = co_await run.links_by(side, ids);
             if (!links) co_return links.error();
             if (!links->empty())
-                co_return Error(ErrorCode::stale, fmt::format("{} record {} is linked already", to_string(side), ids[0]));
+                co_return Error(ErrorCode::stale,
+                                fmt::format("{} record {} is linked already", to_string(side), ids[0]));
             pair.records[at(side)] = std::move(answers->front().record);
             pair.known[at(side)] = true;
             pair.was_candidate[at(side)] = true;
@@ -313,7 +318,8 @@ Async<Result<>> Engine::State::retry_one(Run& run, Session& session, Pinned& pin
         if (!answers) co_return answers.error();
         const FetchedRecord& answer = answers->front();
         if (answer.presence != FetchedRecord::Presence::present)
-            co_return Error(ErrorCode::stale, fmt::format("{} record {} is not there", to_string(parked.side), parked.record_id));
+            co_return Error(ErrorCode::stale,
+                            fmt::format("{} record {} is not there", to_string(parked.side), parked.record_id));
         PushRequest request;
         request.entity = pinned.entities[at(parked.side)];
         PushItem item;

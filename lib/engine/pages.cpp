@@ -157,7 +157,8 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                 HeldDeletion held{session_.stream().stream_id, side, link->link_id, record.id, true};
                 effects.writes.push_back(put(to_document(held)));
             } else if (candidate != known.candidates.end()) {
-                effects.writes.push_back(remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
+                effects.writes.push_back(
+                    remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
                 --effects.candidates[at(side)];
             }
             if (parked != known.parked.end()) {

@@ -97,9 +97,10 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
                 const Error error = pulled.error();
                 if (error.code != ErrorCode::cursor_expired || cursor.empty() || ++expired > expired_cursors)
                     co_return error;
-                log(LogLevel::warning, fmt::format("{}: the position in its changes is no longer known ({}); it is read "
-                                                   "from the beginning",
-                                                   to_string(side), error.message));
+                log(LogLevel::warning,
+                    fmt::format("{}: the position in its changes is no longer known ({}); it is read "
+                                "from the beginning",
+                                to_string(side), error.message));
                 state.cursor.clear();
                 state.listing = false;
                 filtered_cursor.clear();
@@ -160,14 +161,16 @@ Async<Result<>> Run::rebaseline_if_needed() {
     const auto& before = session_.checkpoint();
     const bool mapping_changed = !before.mapping_fingerprint.empty() && before.mapping_fingerprint != fingerprint_;
     bool approved = false;
-    for (const auto& approval : session_.stream().approvals) approved = approved || approval.rail == Rail::mapping_changed;
+    for (const auto& approval : session_.stream().approvals)
+        approved = approved || approval.rail == Rail::mapping_changed;
     const bool reset = session_.stream().reset_requested;
     if (mapping_changed && !reset && !approved && pinned_.rails.stop_on_mapping_change && session_.stream().links > 0) {
-        trip_ = Trip{Rail::mapping_changed, Side::target,
-                     fmt::format("the mapping changed since the last run ({} linked records were compared under the old "
-                                 "one); look at a preview, then approve to compare all of them anew",
-                                 session_.stream().links),
-                     session_.stream().links};
+        trip_ =
+            Trip{Rail::mapping_changed, Side::target,
+                 fmt::format("the mapping changed since the last run ({} linked records were compared under the old "
+                             "one); look at a preview, then approve to compare all of them anew",
+                             session_.stream().links),
+                 session_.stream().links};
         co_return Error(ErrorCode::latched, trip_->reason);
     }
     if (!mapping_changed && !reset && !before.mapping_fingerprint.empty()) co_return Result<>();

@@ -51,7 +51,8 @@ std::vector<Finding> check_deviations(std::span<const Deviation> deviations,
     for (const auto& deviation : deviations) {
         const bool known = std::find(case_names.begin(), case_names.end(), deviation.case_name) != case_names.end();
         if (known && !deviation.reason.empty()) continue;
-        Finding finding = failed(known ? "this deviation states no reason" : "a deviation names a case that is not there");
+        Finding finding =
+            failed(known ? "this deviation states no reason" : "a deviation names a case that is not there");
         finding.case_name = deviation.case_name;
         findings.push_back(std::move(finding));
     }

@@ -9,7 +9,8 @@ namespace castiel_sync::testing {
 
 std::span<const KindDeclaration> store_conformance_kinds() {
     static const std::array kinds{
-        KindDeclaration{item_kind, {"category", "rank", "label", "note"}, {{{"category", "rank"}}, {{"rank"}}, {{"label"}}}},
+        KindDeclaration{
+            item_kind, {"category", "rank", "label", "note"}, {{{"category", "rank"}}, {{"rank"}}, {{"label"}}}},
         KindDeclaration{other_kind, {}, {}},
     };
     return kinds;
@@ -29,7 +30,8 @@ void StoreHarness::advance(std::chrono::milliseconds) { (void)now(); }
 std::span<const StoreCase> store_conformance_cases() {
     static const std::vector<StoreCase> cases = [] {
         std::vector<StoreCase> all;
-        for (const auto& part : {store_commit_cases(), store_query_cases(), store_paging_cases(), store_lifetime_cases()})
+        for (const auto& part :
+             {store_commit_cases(), store_query_cases(), store_paging_cases(), store_lifetime_cases()})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }();
@@ -148,7 +150,8 @@ Async<std::string> scan_ids(Store& store, std::string kind, Query query) {
         auto answered = co_await store.scan(kind, query);
         ScanPage page = require_value(std::move(answered), "scan");
         require(page.documents.size() <= limit, "a page holds no more than the limit");
-        for (const ScannedDocument& scanned : page.documents) ids.push_back(scanned.partition + "/" + scanned.document.id);
+        for (const ScannedDocument& scanned : page.documents)
+            ids.push_back(scanned.partition + "/" + scanned.document.id);
         query.continuation = std::move(page.continuation);
         if (query.continuation.empty()) break;
     }

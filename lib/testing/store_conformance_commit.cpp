@@ -43,7 +43,8 @@ Async<Finding> insert_needs_absence(StoreHarness& harness) {
     auto again = co_await store.commit(tenant, one(insert(make_other("a", "{\"second\":2}"))));
     require_error(again, ErrorCode::stale, "insert of a document that exists");
     auto seen = co_await read_one(store, tenant, other_kind, "a");
-    require(seen && seen->body == "{\"first\":1}" && seen->etag == receipt.etags[0], "a refused insert changes nothing");
+    require(seen && seen->body == "{\"first\":1}" && seen->etag == receipt.etags[0],
+            "a refused insert changes nothing");
     co_await commit_all(store, tenant, one(remove(other_kind, "a")));
     co_await commit_all(store, tenant, one(insert(make_other("a", "{\"third\":3}"))));
     seen = co_await read_one(store, tenant, other_kind, "a");
@@ -72,7 +73,8 @@ Async<Finding> replace_needs_the_current_etag(StoreHarness& harness) {
         require_error(refused, ErrorCode::stale, "replace with an etag that no commit gave out");
     }
     auto seen = co_await read_one(store, tenant, item_kind, "a");
-    require(seen && seen->body == "{\"second\":2}" && seen->etag == second.etags[0], "a refused replace changes nothing");
+    require(seen && seen->body == "{\"second\":2}" && seen->etag == second.etags[0],
+            "a refused replace changes nothing");
     next.etag = second.etags[0];
     co_await commit_all(store, tenant, one(replace(next)));
     auto ids = co_await query_ids(store, tenant, where("category", "y"));

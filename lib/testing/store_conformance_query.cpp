@@ -52,8 +52,9 @@ Async<Finding> documents_come_back_whole(StoreHarness& harness) {
         require(seen->body == document.body, "a body comes back byte for byte");
         require(seen->index == document.index, "index values come back with their type and value");
         require(seen->expires_at == document.expires_at, "the expiry comes back to the millisecond");
-        auto found = co_await query_ids(store, tenant, with(where("label", document.index[2]),
-                                                            Condition("category", Comparison::equal, document.index[0])));
+        auto found = co_await query_ids(
+            store, tenant,
+            with(where("label", document.index[2]), Condition("category", Comparison::equal, document.index[0])));
         require_equal(found, document.id, "a document is found by exactly its own index values");
     }
     co_return passed();

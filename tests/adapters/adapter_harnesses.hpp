@@ -47,7 +47,7 @@ public:
         AdapterContext context;
         context.runtime = runtime();
         context.tenant_id = "tenant-" + std::to_string(tenant_);
-        auto adapter = std::move(local_shards_factory(*store_)(context).value());
+        auto adapter = local_shards_factory(*store_)(context).value();
         return wrap_ ? wrap_(std::move(adapter)) : std::move(adapter);
     }
     Async<Result<>> reset() override {

@@ -53,7 +53,8 @@ const std::vector<BadLine>& bad_lines() {
         {"an integer beyond 64 bits", "{\"id\":\"x\",\"n\":12345678901234567890123}", "x", "exactly"},
         {"a number out of range", "{\"id\":\"x\",\"n\":1e400}", "x", "exactly"},
         {"NaN", "{\"id\":\"x\",\"n\":NaN}", "x", "unexpected"},
-        {"nested too deep", "{\"id\":\"x\",\"n\":" + std::string(100, '[') + std::string(100, ']') + "}", "x", "deeper"},
+        {"nested too deep", "{\"id\":\"x\",\"n\":" + std::string(100, '[') + std::string(100, ']') + "}", "x",
+         "deeper"},
         {"a comment", "{\"id\":\"x\"} // note", "", "after the end"},
     };
     return lines;

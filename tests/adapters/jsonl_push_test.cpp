@@ -28,7 +28,8 @@ TEST_CASE("what a push does not touch stays as it is, byte for byte") {
     for (const PushOutcome& outcome : outcomes)
         CHECK(outcome.status == Status::applied);
     CHECK(folder.read() == "\xef\xbb\xbf{\"id\": \"a\" , \"n\": 1.0}\r\n\r\n" + garbage +
-                               "{\"id\":\"b\",\"n\":2}\n{ \"id\":\"d\" }\r\n" + line_of("k", ",\"z\":1,\"a\":2") + "\r\n");
+                               "{\"id\":\"b\",\"n\":2}\n{ \"id\":\"d\" }\r\n" + line_of("k", ",\"z\":1,\"a\":2") +
+                               "\r\n");
 }
 
 TEST_CASE("the end of the file is kept, or mended where a line is added") {

@@ -248,7 +248,11 @@ TEST_CASE("a file that changes under the reader gives the old state or the new o
     CHECK(calls > 1);
     CHECK(texts.size() <= 1);
     for (const RecordFault& fault : listing.faults) // only the half line that the file now really ends with
-        CHECK(fault.place == "contacts.jsonl:" + std::to_string(std::count(before.begin(), before.begin() + static_cast<std::ptrdiff_t>(before.size() / 2 + 5), '\n') + 1));
+        CHECK(fault.place ==
+              "contacts.jsonl:" +
+                  std::to_string(std::count(before.begin(),
+                                            before.begin() + static_cast<std::ptrdiff_t>(before.size() / 2 + 5), '\n') +
+                                 1));
 }
 
 TEST_CASE("a file that never holds still is unavailable, and the message names it") {

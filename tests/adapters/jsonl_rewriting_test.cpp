@@ -129,7 +129,8 @@ TEST_CASE("a file that is edited all the time is left alone in the end") {
 
 TEST_CASE("a full disk leaves the old file, no temporary one, and says what to do") {
     JsonlFolder folder;
-    const std::string content = std::string(two_lines) + "{\"id\":\"big\",\"x\":\"" + std::string(300'000, 'x') + "\"}\n";
+    const std::string content =
+        std::string(two_lines) + "{\"id\":\"big\",\"x\":\"" + std::string(300'000, 'x') + "\"}\n";
     folder.write(content);
     const auto adapter = folder.adapter();
     {

@@ -42,8 +42,8 @@ TEST_CASE("jsonl settings that are wrong are refused, naming the key") {
 TEST_CASE("jsonl settings reach the adapter") {
     SimLoop loop;
     JsonlFolder folder;
-    folder.write("{\"key\":\"a\",\"changed\":\"2026-01-02T03:04:05Z\"}\n{\"key\":\"b\",\"x\":\"" + std::string(2000, 'x') +
-                 "\"}\n");
+    folder.write("{\"key\":\"a\",\"changed\":\"2026-01-02T03:04:05Z\"}\n{\"key\":\"b\",\"x\":\"" +
+                 std::string(2000, 'x') + "\"}\n");
     auto made = make(loop, R"({"path":")" + folder.path().string() +
                                R"(","idField":"key","modifiedAtField":"changed","maxLineBytes":1024})");
     REQUIRE(made.has_value());

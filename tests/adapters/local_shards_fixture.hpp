@@ -68,7 +68,7 @@ struct ShardsFixture {
         AdapterContext context;
         context.runtime = runtime;
         context.tenant_id = std::move(tenant_id);
-        return std::move(local_shards_factory(store)(context).value());
+        return local_shards_factory(store)(context).value();
     }
 
     static Shard shard(std::string id, std::string name, std::string type = "contact") {

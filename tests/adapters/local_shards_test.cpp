@@ -52,7 +52,8 @@ TEST_CASE("members that nothing here reads are kept, and the document has the pl
     const Shard found = *f.get("s1");
     CHECK(found.other == json::object{{"acl", json::array{"x"}}});
     const json::object document = to_json_object(found);
-    for (const char* name : {"id", "shardTypeId", "structuredData", "status", "revisionNumber", "createdAt", "updatedAt"})
+    for (const char* name :
+         {"id", "shardTypeId", "structuredData", "status", "revisionNumber", "createdAt", "updatedAt"})
         CHECK(document.contains(name));
     CHECK(document.at("acl") == json::array{"x"});
 }

@@ -33,7 +33,9 @@ std::string entity(std::string_view name, std::string_view field_members = "", s
     return text + "}";
 }
 
-Faults mapping_faults(std::string_view mappings) { return config_faults("\"entityMappings\": [" + std::string(mappings) + "]"); }
+Faults mapping_faults(std::string_view mappings) {
+    return config_faults("\"entityMappings\": [" + std::string(mappings) + "]");
+}
 
 } // namespace
 
@@ -57,8 +59,10 @@ TEST_CASE("wrong types, unknown words and values out of range") {
         "pullFilters": {"a..b": 1}, "entityMappings": {})");
     INFO(describe(faults));
     CHECK(tells(faults, "syncConfig.syncEnabled", "must be true or false, is text"));
-    CHECK(tells(faults, "syncConfig.syncDirection", "'both' is not known; use one of: inbound, outbound, bidirectional"));
-    CHECK(tells(faults, "syncConfig.conflictResolution", "use one of: source_wins, target_wins, newest_wins, merge, manual"));
+    CHECK(
+        tells(faults, "syncConfig.syncDirection", "'both' is not known; use one of: inbound, outbound, bidirectional"));
+    CHECK(tells(faults, "syncConfig.conflictResolution",
+                "use one of: source_wins, target_wins, newest_wins, merge, manual"));
     CHECK(tells(faults, "syncConfig.deleteConflictResolution",
                 "use one of: source_wins, target_wins, update_wins, delete_wins, unlink, manual"));
     CHECK(tells(faults, "syncConfig.newestWinsToleranceMs", "from 0 to"));
@@ -93,7 +97,9 @@ TEST_CASE("unknown keys at every level, with the one that was meant") {
     CHECK(faults.size() == 8);
 }
 
-TEST_CASE("cron needs an expression") {
+TEST_CASE("cron needs an expression of five fields") {
+    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "0 6 * *"})"),
+                "syncConfig.syncFrequency.cronExpression", "five fields"));
     CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron"})"), "syncConfig.syncFrequency.cronExpression", "five fields"));
     CHECK(tells(config_faults(R"("syncFrequency": {})"), "syncConfig.syncFrequency.type", "is missing"));
 }
@@ -168,7 +174,8 @@ TEST_CASE("each entity is mapped once, under an id of its own") {
 
 TEST_CASE("references lead to mapped entities, and never round in a circle") {
     const auto unmapped = mapping_faults(entity("a", R"("reference": "companies")"));
-    CHECK(tells(unmapped, "syncConfig.entityMappings[0].fieldMappings[0].reference", "'companies' is not the externalEntity"));
+    CHECK(tells(unmapped, "syncConfig.entityMappings[0].fieldMappings[0].reference",
+                "'companies' is not the externalEntity"));
 
     const auto cycle = mapping_faults(entity("a", R"("reference": "b")") + "," + entity("b", R"("reference": "c")") + "," +
                                       entity("c", R"("reference": "a")") + "," + entity("d", R"("reference": "a")"));

@@ -22,7 +22,9 @@ Integration integration(std::string_view sync_config, std::string_view more = ""
 constexpr std::string_view one_mapping =
     R"("entityMappings": [{"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [{"externalField": "a", "shardField": "a"}]}])";
 
-std::string with_mapping(std::string_view members) { return "{" + std::string(members) + ", " + std::string(one_mapping) + "}"; }
+std::string with_mapping(std::string_view members) {
+    return "{" + std::string(members) + ", " + std::string(one_mapping) + "}";
+}
 
 } // namespace
 
@@ -197,5 +199,6 @@ TEST_CASE("one-way fields are said with their whole path, as they are written") 
         {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
             {"shardField": "name", "transforms": [{"name": "template", "template": "{a} {b}"}]}]}]}})"), true);
     REQUIRE(parsed.integration.has_value());
-    CHECK(notes(parsed.faults, "syncConfig.entityMappings[0].fieldMappings[0].transforms[0]", "'name' flows inbound only"));
+    CHECK(notes(parsed.faults, "syncConfig.entityMappings[0].fieldMappings[0].transforms[0]",
+                "'name' flows inbound only"));
 }

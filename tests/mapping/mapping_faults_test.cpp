@@ -95,7 +95,8 @@ TEST_CASE("steps must fit together") {
            {"externalField": "h", "shardField": "h", "transform": "string_to_number", "values": {"1": "one"}},
            {"externalField": "i", "shardField": "i", "transforms": ["split", "trim", "string_to_number", {"name": "round"}]})");
     INFO(describe(faults));
-    CHECK(tells(faults, "fieldMappings[0].transforms[1]", "lowercase expects text, and the step before it gives a number"));
+    CHECK(tells(faults, "fieldMappings[0].transforms[1]",
+                "lowercase expects text, and the step before it gives a number"));
     CHECK(tells(faults, "fieldMappings[1].transforms[1]", "make it the first step"));
     CHECK(tells(faults, "fieldMappings[2].transforms[1]", "there is a list before it"));
     CHECK(tells(faults, "fieldMappings[3].transforms[1]", "there is text before it"));
@@ -137,7 +138,8 @@ TEST_CASE("templates, constants, tables, references and defaults exclude or chec
 
 TEST_CASE("match keys are mapped shard fields, and tell records apart") {
     const auto faults_with = [](std::string_view keys, std::string_view list) {
-        return compile("\"matchKeys\": " + std::string(keys) + ", \"fieldMappings\": [" + std::string(list) + "]").faults;
+        return compile("\"matchKeys\": " + std::string(keys) + ", \"fieldMappings\": [" + std::string(list) + "]")
+            .faults;
     };
     const std::string_view field = R"({"externalField": "mail", "shardField": "email"}, {"shardField": "origin", "constant": 1, "direction": "inbound"})";
     CHECK(faults_with(R"(["email", "origin"])", field).empty());

@@ -100,7 +100,8 @@ TEST_CASE("a table may hold any values: numbers by value, lists, null") {
     CHECK(to_source(contact, R"({"a": 1})", R"({"a": "unknown"})") == R"({"a":null})");
 }
 
-TEST_CASE("a table that gives one shard value for several flows inbound only, and keeps the shard's values as they are") {
+TEST_CASE(
+    "a table that gives one shard value for several flows inbound only, and keeps the shard's values as they are") {
     auto compiled = compile(R"("fieldMappings": [{"externalField": "s", "shardField": "s", "values": {"A": "x", "B": "x"}}])");
     REQUIRE(compiled.mapping.has_value());
     CHECK(notes(compiled.faults, "fieldMappings[0].values", "inbound only"));
@@ -155,7 +156,9 @@ TEST_CASE("a match key is one text for one combination, and none where something
         {"externalField": "tags", "shardField": "tags", "unordered": true},
         {"externalField": "mail", "shardField": "email", "transform": "lowercase"},
         {"externalField": "n", "shardField": "n"}])");
-    const auto key = [&](std::string_view record) { return contact.match_key(*contact.read_source(object(record), {})); };
+    const auto key = [&](std::string_view record) {
+        return contact.match_key(*contact.read_source(object(record), {}));
+    };
     const auto ada = key(R"({"mail": "Ada@X", "n": 1, "tags": ["a", "b"]})");
     REQUIRE(ada.has_value());
     CHECK(ada == key(R"({"mail": "ada@x", "n": 1.0, "tags": ["b", "a"]})"));

@@ -87,7 +87,8 @@ class World:
         for _ in range(self.random.randrange(1, 60)):
             self.next += 1
             mail = f"f{self.next}@example.org"
-            rows[f"f{self.next}"] = {"id": f"f{self.next}", "mail": mail, "name": f"name#{self.next}", "extra": self.next}
+            row = {"id": f"f{self.next}", "mail": mail, "name": f"name#{self.next}", "extra": self.next}
+            rows[row["id"]] = row
             self.expected[mail] = {"name": f"name#{self.next}"}
         self.write(rows)
         shards = self.shards()

@@ -2,9 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -29,6 +32,14 @@ std::vector<json::object> json_lines(const std::string& text) {
     return lines;
 }
 
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> result;
+    for (std::string& text : texts)
+        result.push_back(text.data());
+    result.push_back(nullptr);
+    return result;
+}
+
 } // namespace
 
 std::vector<json::object> Outcome::lines() const { return json_lines(output); }
@@ -43,20 +54,12 @@ Workplace::Workplace() {
 
 Workplace::~Workplace() { std::filesystem::remove_all(folder_); }
 
-Outcome Workplace::run(const std::vector<std::string>& arguments, const std::string& input) const {
-    write(".input", input);
+int Workplace::start(const std::vector<std::string>& arguments, int output) const {
     std::vector<std::string> words{CASTIEL_SYNC_BINARY};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<std::string> settings{"PATH=/usr/bin:/bin", "HOME=/", "USER=ada", "TZ=UTC"};
     for (const auto& [name, value] : variables)
         settings.push_back(name + "=" + value);
-    const auto pointers = [](std::vector<std::string>& texts) {
-        std::vector<char*> result;
-        for (std::string& text : texts)
-            result.push_back(text.data());
-        result.push_back(nullptr);
-        return result;
-    };
     const auto argument_pointers = pointers(words);
     const auto setting_pointers = pointers(settings);
     std::fflush(nullptr); // or the child writes it once more
@@ -64,16 +67,46 @@ Outcome Workplace::run(const std::vector<std::string>& arguments, const std::str
     REQUIRE(child >= 0);
     if (child == 0) {
         const bool ready = chdir(folder_.c_str()) == 0 && freopen(".input", "r", stdin) != nullptr &&
-                           freopen(".output", "w", stdout) != nullptr && freopen(".errors", "w", stderr) != nullptr;
+                           (output < 0 ? freopen(".output", "w", stdout) != nullptr : dup2(output, 1) == 1) &&
+                           freopen(".errors", "w", stderr) != nullptr;
         if (ready) execve(argument_pointers[0], argument_pointers.data(), setting_pointers.data());
         _exit(127);
     }
+    return child;
+}
+
+Outcome Workplace::finish(int child) const {
     int status = 0;
     REQUIRE(waitpid(child, &status, 0) == child);
     Outcome outcome;
     outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    outcome.output = read_file(folder_ / ".output");
     outcome.errors = read_file(folder_ / ".errors");
+    return outcome;
+}
+
+Outcome Workplace::run(const std::vector<std::string>& arguments, const std::string& input) const {
+    write(".input", input);
+    Outcome outcome = finish(start(arguments, -1));
+    outcome.output = read_file(folder_ / ".output");
+    return outcome;
+}
+
+Outcome Workplace::run_and_signal(const std::vector<std::string>& arguments, int signal) const {
+    write(".input", "");
+    std::array<int, 2> ends{};
+    REQUIRE(pipe2(ends.data(), O_CLOEXEC) == 0);
+    const int child = start(arguments, ends[1]);
+    close(ends[1]);
+    std::string output;
+    std::array<char, 4096> part{};
+    bool sent = false;
+    for (ssize_t count = 0; (count = ::read(ends[0], part.data(), part.size())) > 0;) {
+        output.append(part.data(), static_cast<std::size_t>(count));
+        if (!sent && output.find('\n') != std::string::npos) sent = kill(child, signal) == 0;
+    }
+    close(ends[0]);
+    Outcome outcome = finish(child);
+    outcome.output = std::move(output);
     return outcome;
 }
 

@@ -31,6 +31,9 @@ public:
     // `input` is standard input. The environment is empty but for PATH, HOME, TZ and `variables`.
     Outcome run(const std::vector<std::string>& arguments, const std::string& input = "") const;
 
+    // The same, but sends `signal` as soon as the first line of output is there.
+    Outcome run_and_signal(const std::vector<std::string>& arguments, int signal) const;
+
     void write(const std::string& name, const std::string& text) const;
     [[nodiscard]] std::string read(const std::string& name) const;
     // Replaces the one occurrence of `from`.
@@ -40,6 +43,10 @@ public:
     std::map<std::string, std::string> variables;
 
 private:
+    // Starts the binary; its output goes to the descriptor `output`, or to a file when that is negative.
+    int start(const std::vector<std::string>& arguments, int output) const;
+    Outcome finish(int child) const;
+
     std::filesystem::path folder_;
 };
 

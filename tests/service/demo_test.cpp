@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <csignal>
 
 using namespace castiel_sync;
 using castiel_sync::service_test::Outcome;
@@ -175,4 +176,22 @@ TEST_CASE("a run that is capped goes on by itself, and stops after one execution
     CHECK_MESSAGE(rest.exit_code == 0, rest.errors);
     CHECK(rest.lines().back().at("hasMore") == false);
     CHECK(demo.command({"shards", "list", "--type", "contact"}).lines().size() == 41);
+}
+
+TEST_CASE("I39: SIGTERM stops a run at the next safe point: exit 1, and the next run goes on from there") {
+    const Demo demo;
+    std::string many;
+    for (int id = 1; id <= 1500; ++id)
+        many += R"({"id":)" + std::to_string(id) + R"(,"mail":"p)" + std::to_string(id) +
+                R"(@many.example","name":{"full":"P"},"stage":1})" + "\n";
+    demo.workplace.write(Demo::path("contacts"), many);
+    demo.workplace.write("config/local.yaml", "sync_limits:\n  max_records_per_sync: 100\n");
+    const auto stopped = demo.workplace.run_and_signal({"run", "--json", "--config", "data/demo/config.yaml"}, SIGTERM);
+    CHECK(stopped.exit_code == 1);
+    CHECK_FALSE(stopped.lines().empty());
+    CHECK(demo.command({"shards", "list", "--type", "contact", "--limit", "5000"}).lines().size() < 1500);
+
+    const auto rest = demo.command({"run"});
+    CHECK_MESSAGE(rest.exit_code == 0, rest.errors);
+    CHECK(demo.command({"shards", "list", "--type", "contact", "--limit", "5000"}).lines().size() == 1506);
 }

@@ -7,7 +7,9 @@ namespace {
 
 using castiel_sync::Random;
 
-bool chance(Random& random, int percent) { return castiel_sync::uniform(random, 100) < static_cast<std::uint64_t>(percent); }
+bool chance(Random& random, int percent) {
+    return castiel_sync::uniform(random, 100) < static_cast<std::uint64_t>(percent);
+}
 
 int below(Random& random, int bound) {
     return static_cast<int>(castiel_sync::uniform(random, static_cast<std::uint64_t>(bound)));

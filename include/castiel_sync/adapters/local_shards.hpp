@@ -47,7 +47,8 @@ public:
     // Inserts or replaces by id (an empty id gets a new UUID). `expected_etag` empty: whatever is there.
     Async<Result<Shard>> put(Shard shard, std::string expected_etag);
     Async<Result<std::vector<Shard>>> put_many(std::vector<Shard> shards); // one commit per 500
-    Async<Result<bool>> remove(std::string shard_type_id, std::string id, std::string expected_etag); // false: was absent
+    Async<Result<bool>> remove(std::string shard_type_id, std::string id,
+                               std::string expected_etag); // false: was absent
 
 private:
     Runtime runtime_;

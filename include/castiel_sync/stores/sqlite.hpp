@@ -24,17 +24,17 @@ struct SqliteOptions {
     std::chrono::milliseconds busy_timeout{10'000}; // how long a commit waits for another process's
     bool read_only = false;
     bool synchronous_full = true;                  // false: synchronous=NORMAL, for measurements only
-    std::string vfs;                               // name of an SQLite VFS, empty for the default (tests put faults in one)
+    std::string vfs; // name of an SQLite VFS, empty for the default (tests put faults in one)
     std::function<Timestamp()> now;                // decides about expiry; empty: the machine's clock
     std::span<const KindDeclaration> kinds = engine_kinds();
 
     SqliteOptions() = default;
 };
 
-// Blocking. Errors at open, each naming the path and what to do: not a database, damaged (corrupted); another program's,
-// written by a newer version (its schema number and ours), a folder, not writable (invalid_configuration); held by
-// another process for longer than busy_timeout (unavailable); disk full (out_of_space).
-// Use it through bridge(), on an executor with one thread.
+// Blocking. Errors at open, each naming the path and what to do: not a database, damaged (corrupted); another
+// program's, written by a newer version (its schema number and ours), a folder, not writable (invalid_configuration);
+// held by another process for longer than busy_timeout (unavailable); disk full (out_of_space). Use it through
+// bridge(), on an executor with one thread.
 [[nodiscard]] Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options);
 
 // Reads the whole file: SQLite's own integrity check, and the checksum of every document. For tests and operators; the

@@ -1,0 +1,175 @@
+// Held deletions: confirmed, judged together, carried out or dropped.
+#include <engine/run.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+std::size_t at(Side side) { return index_of(side); }
+
+} // namespace
+
+Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
+    Query query = of_stream();
+    trip_examples_.clear();
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
+        if (!page) co_return page.error();
+        std::array<std::vector<HeldDeletion>, 2> unconfirmed;
+        for (const auto& document : page->documents) {
+            auto deletion = from_document<HeldDeletion>(document);
+            if (!deletion) co_return deletion.error();
+            if (!deletion->confirmed) {
+                unconfirmed[at(deletion->side)].push_back(std::move(*deletion));
+                continue;
+            }
+            if (!flows_from(deletion->side)) continue;
+            ++held[at(deletion->side)];
+            if (trip_examples_.size() < 20) trip_examples_.push_back(deletion->record_id);
+        }
+        std::vector<Effects> effects(1);
+        for (const Side side : {Side::source, Side::target}) {
+            auto& list = unconfirmed[at(side)];
+            if (list.empty()) continue;
+            std::vector<std::string> ids;
+            for (const auto& deletion : list) ids.push_back(deletion.record_id);
+            auto answers = co_await fetch(side, std::move(ids), std::vector<std::string>());
+            if (!answers) co_return answers.error();
+            for (std::size_t i = 0; i < list.size(); ++i) {
+                if ((*answers)[i].presence == FetchedRecord::Presence::absent) {
+                    list[i].confirmed = true;
+                    effects.front().writes.push_back(put(to_document(list[i])));
+                    ++held[at(side)];
+                    if (trip_examples_.size() < 20) trip_examples_.push_back(list[i].record_id);
+                } else {
+                    // There after all, or nobody can tell: no deletion. The next listing holds it again if it is gone.
+                    effects.front().writes.push_back(
+                        remove("deletion", deletion_id(list[i].stream_id, side, list[i].record_id)));
+                }
+            }
+        }
+        if (!effects.front().writes.empty()) {
+            if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
+                co_return committed;
+        }
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
+Async<Result<>> Run::carry_out_deletions() {
+    std::array<std::uint64_t, 2> held{};
+    if (auto confirmed = co_await confirm_deletions(held); !confirmed) co_return confirmed;
+    for (const Side gone : {Side::source, Side::target}) {
+        std::uint64_t approved = 0;
+        for (const auto& approval : session_.stream().approvals)
+            if ((approval.rail == Rail::max_deletes || approval.rail == Rail::empty_side) &&
+                approval.flow == other(gone))
+                approved = std::max(approved, approval.up_to);
+        trip_ = judge_deletions(pinned_.rails, other(gone), held[at(gone)], session_.stream().links, approved);
+        if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
+    }
+    trip_examples_.clear();
+    Query query = of_stream();
+    for (;;) {
+        deletions_left_ = false;
+        if (budget() == 0) {
+            deletions_left_ = co_await any_left("deletion", query);
+            co_return Result<>();
+        }
+        query.limit = std::min<std::size_t>(500, budget());
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
+        if (!page) co_return page.error();
+        std::vector<Pair> pairs;
+        std::vector<std::string> link_ids;
+        std::vector<Effects> effects;
+        for (const auto& document : page->documents) {
+            auto deletion = from_document<HeldDeletion>(document);
+            if (!deletion) co_return deletion.error();
+            if (!flows_from(deletion->side)) continue; // held by a run that carries it; not this one's to judge
+            Pair pair;
+            pair.origin = other(deletion->side); // the survivor
+            link_ids.push_back(deletion->link_id);
+            pair.deletion = std::move(*deletion);
+            pairs.push_back(std::move(pair));
+        }
+        if (!pairs.empty()) {
+            auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
+            if (!documents) co_return documents.error();
+            std::vector<Pair> live;
+            std::set<std::string> taken; // both sides of one link may be gone: it ends once
+            for (std::size_t i = 0; i < pairs.size(); ++i) {
+                const auto& document = (*documents)[i];
+                auto link = document ? from_document<Link>(*document) : Result<Link>(Error(ErrorCode::not_found, ""));
+                if (document && !link) co_return link.error();
+                if (!document || link->state != Link::State::live || !taken.insert(link->link_id).second) {
+                    Effects drop;
+                    const auto& deletion = *pairs[i].deletion;
+                    drop.writes.push_back(
+                        remove("deletion", deletion_id(deletion.stream_id, deletion.side, deletion.record_id)));
+                    effects.push_back(std::move(drop));
+                    continue;
+                }
+                pairs[i].link = std::move(*link);
+                live.push_back(std::move(pairs[i]));
+            }
+            worked_ += page->documents.size();
+            references_.clear();
+            lost_references_.clear();
+            intents_.clear();
+            page_updates_ = {};
+            if (auto processed = co_await process(live); !processed) co_return processed;
+            if (auto committed = co_await commit_pairs(live, std::move(effects)); !committed) co_return committed;
+        }
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
+// A person rejected them: the survivors stay, and are no longer the same record as what is gone.
+Async<Result<>> Run::drop_held_deletions() {
+    Query query = of_stream();
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
+        if (!page) co_return page.error();
+        std::vector<std::string> link_ids;
+        std::vector<Effects> effects;
+        for (const auto& document : page->documents) {
+            auto deletion = from_document<HeldDeletion>(document);
+            if (!deletion) co_return deletion.error();
+            link_ids.push_back(deletion->link_id);
+            Effects change;
+            change.writes.push_back(remove("deletion", document.id));
+            effects.push_back(std::move(change));
+        }
+        if (!link_ids.empty()) {
+            auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
+            if (!documents) co_return documents.error();
+            for (std::size_t i = 0; i < documents->size(); ++i) {
+                if (!(*documents)[i]) continue;
+                auto link = from_document<Link>(*(*documents)[i]);
+                if (!link) co_return link.error();
+                if (link->state != Link::State::live) continue;
+                link->state = Link::State::detached;
+                effects[i].writes.push_back(put(to_document(*link)));
+                --effects[i].links;
+            }
+            if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
+                co_return committed;
+        }
+        if (page->continuation.empty()) break;
+        query.continuation = page->continuation;
+    }
+    std::vector<Effects> nothing;
+    co_return co_await session_.commit_change(std::move(nothing),
+                                              [](StreamDocument& stream) { stream.drop_deletions_requested = false; });
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,255 @@
+// The far side is written: intents first, then the pushes, then what each outcome means for its pair.
+#include <engine/run.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+using State = Pair::State;
+
+constexpr std::array both_sides{Side::source, Side::target};
+
+std::size_t at(Side side) { return index_of(side); }
+
+} // namespace
+
+// Writes are recorded before they are sent. After a crash between push and commit nothing else would tell that an
+// unlinked record over there is ours, or that a field over there holds our own write and no user's edit. One document
+// for the page and side; its commit is the fence as well.
+Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
+    std::vector<Effects> effects(1);
+    for (const Side side : both_sides) {
+        Intent intent;
+        intent.stream_id = session_.stream().stream_id;
+        intent.written = side;
+        for (const Pair* pair : pairs) {
+            if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
+            if (pair->pushes[at(side)]->action == PushItem::Action::create)
+                intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key,
+                                        pinned_.mapping.to_object(pair->decision.base)});
+            else if (pair->pushes[at(side)]->action == PushItem::Action::update && pair->link)
+                intent.updates.push_back({pair->link->link_id,
+                                          pinned_.mapping.to_object(wanted_of(*pair, side)),
+                                          pinned_.mapping.to_object(pair->values[at(other(side))])});
+        }
+        if (intent.items.empty() && intent.updates.empty()) continue;
+        intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
+        intents_.push_back(intent.intent_id);
+        effects.front().writes.push_back(put(to_document(intent)));
+    }
+    if (effects.front().writes.empty()) co_return co_await session_.verify_fence();
+    co_return co_await session_.commit(std::move(effects), std::nullopt);
+}
+
+// A system that can't refuse a stale write is read once more just before it: what moved since is decided anew.
+Async<Result<>> Run::check_unconditional(Side side, std::vector<Pair*>& pairs) {
+    const auto& capabilities = pinned_.capabilities[at(side)];
+    std::vector<Pair*> checked;
+    std::vector<std::string> ids;
+    for (Pair* pair : pairs) {
+        const auto& push = pair->pushes[at(side)];
+        if (pair->state != State::pending || !push || push->action == PushItem::Action::create) continue;
+        const bool conditional = push->action == PushItem::Action::remove ? capabilities.conditional_deletes
+                                                                          : capabilities.conditional_writes;
+        if (conditional && !push->expected_version.empty()) continue;
+        checked.push_back(pair);
+        ids.push_back(push->id);
+    }
+    if (ids.empty()) co_return Result<>();
+    auto answers = co_await fetch(side, std::move(ids), std::vector<std::string>());
+    if (!answers) co_return answers.error();
+    for (std::size_t i = 0; i < checked.size(); ++i) {
+        const FetchedRecord& answer = (*answers)[i];
+        const Record& decided_on = *checked[i]->records[at(side)];
+        const bool same = answer.presence == FetchedRecord::Presence::present &&
+                          (decided_on.version.empty() ? equal_values(answer.record.fields, decided_on.fields)
+                                                      : answer.record.version == decided_on.version);
+        if (same) continue;
+        checked[i]->pushes = {};
+        checked[i]->known = {false, false};
+    }
+    co_return Result<>();
+}
+
+const FieldValues& Run::wanted_of(const Pair& pair, Side side) {
+    return side == Side::source ? pair.decision.to_source : pair.decision.to_target;
+}
+
+// One side holds what was decided from the other side's value. Seen from there, that value is the base now: the other
+// side differs from it only by what came later, and what it held then is in the written value already (a rule such as
+// add_delta must not count it twice).
+void Run::advance_base(json::object& base, const json::object& written, const json::object& others) {
+    for (const auto& field : written) {
+        const json::value* held = others.if_contains(field.key());
+        base[field.key()] = held ? *held : field.value();
+    }
+}
+
+void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
+    PushItem item = std::move(*pair.pushes[at(side)]);
+    pair.pushes[at(side)].reset();
+    using Status = PushOutcome::Status;
+    if (outcome.status == Status::applied && item.action == PushItem::Action::create &&
+        (outcome.id.empty() || outcome.id.size() > max_record_id_bytes))
+        outcome.status = Status::unknown;
+    switch (outcome.status) {
+    case Status::applied: {
+        const bool create = item.action == PushItem::Action::create;
+        JournalEntry entry = journal_entry(
+            pair, side, create ? "created" : (item.action == PushItem::Action::remove ? "deleted" : "updated"));
+        if (item.action == PushItem::Action::remove) {
+            pair.removed[at(side)] = true;
+            pair.journal.push_back(std::move(entry));
+            pair.records[at(side)].reset();
+            return;
+        }
+        Record record;
+        record.id = create ? outcome.id : item.id;
+        record.integer_id = create ? outcome.integer_id : pair.records[at(side)]->integer_id;
+        record.fields = outcome.fields ? std::move(*outcome.fields) : std::move(item.fields);
+        record.version = std::move(outcome.version);
+        record.modified_at = outcome.modified_at;
+        if (create) {
+            pair.created[at(side)] = true;
+            (side == Side::source ? entry.source_id : entry.target_id) = record.id;
+        } else {
+            pair.updated[at(side)] = true;
+            if (pair.link && pair.link->base)
+                advance_base(*pair.link->base, pinned_.mapping.to_object(wanted_of(pair, side)),
+                             pinned_.mapping.to_object(pair.values[at(other(side))]));
+        }
+        pair.records[at(side)] = std::move(record);
+        pair.journal.push_back(std::move(entry));
+        if (create && pair.repeated_create) {
+            // The answer may tell of a record that an earlier attempt made and somebody has edited since: compare.
+            pair.matched = true;
+            pair.known = {false, false};
+            pair.link.reset();
+        }
+        return;
+    }
+    case Status::stale:
+    case Status::absent:
+        pair.known = {false, false};
+        pair.pushes = {};
+        pair.retry_reason = ErrorCode::stale;
+        return;
+    case Status::rejected: {
+        MappingFault fault;
+        fault.error =
+            outcome.error.value_or(Error(ErrorCode::invalid_record, "the record was refused without a reason"));
+        if (fault.error.code != ErrorCode::already_exists) fault.error.code = ErrorCode::invalid_record;
+        fault.error.message = fmt::format("{} refused the record: {}", to_string(side), fault.error.message);
+        pair.pushes = {};
+        return park(pair, other(side), fault);
+    }
+    case Status::not_sent:
+    case Status::unknown: break;
+    }
+    pair.known = {false, false};
+    pair.pushes = {};
+    pair.retry_reason = ErrorCode::unknown_outcome;
+    if (item.action != PushItem::Action::create) return;
+    pair.repeated_create = true;
+    if (!pair.sent) pair.sent = pair.decision.base;
+    const auto& capabilities = pinned_.capabilities[at(side)];
+    if (capabilities.idempotent_creates || capabilities.finds_by_idempotency_key) return;
+    MappingFault fault;
+    fault.error = Error(ErrorCode::unknown_outcome,
+                        fmt::format("possible_duplicate: the create was sent to {} and no answer tells whether it "
+                                    "happened; look there, then retry or discard",
+                                    to_string(side)));
+    park(pair, other(side), fault);
+}
+
+Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
+    if (auto checked = co_await check_unconditional(side, pairs); !checked) co_return checked;
+    std::vector<Pair*> waiting;
+    for (Pair* pair : pairs)
+        if (pair->state == State::pending && pair->pushes[at(side)]) waiting.push_back(pair);
+    const std::size_t most = std::max<std::size_t>(1, pinned_.capabilities[at(side)].max_push_records);
+    for (std::size_t attempt = 0; !waiting.empty(); ++attempt) {
+        std::vector<Pair*> again;
+        std::optional<Error> delay_reason;
+        for (std::size_t begin = 0; begin < waiting.size(); begin += most) {
+            const std::size_t end = std::min(waiting.size(), begin + most);
+            PushRequest request;
+            request.entity = pinned_.entities[at(side)];
+            for (std::size_t i = begin; i < end; ++i) request.items.push_back(*waiting[i]->pushes[at(side)]);
+            auto outcomes = co_await pinned_.adapters[at(side)]->push(std::move(request));
+            if (!outcomes) {
+                const Error error = outcomes.error();
+                if (error.code == ErrorCode::unavailable || error.code == ErrorCode::throttled) {
+                    delay_reason = error;
+                    again.insert(again.end(), waiting.begin() + static_cast<std::ptrdiff_t>(begin),
+                                 waiting.begin() + static_cast<std::ptrdiff_t>(end));
+                    continue;
+                }
+                if (error.code != ErrorCode::unknown_outcome) co_return error;
+                outcomes = std::vector<PushOutcome>(end - begin);
+                for (auto& outcome : *outcomes) outcome.status = PushOutcome::Status::unknown;
+            }
+            if (outcomes->size() != end - begin)
+                co_return Error(ErrorCode::corrupted,
+                                fmt::format("{} {}: push of {} items answered {} outcomes", to_string(side),
+                                            pinned_.entities[at(side)], end - begin, outcomes->size()));
+            for (std::size_t i = begin; i < end; ++i) {
+                PushOutcome& outcome = (*outcomes)[i - begin];
+                if (outcome.status == PushOutcome::Status::not_sent) {
+                    delay_reason = outcome.error.value_or(Error(ErrorCode::unavailable, "not sent"));
+                    again.push_back(waiting[i]);
+                    continue;
+                }
+                take_outcome(side, *waiting[i], std::move(outcome));
+            }
+        }
+        if (again.empty()) break;
+        if (attempt + 1 >= parts_.limits.max_push_attempts) co_return *delay_reason;
+        co_await pause(attempt, *delay_reason);
+        // The wait may have outlasted the lease.
+        if (auto fence = co_await session_.verify_fence(); !fence) co_return fence;
+        waiting = std::move(again);
+    }
+    co_return Result<>();
+}
+
+Async<Result<>> Run::find_repeated_creates(std::vector<Pair*>& pairs) {
+    for (const Side side : both_sides) {
+        const auto& capabilities = pinned_.capabilities[at(side)];
+        if (capabilities.idempotent_creates || !capabilities.finds_by_idempotency_key) continue;
+        std::vector<std::string> keys;
+        std::vector<Pair*> asked;
+        for (Pair* pair : pairs)
+            if (pair->repeated_create && !pair->matched && !pair->link && pair->origin == other(side)) {
+                keys.push_back(pair->idempotency_key);
+                asked.push_back(pair);
+            }
+        if (keys.empty()) continue;
+        // A look-up that lags would not see what was just made.
+        if (capabilities.read_lag.count() > 0) co_await parts_.runtime.clock->sleep_for(capabilities.read_lag);
+        auto answers = co_await fetch(side, std::vector<std::string>(), std::move(keys));
+        if (!answers) co_return answers.error();
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto& answer = (*answers)[i];
+            if (answer.presence == FetchedRecord::Presence::present) {
+                asked[i]->records[at(side)] = std::move(answer.record);
+                asked[i]->known[at(side)] = true;
+                asked[i]->matched = true;
+                asked[i]->created[at(side)] = true;
+                JournalEntry entry = journal_entry(*asked[i], side, "created");
+                asked[i]->journal.push_back(std::move(entry));
+            } else if (answer.presence == FetchedRecord::Presence::unknown) {
+                MappingFault fault;
+                fault.error = answer.error.value_or(Error(ErrorCode::unavailable, "the look-up by key did not answer"));
+                park(*asked[i], other(side), fault);
+            }
+        }
+    }
+    co_return Result<>();
+}
+
+} // namespace castiel_sync

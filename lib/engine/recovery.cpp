@@ -1,0 +1,309 @@
+// What is tried again: parked records that waited for others, and writes whose outcome a crash took away.
+#include <engine/run.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+std::size_t at(Side side) { return index_of(side); }
+
+} // namespace
+
+Async<Result<>> Run::retry_parked() {
+    // What waits for a parent may find it only after a sibling did: go on while somebody was helped.
+    for (std::uint64_t before = session_.stream().parked; before > 0;) {
+        for (const ErrorCode reason : {ErrorCode::missing_reference, ErrorCode::stale, ErrorCode::unavailable,
+                                       ErrorCode::throttled, ErrorCode::unknown_outcome}) {
+            Query query = of_stream();
+            query.conditions.emplace_back("reason", Condition::Comparison::equal,
+                                          IndexValue(std::string(to_string(reason))));
+            query.limit = 200;
+            for (;;) {
+                Query copy = query;
+                auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
+                if (!page) co_return page.error();
+                std::vector<ParkedRecord> parked;
+                for (const auto& document : page->documents) {
+                    auto one = from_document<ParkedRecord>(document);
+                    if (!one) co_return one.error();
+                    if (one->discarded || one->record_id.empty()) continue;
+                    const auto& capabilities = pinned_.capabilities[at(other(one->side))];
+                    if (reason == ErrorCode::unknown_outcome && !capabilities.idempotent_creates &&
+                        !capabilities.finds_by_idempotency_key)
+                        continue; // only a person may repeat this one
+                    parked.push_back(std::move(*one));
+                }
+                if (auto retried = co_await retry_these(std::move(parked)); !retried) co_return retried;
+                if (page->continuation.empty()) break;
+                query.continuation = page->continuation;
+            }
+        }
+        const auto now = session_.stream().parked;
+        if (now >= before) break;
+        before = now;
+    }
+    co_return Result<>();
+}
+
+Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
+    std::vector<Pair> pairs;
+    std::vector<Effects> effects;
+    for (const Side side : {Side::source, Side::target}) {
+        std::vector<std::string> ids;
+        std::vector<const ParkedRecord*> asked;
+        for (const auto& one : parked)
+            if (one.side == side) {
+                ids.push_back(one.record_id);
+                asked.push_back(&one);
+            }
+        if (ids.empty()) continue;
+        auto answers = co_await fetch(side, ids, std::vector<std::string>());
+        if (!answers) co_return answers.error();
+        auto links = co_await links_by(side, ids);
+        if (!links) co_return links.error();
+        Known known;
+        if (auto loaded = co_await load_known(side, ids, known); !loaded) co_return loaded;
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            FetchedRecord& answer = (*answers)[i];
+            Pair pair;
+            pair.origin = side;
+            note_parked(pair, *asked[i]);
+            pair.was_candidate[at(side)] = known.candidates.contains(ids[i]);
+            for (auto& link : *links)
+                if (link.id(side) == ids[i] && link.state == Link::State::live) pair.link = link;
+            if (answer.presence == FetchedRecord::Presence::unknown) continue; // as before
+            pair.known[at(side)] = true;
+            if (answer.presence == FetchedRecord::Presence::present && !answer.record.deleted)
+                pair.records[at(side)] = std::move(answer.record);
+            else if (!pair.link) {
+                Effects gone; // it left the stream by itself
+                gone.writes.push_back(remove("parked", asked[i]->parked_id));
+                --gone.parked;
+                effects.push_back(std::move(gone));
+                continue;
+            }
+            pairs.push_back(std::move(pair));
+        }
+    }
+    if (pairs.empty() && effects.empty()) co_return Result<>();
+    references_.clear();
+    lost_references_.clear();
+    std::vector<Pair*> pointers;
+    for (auto& pair : pairs) pointers.push_back(&pair);
+    if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
+    // New records take the way of all new records: they may have a partner on the other side.
+    std::vector<Pair> ready;
+    for (auto& pair : pairs) stage_or_keep(std::move(pair), ready, effects);
+    intents_.clear();
+    page_updates_ = {};
+    if (auto processed = co_await process(ready); !processed) co_return processed;
+    co_return co_await commit_pairs(ready, std::move(effects));
+}
+
+void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects) {
+    const Side side = pair.origin;
+    if (!pair.link && pair.records[at(side)] && !creates_at_once(side)) {
+        const Record& record = *pair.records[at(side)];
+        auto values = side == Side::source ? pinned_.mapping.read_source(record.fields, references_)
+                                           : pinned_.mapping.read_target(record.fields);
+        const auto key = values ? pinned_.mapping.match_key(*values) : std::nullopt;
+        if (key) {
+            Effects change;
+            Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
+            change.writes.push_back(put(to_document(candidate)));
+            if (!pair.was_candidate[at(side)]) ++change.candidates[at(side)];
+            effects.push_back(std::move(change));
+            staged_ = true; // it stays parked until the settling has found its place
+            return;
+        }
+    }
+    ready.push_back(std::move(pair));
+}
+
+// Creates that were sent, or about to be, when the last execution died. What the far side can tell is asked; what it
+// can't is a person's to settle.
+Async<Result<>> Run::recover_intents() {
+    Query query = of_stream();
+    query.limit = 10;
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "intent", std::move(copy));
+        if (!page) co_return page.error();
+        for (const auto& document : page->documents) {
+            auto intent = from_document<Intent>(document);
+            if (!intent) co_return intent.error();
+            if (auto recovered = co_await recover_intent(std::move(*intent)); !recovered) co_return recovered;
+        }
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
+Async<Result<>> Run::recover_intent(Intent intent) {
+    const Side written = intent.written;
+    const Side from = other(written);
+    const auto& capabilities = pinned_.capabilities[at(written)];
+    std::vector<std::string> ids;
+    std::map<std::string, std::string> key_of;
+    std::map<std::string, FieldValues> sent;
+    for (auto& item : intent.items) {
+        ids.push_back(item.origin_id);
+        key_of[item.origin_id] = item.idempotency_key;
+        sent[item.origin_id] = pinned_.mapping.from_object(item.values);
+    }
+    auto links = co_await links_by(from, ids);
+    if (!links) co_return links.error();
+    std::set<std::string> linked;
+    for (const auto& link : *links)
+        if (link.state == Link::State::live) linked.insert(link.id(from));
+    std::erase_if(ids, [&](const std::string& id) { return linked.contains(id); });
+    std::vector<Pair> pairs;
+    std::vector<Effects> effects;
+    if (auto advanced = co_await recover_updates(intent, effects); !advanced) co_return advanced;
+    if (!ids.empty()) {
+        auto origins = co_await fetch(from, ids, std::vector<std::string>());
+        if (!origins) co_return origins.error();
+        std::vector<FetchedRecord> made(ids.size());
+        if (capabilities.finds_by_idempotency_key) {
+            if (capabilities.read_lag.count() > 0) co_await parts_.runtime.clock->sleep_for(capabilities.read_lag);
+            std::vector<std::string> keys;
+            for (const auto& id : ids) keys.push_back(key_of[id]);
+            auto answers = co_await fetch(written, std::vector<std::string>(), std::move(keys));
+            if (!answers) co_return answers.error();
+            made = std::move(*answers);
+        }
+        Known known;
+        if (auto loaded = co_await load_known(from, ids, known); !loaded) co_return loaded;
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            const bool origin_exists = (*origins)[i].presence == FetchedRecord::Presence::present;
+            const bool was_made = made[i].presence == FetchedRecord::Presence::present;
+            if (!origin_exists && !was_made) continue; // nothing on either side, or nobody can tell: nothing to do
+            if (capabilities.finds_by_idempotency_key && made[i].presence == FetchedRecord::Presence::absent) continue;
+            Pair pair;
+            pair.origin = from;
+            pair.idempotency_key = key_of[ids[i]];
+            pair.sent = sent[ids[i]];
+            pair.repeated_create = true;
+            pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);
+            if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
+                note_parked(pair, parked->second);
+            if (origin_exists) pair.records[at(from)] = std::move((*origins)[i].record);
+            pair.known[at(from)] = origin_exists;
+            if (was_made && origin_exists) {
+                pair.records[at(written)] = std::move(made[i].record);
+                pair.known[at(written)] = true;
+                pair.matched = true;
+                pair.created[at(written)] = true;
+            } else if (was_made) {
+                if (auto adopted = co_await adopt_orphan(written, ids[i], std::move(made[i].record), effects); !adopted)
+                    co_return adopted;
+                continue;
+            } else if (!capabilities.idempotent_creates) {
+                MappingFault fault;
+                fault.error = Error(ErrorCode::unknown_outcome,
+                                    fmt::format("possible_duplicate: a create was under way to {} when its instance "
+                                                "stopped; look there, then retry or discard",
+                                                to_string(written)));
+                park(pair, from, fault);
+                if (pair.was_parked) pair.state = Pair::State::parked;
+            }
+            pairs.push_back(std::move(pair));
+        }
+    }
+    references_.clear();
+    lost_references_.clear();
+    intents_ = {intent.intent_id};
+    page_updates_ = {};
+    if (auto processed = co_await process(pairs); !processed) co_return processed;
+    co_return co_await commit_pairs(pairs, std::move(effects));
+}
+
+// A field that holds what we were about to write is our own write, not a user's edit.
+Async<Result<>> Run::recover_updates(const Intent& intent, std::vector<Effects>& effects) {
+    if (intent.updates.empty()) co_return Result<>();
+    const Side written = intent.written;
+    std::vector<std::string> link_ids;
+    for (const auto& update : intent.updates) link_ids.push_back(update.link_id);
+    auto documents = co_await parts_.store->read(session_.tenant(), "link", link_ids);
+    if (!documents) co_return documents.error();
+    std::vector<Pair> probes;
+    std::vector<const Intent::Update*> asked;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < documents->size(); ++i) {
+        if (!(*documents)[i]) continue;
+        auto link = from_document<Link>(*(*documents)[i]);
+        if (!link) co_return link.error();
+        if (link->state != Link::State::live || !link->base) continue;
+        ids.push_back(link->id(written));
+        asked.push_back(&intent.updates[i]);
+        Pair probe;
+        probe.link = std::move(*link);
+        probes.push_back(std::move(probe));
+    }
+    if (ids.empty()) co_return Result<>();
+    auto answers = co_await fetch(written, std::move(ids), std::vector<std::string>());
+    if (!answers) co_return answers.error();
+    std::vector<Pair*> pointers;
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+        if ((*answers)[i].presence != FetchedRecord::Presence::present) continue;
+        probes[i].records[at(written)] = std::move((*answers)[i].record);
+        pointers.push_back(&probes[i]);
+    }
+    references_.clear();
+    lost_references_.clear();
+    if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
+    for (std::size_t i = 0; i < probes.size(); ++i) {
+        const auto& record = probes[i].records[at(written)];
+        if (!record) continue;
+        auto values = written == Side::source ? pinned_.mapping.read_source(record->fields, references_)
+                                              : pinned_.mapping.read_target(record->fields);
+        if (!values) continue; // it is parked when it is read
+        const FieldValues intended = pinned_.mapping.from_object(asked[i]->values);
+        FieldValues ours(intended.size());
+        for (std::size_t field = 0; field < intended.size(); ++field)
+            if (intended[field] && (*values)[field] &&
+                pinned_.mapping.equal(field, *intended[field], *(*values)[field]))
+                ours[field] = intended[field];
+        Link link = *probes[i].link;
+        advance_base(*link.base, pinned_.mapping.to_object(ours), asked[i]->others);
+        link.source_version.clear(); // both sides are evaluated again
+        link.target_version.clear();
+        Effects change;
+        change.writes.push_back(put(to_document(link)));
+        effects.push_back(std::move(change));
+    }
+    co_return Result<>();
+}
+
+// We made it, and its origin was deleted before we could note that: link the two, so that the deletion finds it.
+Async<Result<>> Run::adopt_orphan(Side written, const std::string& origin_id, Record record,
+                                  std::vector<Effects>& effects) {
+    std::vector<std::string> ids{record.id};
+    auto taken = co_await links_by(written, std::move(ids));
+    if (!taken) co_return taken.error();
+    if (!taken->empty()) co_return Result<>();
+    auto values = written == Side::source ? pinned_.mapping.read_source(record.fields, references_)
+                                          : pinned_.mapping.read_target(record.fields);
+    Link link;
+    link.stream_id = session_.stream().stream_id;
+    link.ordinal = session_.take_ordinal();
+    link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
+    (written == Side::source ? link.source_id : link.target_id) = record.id;
+    (written == Side::source ? link.target_id : link.source_id) = origin_id;
+    link.version(written) = record.version;
+    link.evaluated_under = fingerprint_;
+    if (values) link.base = pinned_.mapping.to_object(*values);
+    HeldDeletion held{link.stream_id, other(written), link.link_id, origin_id, true};
+    Effects change;
+    change.writes.push_back(put(to_document(link)));
+    change.writes.push_back(put(to_document(held)));
+    ++change.links;
+    effects.push_back(std::move(change));
+    co_return Result<>();
+}
+
+} // namespace castiel_sync

@@ -1,0 +1,197 @@
+#include "node.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace simulation {
+namespace {
+
+using cs::testing::Call;
+using cs::testing::Fault;
+using cs::testing::Operation;
+
+
+
+class WitnessAdapter final : public cs::Adapter {
+public:
+    using Before = std::function<void(Side, const cs::PushRequest&)>;
+
+    WitnessAdapter(Side side, std::shared_ptr<cs::Adapter> inner, Before before, Oracle& oracle, const Ledger& ledger)
+        : side_(side), inner_(std::move(inner)), before_(std::move(before)), oracle_(oracle), ledger_(ledger) {}
+
+    [[nodiscard]] cs::AdapterDescription describe() const override { return inner_->describe(); }
+    [[nodiscard]] cs::AdapterCapabilities capabilities() const override { return inner_->capabilities(); }
+    cs::Async<cs::Result<>> check() override { return inner_->check(); }
+    cs::Async<cs::Result<cs::RecordPage>> pull(cs::PullRequest request) override {
+        return inner_->pull(std::move(request));
+    }
+    cs::Async<cs::Result<std::vector<cs::FetchedRecord>>> fetch(cs::FetchRequest request) override {
+        return inner_->fetch(std::move(request));
+    }
+
+    cs::Async<cs::Result<std::vector<cs::PushOutcome>>> push(cs::PushRequest request) override {
+        // Until the answer is known, each create may have happened once without anybody knowing.
+        std::vector<std::string> groups;
+        const auto entity = ledger_.entity_of(side_, request.entity);
+        for (const cs::PushItem& item : request.items) {
+            const bool create = item.action == cs::PushItem::Action::create && entity;
+            groups.push_back(create ? ledger_.group_of(RecordKey{side_, *entity, ""}, item.fields) : std::string());
+            if (!groups.back().empty()) oracle_.note_uncertain_create(side_, groups.back(), 1);
+        }
+        before_(side_, request);
+        auto outcomes = co_await inner_->push(std::move(request));
+        const bool nothing_sent = !outcomes && outcomes.error().code != cs::ErrorCode::unknown_outcome;
+        for (std::size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i].empty()) continue;
+            const bool known = outcomes ? (*outcomes)[i].status != cs::PushOutcome::Status::unknown : nothing_sent;
+            if (known) oracle_.note_uncertain_create(side_, groups[i], -1);
+        }
+        co_return outcomes;
+    }
+
+private:
+    Side side_;
+    std::shared_ptr<cs::Adapter> inner_;
+    Before before_;
+    Oracle& oracle_;
+    const Ledger& ledger_;
+};
+
+class FaultyCatalog final : public cs::IntegrationCatalog {
+public:
+    FaultyCatalog(cs::testing::SimulatedProcess& process, cs::Integration integration, cs::testing::FaultPlan& plan)
+        : process_(process), integration_(std::move(integration)), plan_(plan) {}
+
+    // The answers are named: g++ 12 destroys a temporary of `if (co_await …)` twice.
+    cs::Async<cs::Result<std::optional<cs::Integration>>> find(std::string /*tenant*/, std::string /*id*/) override {
+        const bool failed = co_await fails();
+        if (failed) co_return unavailable();
+        co_return std::optional<cs::Integration>(integration_);
+    }
+    cs::Async<cs::Result<std::vector<cs::Integration>>> list(std::string /*tenant*/) override {
+        const bool failed = co_await fails();
+        if (failed) co_return unavailable();
+        co_return std::vector<cs::Integration>(1, integration_);
+    }
+    cs::Async<cs::Result<json::object>> credentials(const cs::Integration& /*integration*/) override {
+        const bool failed = co_await fails();
+        if (failed) co_return unavailable();
+        co_return json::object();
+    }
+
+private:
+    [[nodiscard]] static cs::Error unavailable() {
+        return {cs::ErrorCode::unavailable, "simulated fault of the catalog"};
+    }
+
+    cs::Async<bool> fails() {
+        co_await process_.pass();
+        const Fault fault = plan_.next(Call{"catalog", Operation::read});
+        if (fault.kind == Fault::Kind::crash_before || fault.kind == Fault::Kind::crash_after) process_.crash();
+        co_await process_.pass_after(fault.before);
+        co_return fault.kind != Fault::Kind::none;
+    }
+
+    cs::testing::SimulatedProcess& process_;
+    cs::Integration integration_;
+    cs::testing::FaultPlan& plan_;
+};
+
+class TraceObserver final : public cs::Observer {
+public:
+    TraceObserver(Trace& trace, std::string node) : trace_(trace), node_(std::move(node)) {}
+
+    void on_log(cs::LogLevel, std::string_view message, const json::object&) override {
+        trace_.note("{} says: {}", node_, message);
+    }
+    void on_planned(const cs::PlannedRecord& planned) override {
+        std::string fields;
+        for (const auto& field : planned.fields)
+            fields += fmt::format(" {}: {} | {} | {} -> {}", field.field, text(field.base), text(field.source),
+                                  text(field.target), text(field.result));
+        trace_.note("{} plans {} of {} / {} ({}){}", node_, planned.action, planned.source_id, planned.shard_id,
+                    planned.reason, fields);
+    }
+
+private:
+    Trace& trace_;
+    std::string node_;
+};
+
+} // namespace
+
+std::unique_ptr<cs::IntegrationCatalog> make_faulty_catalog(cs::testing::SimulatedProcess& process,
+                                                            cs::Integration integration,
+                                                            cs::testing::FaultPlan& plan) {
+    return std::make_unique<FaultyCatalog>(process, std::move(integration), plan);
+}
+
+Node::Node(World& owner, std::size_t which, std::string name)
+    : world(owner), number(which), process(owner.loop_, std::move(name)) {
+    const Scenario& scenario = world.scenario_;
+    if (scenario.widest_skew.count() > 0) {
+        const auto range = static_cast<std::uint64_t>(scenario.widest_skew.count());
+        process.jump_clock(milliseconds{static_cast<std::int64_t>(world.troubles_.below(2 * range))} -
+                           scenario.widest_skew);
+    }
+    random_ = cs::make_seeded_random(world.troubles_.bits());
+    witness_ = make_witness_store(break_store(world.options_.canary, world.store_), process.name(),
+                                  [this](const std::string& node, const std::vector<cs::Write>& writes) {
+                                      world.trace_.mix(node);
+                                      for (const cs::Write& write : writes) {
+                                          world.trace_.mix(write.document.kind);
+                                          world.trace_.mix(write.document.id);
+                                          world.trace_.mix(write.document.body.size());
+                                      }
+                                      if (world.trace_.on()) {
+                                          std::map<std::string, std::size_t> kinds;
+                                          for (const cs::Write& write : writes) ++kinds[write.document.kind];
+                                          std::string list;
+                                          for (const auto& [kind, count] : kinds)
+                                              list += fmt::format(" {} {}", count, kind);
+                                          world.trace_.note("{} commits{}", node, list);
+                                      }
+                                      world.mirror_.committed(node, writes);
+                                  });
+    store_ = cs::testing::make_faulty_store(process, witness_, *world.plan_);
+    cs::AdapterDescription description = world.source_.describe();
+    adapters_.add(std::move(description), factory(Side::source));
+    catalog_ = make_faulty_catalog(process, scenario.integration, *world.plan_);
+    events_ = cs::testing::make_faulty_sink(process, world.events_, *world.plan_);
+    cs::EngineParts parts;
+    parts.runtime = cs::Runtime{world.loop_.executor(), &process.clock(), random_.get()};
+    parts.store = store_.get();
+    parts.adapters = &adapters_;
+    parts.shards = factory(Side::target);
+    parts.catalog = catalog_.get();
+    parts.events = events_.get();
+    parts.limits = scenario.limits;
+    parts.instance = process.name();
+    if (world.trace_.on()) observer_ = std::make_unique<TraceObserver>(world.trace_, process.name());
+    parts.observer = observer_.get();
+    engine_ = std::make_unique<cs::Engine>(std::move(parts));
+}
+
+Node::~Node() = default;
+
+cs::AdapterFactory Node::factory(Side side) {
+    return [this, side](const cs::AdapterContext&) -> cs::Result<std::unique_ptr<cs::Adapter>> {
+        auto& system = side == Side::source ? world.source_ : world.target_;
+        std::shared_ptr<cs::Adapter> direct = system.connect(process.name());
+        std::shared_ptr<cs::Adapter> faulty = cs::testing::make_faulty_adapter(
+            process, break_adapter(world.options_.canary, side, std::move(direct)), *world.plan_,
+            side == Side::source ? "source" : "target");
+        const auto before = [this](Side pushed, const cs::PushRequest& request) {
+            if (world.phase_ != World::Phase::safety || !world.troubles_.percent(world.scenario_.users.meddling))
+                return;
+            const auto entity = world.ledger_.entity_of(pushed, request.entity);
+            const cs::PushItem& item =
+                request.items[static_cast<std::size_t>(world.troubles_.below(request.items.size()))];
+            if (entity && !item.id.empty()) world.users_.meddle(pushed, *entity, item.id);
+        };
+        return std::make_unique<WitnessAdapter>(side, std::move(faulty), before, world.oracle_, world.ledger_);
+    };
+}
+
+} // namespace simulation

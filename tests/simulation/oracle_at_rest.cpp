@@ -1,0 +1,186 @@
+// What must hold once faults are over and both sides have converged.
+#include "oracle.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace simulation {
+namespace {
+
+std::string text_at(const cs::Document& document, std::size_t i) {
+    const auto* value = i < document.index.size() ? std::get_if<std::string>(&document.index[i]) : nullptr;
+    return value ? *value : std::string();
+}
+
+} // namespace
+
+void Oracle::check_at_rest(const cs::testing::RecordingSink& events) const {
+    check_lost_writes();
+    check_resurrections();
+    check_duplicates();
+    check_counters();
+    check_conflicts(events);
+    check_executions(events);
+    for (const std::string& fault : events.faults()) report_("I15", fault);
+}
+
+void Oracle::check_lost_writes() const {
+    for (const NodeId id : ledger_.lost_writes()) {
+        const ValueNode& node = ledger_.node(id);
+        const FieldPlan& plan = scenario_.entities[node.where.entity].fields[node.field];
+        const bool traceable = node.value && !node.value->is_null() &&
+                               !(node.value->is_array() && node.value->get_array().empty());
+        if (!traceable || node.excused || plan.kind == FieldKind::counter || mirror_.keeps(node)) continue;
+        report_("I2", fmt::format("the value {} that a user wrote to {} of {} at {:.1f} s is lost: nobody overwrote it "
+                                  "knowingly, and neither a conflict nor the journal keeps it",
+                                  text(node.value), plan.path(node.where.side), to_string(node.where),
+                                  std::chrono::duration<double>(node.at).count()));
+    }
+}
+
+void Oracle::check_resurrections() const {
+    for (const auto& [name, group] : ledger_.groups()) {
+        if (group.duplicated()) continue;
+        for (const RecordKey& key : group.records) {
+            const RecordState& removed = *ledger_.find(key);
+            if (!removed.removed_by_user || group.last_user_change > removed.removed_at) continue;
+            // Had the deleting user seen everything that lived on the other side?
+            std::vector<NodeId> seen;
+            for (const auto& node : removed.fields)
+                if (node) seen.push_back(*node);
+            const auto known = ledger_.ancestry(seen);
+            bool all_seen = true;
+            for (const RecordKey& other : group.records)
+                for (const auto& node : ledger_.find(other)->fields)
+                    all_seen = all_seen && (!node || known.contains(*node) || !ledger_.node(*node).by_user);
+            if (!all_seen) continue;
+            for (const RecordKey& other : group.records)
+                if (other.side == key.side && other != key && ledger_.find(other)->exists &&
+                    !ledger_.find(other)->made_by_user)
+                    report_("I4", fmt::format("{} was deleted by a user, nobody edited it since, and it is back as {}",
+                                              to_string(key), to_string(other)));
+        }
+    }
+}
+
+void Oracle::check_duplicates() const {
+    for (const auto& [name, group] : ledger_.groups())
+        for (const std::size_t side : {0, 1}) {
+            const auto made = static_cast<std::int64_t>(group.made_by_engine[side]);
+            // One copy for each record that users made over there, one more for each deletion that an edit outlived.
+            const auto due = static_cast<std::int64_t>(group.made_by_users[1 - side] + group.removed_by_users[side]);
+            if (made <= due) continue;
+            const auto& can = scenario_.system(side == 0 ? Side::source : Side::target).capabilities;
+            const auto uncertain = uncertain_creates_.find({side == 0 ? Side::source : Side::target, name});
+            const bool protected_by_key = can.idempotent_creates || can.finds_by_idempotency_key;
+            const std::int64_t bound =
+                protected_by_key || uncertain == uncertain_creates_.end() ? 0 : uncertain->second;
+            if (made - due > bound)
+                report_("I6", fmt::format("{} copies of {} were created on the {}; {} were due, and at most {} more "
+                                          "could not be helped",
+                                          made, name, to_string(side == 0 ? Side::source : Side::target), due, bound));
+        }
+}
+
+// Counters under add_delta: every user's amount counts exactly once.
+void Oracle::check_counters() const {
+    const auto& sync = scenario_.integration.sync;
+    if (scenario_.direction != cs::Direction::bidirectional) return;
+    if (sync.conflict_resolution && *sync.conflict_resolution != cs::Strategy::merge) return;
+    for (const auto& system : {scenario_.source, scenario_.target})
+        if (!system.capabilities.conditional_writes || !system.capabilities.conditional_deletes) return;
+    for (const auto& [name, group] : ledger_.groups())
+        for (const auto& [field, counter] : group.counters) {
+            if (counter.tainted || group.duplicated()) continue;
+            for (const RecordKey& key : group.records) {
+                if (mirror_.mentions("parked", key) || in_conflict(key, field)) continue;
+                const auto present = value(key, field);
+                if (present && !same(*present, json::value(counter.expected)))
+                    report_("I2", fmt::format("the counter {} of {} is {}; the users' amounts add up to {}",
+                                              scenario_.entities[key.entity].fields[field].shard, to_string(key),
+                                              text(present), counter.expected));
+            }
+        }
+}
+
+void Oracle::check_conflicts(const cs::testing::RecordingSink& events) const {
+    std::map<std::string, std::size_t> told;
+    for (const cs::Event& event : events.distinct())
+        if (event.type == "integration.conflict.detected")
+            ++told[std::string(event.data.at("conflictId").get_string())];
+    std::set<std::string> keys;
+    for (const auto& [id, document] : mirror_.documents("conflict")) {
+        const json::value parsed = json::parse(document.body);
+        const json::object& body = parsed.get_object();
+        const std::string state = text_at(document, 4);
+        const bool automatic = state == "auto_resolved";
+        const std::string key = text_at(document, 3) + "|" + (automatic ? "auto|" : "open|") +
+                                text(body.at("type")) + text(body.at("baseData")) + text(body.at("sourceVersion")) +
+                                text(body.at("targetVersion")) + text(body.at("sourceId")) + text(body.at("targetId")) +
+                                text(body.at("candidates"));
+        if (!keys.insert(key).second)
+            report_("I8", fmt::format("conflict {} is recorded twice for the same base and versions", id));
+        if (!automatic && told[id] != 1)
+            report_("I8", fmt::format("conflict {} ({}, {}) was told by {} events", id, text(body.at("type")), state,
+                                      told[id]));
+        if (state != "open" || text(body.at("type")) != "\"update_update\"") continue;
+        for (const json::value& named : body.at("fields").get_array()) {
+            const json::object& field = named.get_object();
+            const auto side = [&](const char* name) {
+                const json::value* value = field.if_contains(name);
+                return value ? std::optional(*value) : std::nullopt;
+            };
+            const auto entity = mirror_.entity_of_stream(text_at(document, 0));
+            std::size_t number = 0;
+            const auto& plans = scenario_.entities[*entity].fields;
+            while (number < plans.size() && plans[number].shard != field.at("field").get_string()) ++number;
+            if (number == plans.size()) {
+                report_("I9", fmt::format("conflict {} is about an unknown field {}", id, text(field.at("field"))));
+                continue;
+            }
+            const bool unordered = plans[number].unordered;
+            const auto source = side("source"), target = side("target"), base = side("base");
+            if (same(source, target, unordered))
+                report_("I9",
+                        fmt::format("conflict {} stands open, but the sides agree on {}", id, plans[number].shard));
+            else if (base && (same(source, base, unordered) || same(target, base, unordered)) &&
+                     (!scenario_.integration.sync.conflict_resolution ||
+                      *scenario_.integration.sync.conflict_resolution == cs::Strategy::merge))
+                report_("I9",
+                        fmt::format("conflict {} stands open, but only one side changed {}", id, plans[number].shard));
+            const RecordKey at_source{Side::source, *entity, std::string(body.at("sourceId").get_string())};
+            const RecordKey at_target{Side::target, *entity, std::string(body.at("targetId").get_string())};
+            if (mirror_.mentions("parked", at_source) || mirror_.mentions("parked", at_target)) continue;
+            if (!same(source, value(at_source, number), unordered) ||
+                !same(target, value(at_target, number), unordered))
+                report_("I9", fmt::format("conflict {} shows {} and {} for {}, but the sides hold {} and {}", id,
+                                          text(source), text(target), plans[number].shard,
+                                          text(value(at_source, number)), text(value(at_target, number))));
+        }
+    }
+    for (const auto& [id, times] : told)
+        if (!mirror_.documents("conflict").contains(id))
+            report_("I15", fmt::format("an event tells of conflict {}, which was never recorded", id));
+}
+
+void Oracle::check_executions(const cs::testing::RecordingSink& events) const {
+    std::map<std::string, std::size_t> began, ended;
+    for (const cs::Event& event : events.distinct()) {
+        if (event.type == "integration.sync.started") ++began[event.correlation_id];
+        if (event.type == "integration.sync.completed" || event.type == "integration.sync.failed")
+            ++ended[event.correlation_id];
+    }
+    for (const auto& [id, execution] : mirror_.executions()) {
+        if (execution.status == "running" || execution.status == "pending")
+            report_("I16", fmt::format("execution {} is still {}", id, execution.status));
+        if (ended[id] != 1)
+            report_("I16", fmt::format("execution {} ({}) has {} terminal events", id, execution.status, ended[id]));
+        if (began[id] != 1) report_("I16", fmt::format("execution {} has {} events of its start", id, began[id]));
+    }
+}
+
+} // namespace simulation

@@ -1,0 +1,163 @@
+// Layer L2: the real engine in a simulated world, seed by seed.
+//
+//     castiel_sync_simulator --seeds 1..1000        many seeds; ends with 1 when one fails
+//     castiel_sync_simulator --seed 7 --trace       one seed, telling everything it does
+//     castiel_sync_simulator --canary               broken engines: ends with 1 when one of them is not noticed
+//     castiel_sync_simulator --seeds 1..50 --twice  each seed twice; ends with 1 when the two runs differ (I33)
+#include "world.hpp"
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace simulation;
+
+struct Options {
+    std::uint64_t first = 1;
+    std::uint64_t last = 100;
+    bool trace = false;
+    bool twice = false;
+    bool canary = false;
+    bool keep_going = false;
+};
+
+struct Totals {
+    std::uint64_t seeds = 0, failed = 0;
+    WorldReport sum;
+};
+
+bool parse(std::string_view text, std::uint64_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size();
+}
+
+std::optional<Options> parse(int argc, char** argv) {
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view option = argv[i];
+        if (option == "--trace") {
+            options.trace = true;
+        } else if (option == "--twice") {
+            options.twice = true;
+        } else if (option == "--canary") {
+            options.canary = true;
+        } else if (option == "--keep-going") {
+            options.keep_going = true;
+        } else if ((option == "--seed" || option == "--seeds") && i + 1 < argc) {
+            const std::string_view range = argv[++i];
+            const auto dots = range.find("..");
+            if (!parse(range.substr(0, dots), options.first)) return std::nullopt;
+            options.last = options.first;
+            if (dots != std::string_view::npos && !parse(range.substr(dots + 2), options.last)) return std::nullopt;
+        } else {
+            return std::nullopt;
+        }
+    }
+    return options;
+}
+
+WorldReport simulate(const Scenario& scenario, Trace::Mode trace, Canary canary) {
+    WorldOptions options;
+    options.trace = trace;
+    options.canary = canary;
+    return World(scenario, options).run();
+}
+
+void show_failure(const Scenario& scenario, const WorldReport& report) {
+    std::printf("FAILED %s", describe(scenario).c_str());
+    for (const std::string& violation : report.violations) std::printf("  %s\n", violation.c_str());
+    // The same seed again, this time remembering what it does.
+    const WorldReport again = simulate(scenario, Trace::Mode::tail, Canary::none);
+    std::printf("the end of its trace:\n");
+    const std::size_t begin = again.trace_tail.size() > 60 ? again.trace_tail.size() - 60 : 0;
+    for (std::size_t i = begin; i < again.trace_tail.size(); ++i) std::printf("%s\n", again.trace_tail[i].c_str());
+    std::printf("replay: castiel_sync_simulator --seed %llu --trace\n\n",
+                static_cast<unsigned long long>(scenario.seed));
+}
+
+void add(WorldReport& sum, const WorldReport& one) {
+    sum.virtual_time += one.virtual_time;
+    sum.steps += one.steps;
+    sum.runs += one.runs;
+    sum.user_writes += one.user_writes;
+    sum.engine_writes += one.engine_writes;
+    sum.commits += one.commits;
+    sum.crashes += one.crashes;
+    sum.conflicts += one.conflicts;
+    sum.resolved += one.resolved;
+    sum.parked += one.parked;
+    for (std::size_t i = 0; i < sum.faults.size(); ++i) sum.faults[i] += one.faults[i];
+}
+
+void show_totals(const Totals& totals) {
+    const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+    const WorldReport& sum = totals.sum;
+    std::printf("%llu seeds, %llu failed; %.0f simulated hours, %llu runs, %llu commits, %llu user writes, %llu engine "
+                "writes, %llu conflicts (%llu resolved), %llu parked, %llu crashes\nfaults:",
+                number(totals.seeds), number(totals.failed),
+                std::chrono::duration<double, std::ratio<3600>>(sum.virtual_time).count(), number(sum.runs),
+                number(sum.commits), number(sum.user_writes), number(sum.engine_writes), number(sum.conflicts),
+                number(sum.resolved), number(sum.parked), number(sum.crashes));
+    for (std::size_t i = 1; i < sum.faults.size(); ++i)
+        std::printf(" %s %llu", std::string(to_string(static_cast<cs::testing::Fault::Kind>(i))).c_str(),
+                    number(sum.faults[i]));
+    std::printf("\n");
+}
+
+int run_seeds(const Options& options) {
+    Totals totals;
+    for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
+        const Scenario scenario = draw_scenario(seed);
+        if (options.trace) std::printf("%s", describe(scenario).c_str());
+        WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none);
+        if (options.twice && report.violations.empty()) {
+            const WorldReport again = simulate(scenario, Trace::Mode::tail, Canary::none);
+            if (again.trace_hash != report.trace_hash || again.steps != report.steps)
+                report.violations.push_back("I33: the same seed ran differently the second time");
+        }
+        ++totals.seeds;
+        add(totals.sum, report);
+        if (report.violations.empty()) continue;
+        ++totals.failed;
+        if (options.trace)
+            for (const std::string& violation : report.violations) std::printf("%s\n", violation.c_str());
+        else
+            show_failure(scenario, report);
+        if (totals.failed >= 5 && !options.keep_going) break;
+    }
+    show_totals(totals);
+    return totals.failed == 0 ? 0 : 1;
+}
+
+// Each broken engine must be noticed within a few seeds.
+int run_canaries() {
+    bool all_noticed = true;
+    for (const Canary canary : canaries) {
+        std::string noticed;
+        for (std::uint64_t seed = 1; seed <= 40 && noticed.empty(); ++seed) {
+            const WorldReport report = simulate(draw_scenario(seed), Trace::Mode::off, canary);
+            if (!report.violations.empty()) noticed = "seed " + std::to_string(seed) + ", " + report.violations.front();
+        }
+        std::printf("canary %s: %s\n", std::string(to_string(canary)).c_str(),
+                    noticed.empty() ? "NOT NOTICED" : noticed.c_str());
+        all_noticed = all_noticed && !noticed.empty();
+    }
+    return all_noticed ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const auto options = parse(argc, argv);
+    if (!options) {
+        std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--trace] [--twice] "
+                             "[--keep-going] [--canary]\n");
+        return 2;
+    }
+    return options->canary ? run_canaries() : run_seeds(*options);
+}

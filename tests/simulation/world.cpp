@@ -1,0 +1,225 @@
+#include "world.hpp"
+
+#include "node.hpp"
+
+#include <castiel_sync/stores/memory.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+
+World::World(const Scenario& scenario, WorldOptions options)
+    : scenario_(scenario), options_(options), trace_(loop_, options.trace),
+      ledger_(scenario_, [this](std::string_view invariant, std::string message) {
+          trace_.note("VIOLATION {}: {}", invariant, message);
+          violations_.add(invariant, std::move(message));
+      }),
+      mirror_(scenario_, [this](std::string_view invariant, std::string message) {
+          trace_.note("VIOLATION {}: {}", invariant, message);
+          violations_.add(invariant, std::move(message));
+      }),
+      source_(loop_, scenario_.source), target_(loop_, scenario_.target),
+      oracle_(scenario_, ledger_, mirror_, source_, target_,
+              [this](std::string_view invariant, std::string message) {
+                  trace_.note("VIOLATION {}: {}", invariant, message);
+                  violations_.add(invariant, std::move(message));
+              }),
+      users_(scenario_, source_, target_, ledger_), troubles_(scenario.seed * 2 + 0x74726f75),
+      persons_(scenario.seed * 2 + 0x70657273), store_clock_(loop_), store_(cs::make_memory_store(store_clock_)),
+      events_(std::make_shared<cs::testing::RecordingSink>()) {
+    if (options_.plan) {
+        plan_ = options_.plan;
+    } else {
+        random_faults_ =
+            std::make_unique<cs::testing::RandomFaults>(scenario_.seed * 2 + 0x6661756c, scenario_.fault_rates);
+        plan_ = random_faults_.get();
+    }
+    listen();
+}
+
+World::~World() { loop_.destroy(); }
+
+void World::listen() {
+    for (const Side side : {Side::source, Side::target}) {
+        auto& system = side == Side::source ? source_ : target_;
+        system.on_write([this, side](const cs::testing::SystemWrite& write) {
+            trace_.mix(write.id);
+            trace_.mix(write.position);
+            trace_.mix(static_cast<std::uint64_t>(write.at.count()));
+            static constexpr const char* verbs[] = {"creates", "edits", "deletes"};
+            trace_.note("{} {} {} {}: {}", write.by_user() ? "a user" : write.actor,
+                        verbs[static_cast<int>(write.kind)], to_string(side), write.id,
+                        trace_.on() ? text(json::value(write.after)) : "");
+            ledger_.wrote(side, write);
+        });
+        system.on_read([this, side](const std::string& actor, const std::string& entity, const std::string& id) {
+            ledger_.read(side, actor, entity, id, loop_.now());
+        });
+    }
+    mirror_.set_position_reader([this](Side side, std::string_view cursor) {
+        return (side == Side::source ? source_ : target_).position_of_cursor(cursor);
+    });
+    mirror_.on_cursor([this](const StreamMirror& stream, Side side, std::uint64_t after, std::uint64_t up_to) {
+        oracle_.check_cursor(stream, side, after, up_to);
+    });
+}
+
+cs::SyncRequest World::request() const {
+    cs::SyncRequest request;
+    request.tenant_id = scenario_.integration.tenant_id;
+    request.integration_id = scenario_.integration.id;
+    return request;
+}
+
+void World::start_node(std::size_t number) {
+    const auto generation = nodes_.size();
+    nodes_.push_back(std::make_unique<Node>(*this, number, fmt::format("node{}.{}", number, generation)));
+    Node& node = *nodes_.back();
+    alive_[number] = &node;
+    trace_.note("{} starts", node.process.name());
+    node.process.on_crash([this, &node] { node_crashed(node); });
+    if (phase_ != Phase::safety) return;
+    node.driving = true;
+    ++driving_;
+    loop_.spawn(drive(node));
+}
+
+void World::node_crashed(Node& node) {
+    ++report_.crashes;
+    trace_.note("{} dies", node.process.name());
+    trace_.mix(report_.crashes);
+    mirror_.node_died(node.process.name());
+    alive_[node.number] = nullptr;
+    if (std::exchange(node.driving, false)) --driving_;
+    if (phase_ != Phase::safety) return;
+    loop_.after(troubles_.up_to(scenario_.longest_restart), [this, number = node.number] {
+        if (phase_ == Phase::safety && !alive_[number]) start_node(number);
+    });
+}
+
+void World::schedule_users() {
+    for (std::size_t i = 0; i < scenario_.users.actions; ++i)
+        loop_.after(troubles_.up_to(scenario_.safety_time), [this] { users_.act(); });
+}
+
+void World::schedule_troubles() {
+    const auto on_some_node = [this](auto what) {
+        loop_.after(troubles_.up_to(scenario_.safety_time), [this, what] {
+            Node* node = alive_[static_cast<std::size_t>(troubles_.below(alive_.size()))];
+            if (node && phase_ == Phase::safety) what(*node);
+        });
+    };
+    if (scenario_.longest_pause > 0ns)
+        for (int i = 0; i < 4; ++i)
+            on_some_node([this](Node& node) {
+                const nanoseconds pause = troubles_.up_to(scenario_.longest_pause);
+                trace_.note("{} stands still for {} ms", node.process.name(), pause / 1ms);
+                node.process.pause(pause);
+            });
+    if (scenario_.widest_jump > 0ms)
+        for (int i = 0; i < 4; ++i)
+            on_some_node([this](Node& node) {
+                const auto range = static_cast<std::uint64_t>(scenario_.widest_jump.count());
+                const milliseconds by{static_cast<std::int64_t>(troubles_.below(2 * range)) -
+                                      static_cast<std::int64_t>(range)};
+                trace_.note("the clock of {} jumps by {} ms", node.process.name(), by.count());
+                node.process.jump_clock(by);
+            });
+}
+
+void World::note_runs(Node& node, nanoseconds began, const cs::Result<std::vector<cs::Execution>>& runs) {
+    ++report_.runs;
+    if (!runs) {
+        trace_.note("{}: run refused: {}", node.process.name(), runs.error().message);
+        trace_.mix(to_string(runs.error().code));
+        return;
+    }
+    for (const cs::Execution& run : *runs) {
+        trace_.mix(to_string(run.status));
+        trace_.mix(run.counters.processed);
+        trace_.note(
+            "{}: {} {}{}, {} processed, {} created, {} updated, {} deleted, {} skipped, {} failed, {} conflicts{}",
+            node.process.name(), run.entity_type, to_string(run.status), run.has_more ? " (more)" : "",
+            run.counters.processed, run.counters.created, run.counters.updated, run.counters.deleted,
+            run.counters.skipped, run.counters.failed, run.counters.conflicts,
+            run.error ? ": " + run.error->message : "");
+        if (run.counters.processed > scenario_.limits.max_records_per_sync)
+            violations_.add("I20", fmt::format("an execution processed {} records; the cap is {}",
+                                               run.counters.processed, scenario_.limits.max_records_per_sync));
+        if (run.status == cs::SyncStatus::completed && !run.has_more) oracle_.check_completed_run(run.stream_id, began);
+    }
+}
+
+cs::Async<void> World::drive(Node& node) {
+    while (phase_ == Phase::safety) {
+        co_await node.process.pass_after(troubles_.up_to(scenario_.longest_idle));
+        if (phase_ != Phase::safety) break;
+        const nanoseconds began = loop_.now();
+        auto runs = co_await node.engine().run(request());
+        note_runs(node, began, runs);
+    }
+    if (std::exchange(node.driving, false)) --driving_;
+}
+
+void World::safety_phase() {
+    alive_.resize(scenario_.nodes);
+    users_.populate();
+    schedule_users();
+    for (std::size_t i = 0; i < scenario_.nodes; ++i) start_node(i);
+    schedule_troubles();
+    loop_.run_for(scenario_.safety_time);
+}
+
+cs::Async<void> World::wait_for_drivers() {
+    while (driving_ > 0) co_await loop_.sleep(1s);
+    // What is late arrives, and dead processes' leases run out.
+    co_await loop_.sleep(5min);
+}
+
+void World::heal_phase() {
+    trace_.note("faults end");
+    phase_ = Phase::quiesce;
+    plan_->heal();
+    users_.mend();
+    loop_.run(wait_for_drivers());
+    for (std::size_t i = 0; i < alive_.size(); ++i)
+        if (!alive_[i] && (i == 0 || !scenario_.heal_one_node_only)) start_node(i);
+}
+
+Node& World::healthy_node() {
+    for (Node* node : alive_)
+        if (node) return *node;
+    start_node(0);
+    return *alive_[0];
+}
+
+WorldReport World::run() {
+    try {
+        safety_phase();
+        heal_phase();
+        quiesce_phase();
+        verify_phase();
+        resolution_phase();
+    } catch (const std::exception& problem) {
+        violations_.add("crash", problem.what());
+    }
+    report_.violations = violations_.lines();
+    report_.trace_tail.assign(trace_.tail().begin(), trace_.tail().end());
+    report_.trace_hash = trace_.hash();
+    report_.virtual_time = loop_.now();
+    report_.steps = loop_.steps();
+    report_.user_writes = ledger_.user_writes();
+    report_.engine_writes = ledger_.engine_writes();
+    report_.commits = mirror_.commits();
+    report_.conflicts = mirror_.documents("conflict").size();
+    report_.parked = mirror_.documents("parked").size();
+    if (random_faults_) report_.faults = random_faults_->injected();
+    return report_;
+}
+
+} // namespace simulation

@@ -1,0 +1,128 @@
+// The world of one simulation: a loop, two systems with their users, one store, and the nodes that run the real engine
+// against them while things go wrong; and the phases of a run: safety, heal, quiesce, verify (fault model §5).
+#pragma once
+
+#include "oracle.hpp"
+#include "scenario.hpp"
+#include "store_mirror.hpp"
+#include "trace.hpp"
+#include "users.hpp"
+
+#include <castiel_sync/engine.hpp>
+#include <castiel_sync/testing/fault_plan.hpp>
+#include <castiel_sync/testing/recording_sink.hpp>
+#include <castiel_sync/testing/sim_clock.hpp>
+#include <castiel_sync/testing/simulated_process.hpp>
+#include <castiel_sync/testing/simulated_system.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace simulation {
+
+// Engines that are broken on purpose: a harness that does not notice them is worth nothing.
+enum class Canary {
+    none,
+    lying_target,     // every 5th push is acknowledged and not done
+    blind_target,     // versions are ignored: another's edit is overwritten
+    forgetful_store,  // commits are acknowledged, links are dropped
+    eager_cursor,     // pages lose a row, and the cursor moves on
+    double_create,    // creates are done twice
+};
+inline constexpr Canary canaries[] = {Canary::lying_target, Canary::blind_target, Canary::forgetful_store,
+                                      Canary::eager_cursor, Canary::double_create};
+[[nodiscard]] std::string_view to_string(Canary canary);
+
+struct WorldOptions {
+    Trace::Mode trace = Trace::Mode::off;
+    Canary canary = Canary::none;
+    cs::testing::FaultPlan* plan = nullptr; // instead of the scenario's own random faults; borrowed
+
+    WorldOptions() = default;
+};
+
+struct WorldReport {
+    std::vector<std::string> violations;
+    std::vector<std::string> trace_tail;
+    std::uint64_t trace_hash = 0;
+    nanoseconds virtual_time{};
+    std::uint64_t steps = 0;
+    std::uint64_t runs = 0;
+    std::uint64_t user_writes = 0;
+    std::uint64_t engine_writes = 0;
+    std::uint64_t commits = 0;
+    std::uint64_t crashes = 0;
+    std::uint64_t conflicts = 0;
+    std::uint64_t resolved = 0;
+    std::uint64_t parked = 0;
+    std::array<std::uint64_t, cs::testing::Fault::kinds> faults{};
+};
+
+class Node;
+
+class World {
+public:
+    World(const Scenario& scenario, WorldOptions options);
+    ~World();
+
+    // All phases, once.
+    WorldReport run();
+
+private:
+    friend class Node;
+
+    void listen();
+    void schedule_users();
+    void schedule_troubles();
+    void start_node(std::size_t number);
+    void node_crashed(Node& node);
+    void note_runs(Node& node, nanoseconds began, const cs::Result<std::vector<cs::Execution>>& runs);
+
+    void safety_phase();
+    void heal_phase();
+    void quiesce_phase();
+    void verify_phase();
+    void resolution_phase();
+
+    cs::Async<void> drive(Node& node);
+    cs::Async<void> wait_for_drivers();
+    cs::Async<void> settle(std::string purpose);
+    cs::Async<bool> run_round(Node& node);
+    cs::Async<void> judge_latches(Node& node);
+    cs::Async<void> resolve_conflicts();
+    cs::Async<void> publish(Node& node);
+    [[nodiscard]] Node& healthy_node();
+    [[nodiscard]] bool may_fail() const { return phase_ == Phase::safety; }
+    [[nodiscard]] cs::SyncRequest request() const;
+
+    enum class Phase { safety, quiesce };
+
+    const Scenario scenario_;
+    const WorldOptions options_;
+    cs::testing::SimLoop loop_;
+    Trace trace_;
+    Violations violations_;
+    Ledger ledger_;
+    StoreMirror mirror_;
+    cs::testing::SimulatedSystem source_;
+    cs::testing::SimulatedSystem target_;
+    Oracle oracle_;
+    Users users_;
+    Dice troubles_;
+    Dice persons_; // who resolve conflicts and judge latches
+    cs::testing::SimClock store_clock_;
+    std::shared_ptr<cs::Store> store_;
+    std::shared_ptr<cs::testing::RecordingSink> events_;
+    std::unique_ptr<cs::testing::RandomFaults> random_faults_;
+    cs::testing::FaultPlan* plan_ = nullptr;
+    std::vector<std::unique_ptr<Node>> nodes_;       // dead ones too: their coroutines lie about until the end
+    std::vector<Node*> alive_;
+    Phase phase_ = Phase::safety;
+    std::size_t driving_ = 0;
+    bool rounds_wrote_ = false;
+    WorldReport report_;
+};
+
+} // namespace simulation

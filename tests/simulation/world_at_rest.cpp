@@ -1,0 +1,204 @@
+// The phases after the faults: quiesce, verify, and what people decide.
+#include "node.hpp"
+#include "world.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace simulation {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// Rounds that may end a cycle and still write: the first sees everything, the second the echoes, a third what the
+// second's writes set free.
+constexpr std::size_t most_restless_cycles = 6;
+constexpr nanoseconds most_waiting = std::chrono::days{4}; // for leases of nodes whose clock was a day ahead
+
+} // namespace
+
+// One run on every stream. True: everything completed, nothing more is pending.
+cs::Async<bool> World::run_round(Node& node) {
+    const nanoseconds began = loop_.now();
+    nanoseconds waited{0};
+    for (;;) {
+        auto runs = co_await node.engine().run(request());
+        note_runs(node, began, runs);
+        if (!runs) {
+            violations_.add("I1", "a run was refused after all faults had ended: " + runs.error().message);
+            co_return true;
+        }
+        const auto is = [&](cs::SyncStatus status) {
+            return std::any_of(runs->begin(), runs->end(),
+                               [&](const cs::Execution& run) { return run.status == status; });
+        };
+        if (is(cs::SyncStatus::pending)) {
+            // A dead process's lease, perhaps written by a clock far ahead of ours.
+            const nanoseconds wait = waited < 10min ? nanoseconds(30s) : nanoseconds(1h);
+            waited += wait;
+            if (waited > most_waiting) {
+                violations_.add("I16", "a stream is still held long after the process that held it died");
+                co_return true;
+            }
+            co_await loop_.sleep(wait);
+            continue;
+        }
+        bool complete = true;
+        for (const cs::Execution& run : *runs) {
+            const bool latched = run.error && run.error->code == cs::ErrorCode::latched;
+            if (run.status != cs::SyncStatus::completed && !latched)
+                violations_.add("I1", fmt::format("a run ended as {} after all faults had ended: {}",
+                                                  to_string(run.status), run.error ? run.error->message : "no reason"));
+            complete = complete && !run.has_more && !latched;
+        }
+        co_await judge_latches(node);
+        co_return complete;
+    }
+}
+
+cs::Async<void> World::judge_latches(Node& node) {
+    const std::string tenant = scenario_.integration.tenant_id;
+    auto streams = co_await node.engine().list_streams(tenant);
+    if (!streams) co_return;
+    for (const cs::StreamSummary& stream : *streams) {
+        if (!stream.latch) continue;
+        trace_.note("latch on {}: {}", stream.entity_type, stream.latch->reason);
+        rounds_wrote_ = true;
+        if (persons_.percent(75)) {
+            auto approved = co_await node.engine().approve_latch(tenant, stream.latch->latch_id, "operator");
+            if (!approved) violations_.add("I1", "a latch can't be approved: " + approved.error().message);
+            continue;
+        }
+        oracle_.note_rejected_latch();
+        auto rejected = co_await node.engine().reject_latch(tenant, stream.latch->latch_id, "operator");
+        if (!rejected) violations_.add("I1", "a latch can't be rejected: " + rejected.error().message);
+        auto resumed = co_await node.engine().resume_stream(tenant, stream.stream_id);
+        if (!resumed) violations_.add("I1", "a stream can't be resumed: " + resumed.error().message);
+    }
+}
+
+cs::Async<void> World::publish(Node& node) {
+    for (int i = 0; i < 10; ++i) {
+        auto published = co_await node.engine().publish_events(scenario_.integration.tenant_id);
+        if (!published) violations_.add("I15", "events can't be published: " + published.error().message);
+        if (!published || *published == 0) co_return;
+    }
+}
+
+// Runs until nothing is written any more; within bounds.
+cs::Async<void> World::settle(std::string purpose) {
+    Node& node = healthy_node();
+    const std::size_t records = ledger_.records().size();
+    const std::size_t most_rounds = 30 + 12 * records / scenario_.limits.max_records_per_sync;
+    std::size_t restless_cycles = 0;
+    for (std::size_t round = 0; round < most_rounds; ++round) {
+        rounds_wrote_ = false;
+        const std::uint64_t writes = ledger_.engine_writes();
+        const std::size_t conflicts = mirror_.documents("conflict").size();
+        const bool complete = co_await run_round(node);
+        if (!violations_.none()) co_return;
+        const bool wrote = rounds_wrote_ || ledger_.engine_writes() != writes ||
+                           mirror_.documents("conflict").size() != conflicts;
+        if (complete && !wrote) {
+            co_await publish(node);
+            trace_.note("{}: at rest after {} rounds", purpose, round + 1);
+            co_return;
+        }
+        if (complete && ++restless_cycles > most_restless_cycles) break;
+        co_await loop_.sleep(1min);
+    }
+    violations_.add("I12", fmt::format("{}: the engine still writes after {} complete cycles; it does not come to rest",
+                                       purpose, restless_cycles));
+}
+
+void World::quiesce_phase() {
+    const std::size_t open = oracle_.differences().size();
+    const std::uint64_t before = ledger_.engine_writes();
+    loop_.run(settle("after the faults"));
+    const std::uint64_t writes = ledger_.engine_writes() - before;
+    trace_.note("{} differences were open; {} writes closed them", open, writes);
+    if (writes > 2 * open + 8)
+        violations_.add("I12", fmt::format("{} writes for {} open differences", writes, open));
+}
+
+void World::verify_phase() {
+    if (!violations_.none()) return;
+    for (const std::string& difference : oracle_.differences()) violations_.add("I1", difference);
+    oracle_.check_at_rest(*events_);
+    if (!violations_.none()) return;
+    // I14: once more, with nothing to do.
+    const std::uint64_t writes = ledger_.engine_writes();
+    const std::size_t conflicts = mirror_.documents("conflict").size();
+    loop_.run(settle("once more"));
+    if (ledger_.engine_writes() != writes || mirror_.documents("conflict").size() != conflicts)
+        violations_.add("I14", fmt::format("a run with nothing to do wrote {} records and made {} conflicts",
+                                           ledger_.engine_writes() - writes,
+                                           mirror_.documents("conflict").size() - conflicts));
+}
+
+cs::Async<void> World::resolve_conflicts() {
+    Node& node = healthy_node();
+    cs::ListRequest list;
+    list.tenant_id = scenario_.integration.tenant_id;
+    list.state = "open";
+    list.limit = 1000;
+    auto open = co_await node.engine().list_conflicts(list);
+    if (!open) {
+        violations_.add("I37", "open conflicts can't be listed: " + open.error().message);
+        co_return;
+    }
+    for (const cs::Conflict& conflict : open->items) {
+        if (conflict.type == cs::ConflictType::ambiguous_match || persons_.percent(20)) continue;
+        cs::ConflictResolution resolution;
+        const Side chosen = persons_.percent(50) ? Side::source : Side::target;
+        resolution.choice = chosen == Side::source ? cs::ConflictResolution::Choice::source
+                                                   : cs::ConflictResolution::Choice::target;
+        resolution.actor = "ada";
+        trace_.note("conflict {} between {} and {}: a person chooses the {}", conflict.conflict_id, conflict.source_id,
+                    conflict.target_id, to_string(chosen));
+        auto resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, resolution);
+        if (!resolved) {
+            violations_.add("I37", fmt::format("conflict {} can't be resolved: {}", conflict.conflict_id,
+                                               resolved.error().message));
+            continue;
+        }
+        ++report_.resolved;
+        if (resolved->state != cs::ConflictState::resolved)
+            violations_.add("I37", fmt::format("conflict {} is {} after its resolution", conflict.conflict_id,
+                                               to_string(resolved->state)));
+        if (conflict.type != cs::ConflictType::update_update) continue;
+        for (const auto entity : {ledger_.entity_of(Side::source, conflict.entity_type)}) {
+            const EntityPlan& plan = scenario_.entities[*entity];
+            for (const cs::ConflictField& field : conflict.fields)
+                for (const FieldPlan& mapped : plan.fields) {
+                    if (mapped.shard != field.field) continue;
+                    const auto& wanted = chosen == Side::source ? field.source : field.target;
+                    const auto at_source = get(*source_.find(plan.external, conflict.source_id), mapped.external);
+                    const auto at_target = get(*target_.find(plan.shard, conflict.target_id), mapped.shard);
+                    const bool reaches_both = mapped.to_source && mapped.to_target;
+                    if (reaches_both && (!same(at_source, wanted, mapped.unordered) ||
+                                         !same(at_target, wanted, mapped.unordered)))
+                        violations_.add(
+                            "I37", fmt::format("conflict {} was resolved to {}, but the sides hold {} and {}",
+                                               conflict.conflict_id, text(wanted), text(at_source), text(at_target)));
+                }
+        }
+    }
+}
+
+void World::resolution_phase() {
+    if (!violations_.none() || mirror_.documents("conflict").empty()) return;
+    loop_.run(resolve_conflicts());
+    const std::uint64_t writes = ledger_.engine_writes();
+    loop_.run(settle("after the resolutions"));
+    if (!violations_.none()) return;
+    if (ledger_.engine_writes() != writes)
+        violations_.add("I37", fmt::format("{} writes followed a resolution that had written everything",
+                                           ledger_.engine_writes() - writes));
+    for (const std::string& difference : oracle_.differences()) violations_.add("I1", difference);
+    oracle_.check_at_rest(*events_);
+}
+
+} // namespace simulation
