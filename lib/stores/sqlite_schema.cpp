@@ -159,9 +159,12 @@ Result<> use_write_ahead_log(SqliteConnection& connection) {
 } // namespace
 
 Result<> check_sqlite_owner(SqliteConnection& connection) {
+    // All of it from one moment: another process may be making the file right now.
+    auto transaction = SqliteTransaction::begin(connection, SqliteTransaction::Kind::read);
+    if (!transaction) return transaction.error();
     auto owner = identify(connection);
     if (!owner) return owner.error();
-    return {};
+    return transaction->commit();
 }
 
 Result<> configure_sqlite(SqliteConnection& connection, bool synchronous_full, bool read_only) {
@@ -182,9 +185,12 @@ Result<> configure_sqlite(SqliteConnection& connection, bool synchronous_full, b
 }
 
 Result<> prepare_sqlite_schema(SqliteConnection& connection, const SqliteKinds& kinds, bool read_only) {
-    // Looks first without a lock: most opens change nothing, and shall not wait for a writer.
+    // Looks first without a writer's lock: most opens change nothing, and shall not wait for one.
+    auto look = SqliteTransaction::begin(connection, SqliteTransaction::Kind::read);
+    if (!look) return look.error();
     auto statements = Migration::plan(connection, kinds);
     if (!statements) return statements.error();
+    if (auto looked = look->commit(); !looked) return looked;
     if (statements->empty()) return {};
     if (read_only)
         return misconfigured(connection, "it lacks tables or indexes of this version, and read_only forbids making "
