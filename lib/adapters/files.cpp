@@ -44,23 +44,31 @@ ErrorCode code_of(int error_number) {
     case ENOTDIR:
     case EISDIR:
     case ELOOP:
-    case ENAMETOOLONG: return ErrorCode::invalid_configuration;
+    case ENAMETOOLONG:
+        return ErrorCode::invalid_configuration;
     case EACCES:
     case EPERM:
-    case EROFS: return ErrorCode::forbidden;
+    case EROFS:
+        return ErrorCode::forbidden;
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return ErrorCode::out_of_space;
-    default: return ErrorCode::unavailable;
+    case EFBIG:
+        return ErrorCode::out_of_space;
+    default:
+        return ErrorCode::unavailable;
     }
 }
 
 std::string_view advice_for(ErrorCode code) {
     switch (code) {
-    case ErrorCode::invalid_configuration: return "check the integration's path and the entity's name";
-    case ErrorCode::forbidden: return "give this process the right to it";
-    case ErrorCode::out_of_space: return "free space or raise the quota, then run again";
-    default: return "try again once it can be reached";
+    case ErrorCode::invalid_configuration:
+        return "check the integration's path and the entity's name";
+    case ErrorCode::forbidden:
+        return "give this process the right to it";
+    case ErrorCode::out_of_space:
+        return "free space or raise the quota, then run again";
+    default:
+        return "try again once it can be reached";
     }
 }
 
@@ -72,8 +80,8 @@ FileDescriptor::~FileDescriptor() {
 
 Error file_error(int error_number, std::string_view doing, const std::string& path) {
     const ErrorCode code = code_of(error_number);
-    return Error(code, fmt::format("cannot {} {}: {}; {}", doing, path,
-                                   std::generic_category().message(error_number), advice_for(code)));
+    return Error(code, fmt::format("cannot {} {}: {}; {}", doing, path, std::generic_category().message(error_number),
+                                   advice_for(code)));
 }
 
 Result<FileDescriptor> open_regular_file(const std::string& path) {
@@ -104,8 +112,7 @@ Result<std::size_t> read_at(const FileDescriptor& file, char* buffer, std::size_
                             const std::string& path) {
     std::size_t done = 0;
     while (done < size) {
-        const ssize_t count =
-            ::pread(file.number(), buffer + done, size - done, static_cast<off_t>(offset + done));
+        const ssize_t count = ::pread(file.number(), buffer + done, size - done, static_cast<off_t>(offset + done));
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return file_error(errno, "read", path);
         if (count == 0) break;
@@ -163,8 +170,8 @@ TemporaryFile::~TemporaryFile() {
 Result<> TemporaryFile::complete(const FileDescriptor& model, const std::string& target) {
     struct stat status {};
     if (::fstat(model.number(), &status) != 0) return file_error(errno, "read", target);
-    // Without the right to give a file away, it stays ours.
-    if (::fchown(file_.number(), status.st_uid, status.st_gid) != 0 && errno != EPERM)
+    // Without the right to give a file away (or where its owner has no name, in a container), it stays ours.
+    if (::fchown(file_.number(), status.st_uid, status.st_gid) != 0 && errno != EPERM && errno != EINVAL)
         return file_error(errno, "keep the owner of", target);
     if (::fchmod(file_.number(), status.st_mode & 07777) != 0) return file_error(errno, "keep the mode of", target);
     if (::fsync(file_.number()) != 0) return file_error(errno, "write a new copy of", target);

@@ -114,15 +114,14 @@ Result<T> JsonlAdapter::steadily(const std::string& entity, Attempt attempt) {
 Result<RecordPage> JsonlAdapter::pull(const PullRequest& request) {
     if (request.max_records == 0)
         return Error(ErrorCode::invalid_request, "a page of no records was asked for; ask for at least one");
-    return steadily<RecordPage>(request.entity,
-                                [&](JsonlSnapshot& snapshot) { return read_page(snapshot, request); });
+    return steadily<RecordPage>(request.entity, [&](JsonlSnapshot& snapshot) { return read_page(snapshot, request); });
 }
 
 Result<std::vector<FetchedRecord>> JsonlAdapter::fetch(const FetchRequest& request) {
     if (auto fits = check_size(request.ids.size() + request.idempotency_keys.size(), "records"); !fits)
         return fits.error();
-    return steadily<std::vector<FetchedRecord>>(
-        request.entity, [&](JsonlSnapshot& snapshot) { return look_up(snapshot, request); });
+    return steadily<std::vector<FetchedRecord>>(request.entity,
+                                                [&](JsonlSnapshot& snapshot) { return look_up(snapshot, request); });
 }
 
 Result<std::vector<PushOutcome>> JsonlAdapter::push(const PushRequest& request) {
@@ -203,6 +202,8 @@ Steady<std::vector<PushOutcome>> JsonlAdapter::write_once(const std::string& ent
 }
 
 std::shared_ptr<BlockingAdapter> make_jsonl_adapter(JsonlOptions options, JsonlHooks hooks) {
+    // The index counts a line's bytes in 32 bits.
+    options.max_line_bytes = std::min(options.max_line_bytes, max_jsonl_line_bytes);
     return std::make_shared<JsonlAdapter>(std::move(options), std::move(hooks));
 }
 

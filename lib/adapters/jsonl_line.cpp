@@ -150,8 +150,8 @@ RecordId integer_id(Integer value) {
 Result<RecordId> id_of(const json::object& fields, const JsonlOptions& options) {
     const json::value* id = fields.if_contains(options.id_field);
     if (id == nullptr)
-        return invalid(fmt::format("the record has no \"{}\"; give it one that is unique in this file",
-                                   options.id_field));
+        return invalid(
+            fmt::format("the record has no \"{}\"; give it one that is unique in this file", options.id_field));
     if (const auto* number = id->if_int64()) return integer_id(*number);
     if (const auto* number = id->if_uint64()) return integer_id(*number);
     const auto* text = id->if_string();

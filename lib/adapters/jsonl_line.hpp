@@ -43,5 +43,6 @@ struct NewLine {
 [[nodiscard]] std::string make_payload(std::string_view line);
 
 inline constexpr std::size_t max_payload_bytes = 64 * 1024;
+inline constexpr std::size_t max_jsonl_line_bytes = 1024 * 1024 * 1024;
 
 } // namespace castiel_sync

@@ -65,17 +65,17 @@ JsonlPush::Known JsonlPush::look_at(const JsonlLookup& lookup, const std::string
     Known known;
     known.parsed = parsed;
     if (lookup.state == JsonlLookup::State::duplicate)
-        known.obstacle = Error(ErrorCode::invalid_record,
-                               fmt::format("{}: the id \"{}\" stands on lines {}; keep one of them", snapshot_.path(),
-                                           id, lookup.lines));
+        known.obstacle =
+            Error(ErrorCode::invalid_record, fmt::format("{}: the id \"{}\" stands on lines {}; keep one of them",
+                                                         snapshot_.path(), id, lookup.lines));
     if (lookup.state != JsonlLookup::State::present) return known;
     if (parsed) {
         auto record = parse_line(lookup.line.text, snapshot_.options());
         if (record)
             known.fields = std::move(record->fields);
         else
-            known.obstacle = Error(ErrorCode::invalid_record, fmt::format("{}: {}", snapshot_.place(*lookup.entry),
-                                                                          record.error().message));
+            known.obstacle = Error(ErrorCode::invalid_record,
+                                   fmt::format("{}: {}", snapshot_.place(*lookup.entry), record.error().message));
     }
     std::string scratch;
     known.present = true;

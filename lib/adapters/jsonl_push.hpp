@@ -20,13 +20,13 @@ public:
     // nullopt: the file changed meanwhile.
     [[nodiscard]] Steady<PushOutcome> apply(const PushItem& item);
 
-    [[nodiscard]] std::vector<JsonlEdit> edits() const;                               // in file order
+    [[nodiscard]] std::vector<JsonlEdit> edits() const;                              // in file order
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> appended() const; // (id, text)
 
 private:
     struct Known {
         bool present = false;
-        bool parsed = false;           // looked at as a whole
+        bool parsed = false; // looked at as a whole
         bool integer_id = false;
         std::string version;           // present
         json::object fields;           // parsed

@@ -49,8 +49,8 @@ Error at(const JsonlSnapshot& snapshot, const JsonlEntry& entry, const Error& er
 }
 
 Error duplicate_error(const JsonlSnapshot& snapshot, std::string_view id, std::string_view lines) {
-    return Error(ErrorCode::invalid_record, fmt::format("{}: the id \"{}\" stands on lines {}; keep one of them",
-                                                        snapshot.path(), id, lines));
+    return Error(ErrorCode::invalid_record,
+                 fmt::format("{}: the id \"{}\" stands on lines {}; keep one of them", snapshot.path(), id, lines));
 }
 
 Result<RecordFault> over_long_fault(const JsonlSnapshot& snapshot, const JsonlEntry& entry) {
@@ -111,9 +111,9 @@ FetchedRecord unknown(Error error) {
 
 FetchedRecord absent(const JsonlSnapshot& snapshot, const std::string& id) {
     if (const JsonlEntry* line = snapshot.unreadable())
-        return unknown(Error(ErrorCode::invalid_record,
-                             fmt::format("{} can't be read and may be the record \"{}\"; mend that line",
-                                         snapshot.place(*line), id)));
+        return unknown(Error(
+            ErrorCode::invalid_record,
+            fmt::format("{} can't be read and may be the record \"{}\"; mend that line", snapshot.place(*line), id)));
     FetchedRecord fetched;
     fetched.presence = FetchedRecord::Presence::absent;
     return fetched;

@@ -126,7 +126,7 @@ private:
     JsonlSnapshot& snapshot_;
     std::string buffer_;
     std::string scratch_;
-    std::uint64_t base_ = 0;        // offset of the buffer's first byte
+    std::uint64_t base_ = 0; // offset of the buffer's first byte
     std::size_t filled_ = 0;
     std::size_t searched_ = 0;      // no line end before this
     std::uint64_t line_offset_ = 0; // of the line being taken

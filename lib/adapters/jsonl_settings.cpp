@@ -1,6 +1,8 @@
 // How an integration's settings become a jsonl adapter.
 #include <castiel_sync/adapters/jsonl.hpp>
 
+#include <adapters/jsonl_line.hpp>
+
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
@@ -10,7 +12,7 @@ namespace castiel_sync {
 namespace {
 
 constexpr std::int64_t min_line_bytes = 1024;
-constexpr std::int64_t max_line_bytes = 1024 * 1024 * 1024;
+constexpr auto max_line_bytes = static_cast<std::int64_t>(max_jsonl_line_bytes);
 
 constexpr std::string_view schema = R"({
   "$schema": "http://json-schema.org/draft-07/schema#",
@@ -26,7 +28,7 @@ constexpr std::string_view schema = R"({
     },
     "modifiedAtField": {
       "type": "string", "minLength": 1, "default": "updatedAt",
-      "description": "The member that tells when a record was last changed, as an ISO-8601 time; optional in the records"
+      "description": "The member that tells when a record was last changed, an ISO-8601 time; optional"
     },
     "maxLineBytes": {
       "type": "integer", "minimum": 1024, "maximum": 1073741824, "default": 16777216,

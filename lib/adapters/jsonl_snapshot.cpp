@@ -191,8 +191,8 @@ Steady<bool> JsonlSnapshot::put_run_in_order(std::size_t begin, std::size_t end)
     std::sort(records.begin(), records.end(), by_id);
     std::size_t place = begin;
     for (auto record = records.begin(); record != records.end();) {
-        const auto next = std::find_if(record, records.end(),
-                                       [&](const auto& other) { return other.first != record->first; });
+        const auto next =
+            std::find_if(record, records.end(), [&](const auto& other) { return other.first != record->first; });
         if (next - record == 1) {
             entries_[place++] = record->second;
         } else {
@@ -220,9 +220,8 @@ void JsonlSnapshot::count() {
     }
 }
 
-Steady<JsonlSnapshot>
-JsonlSnapshot::rewritten(FileDescriptor file, const std::vector<JsonlEdit>& edits,
-                         const std::vector<std::pair<std::string, std::string>>& appended) && {
+Steady<JsonlSnapshot> JsonlSnapshot::rewritten(FileDescriptor file, const std::vector<JsonlEdit>& edits,
+                                               const std::vector<std::pair<std::string, std::string>>& appended) && {
     auto identity = identify(file, path_);
     if (!identity) return identity.error();
 

@@ -79,10 +79,10 @@ struct JsonlLookup {
 
 // What the index of a rewritten file is derived from, so that it need not be read again.
 struct JsonlEdit {
-    std::uint64_t offset = 0;             // of the line in the old file
-    std::uint64_t length = 0;             // of its text
+    std::uint64_t offset = 0; // of the line in the old file
+    std::uint64_t length = 0; // of its text
     std::uint64_t end_length = 0;
-    std::optional<std::string> new_text;  // nullopt: removed together with its line end
+    std::optional<std::string> new_text; // nullopt: removed together with its line end
 };
 
 class JsonlSnapshot {

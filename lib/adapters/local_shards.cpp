@@ -22,12 +22,15 @@ Result<std::uint64_t> read_continuation(const std::string& text) {
 Result<Shard> written_shard(ShardOutcome outcome, const std::string& id) {
     switch (outcome.status) {
     case ShardOutcome::Status::written:
-    case ShardOutcome::Status::present: return Result<Shard>(std::move(outcome.shard));
+    case ShardOutcome::Status::present:
+        return Result<Shard>(std::move(outcome.shard));
     case ShardOutcome::Status::stale:
         return Error(ErrorCode::stale,
                      fmt::format("the shard {} is not in the state that was expected; read it again", id));
-    case ShardOutcome::Status::absent: return Error(ErrorCode::not_found, fmt::format("there is no shard {}", id));
-    case ShardOutcome::Status::refused: break;
+    case ShardOutcome::Status::absent:
+        return Error(ErrorCode::not_found, fmt::format("there is no shard {}", id));
+    case ShardOutcome::Status::refused:
+        break;
     }
     return outcome.error.value_or(Error(ErrorCode::internal, "a shard was refused without a reason"));
 }

@@ -20,9 +20,15 @@ using Action = PushItem::Action;
 ShardChange change_of(const std::string& entity, const PushItem& item) {
     ShardChange change;
     switch (item.action) {
-    case Action::create: change.kind = ShardChange::Kind::create; break;
-    case Action::update: change.kind = ShardChange::Kind::update; break;
-    case Action::remove: change.kind = ShardChange::Kind::remove; break;
+    case Action::create:
+        change.kind = ShardChange::Kind::create;
+        break;
+    case Action::update:
+        change.kind = ShardChange::Kind::update;
+        break;
+    case Action::remove:
+        change.kind = ShardChange::Kind::remove;
+        break;
     }
     const bool creates = item.action == Action::create;
     // Without a key there is no id, and the writer refuses the item.
@@ -60,12 +66,14 @@ PushOutcome outcome_of(ShardOutcome written, const PushItem& item) {
         outcome.version = std::move(written.shard.etag);
         outcome.modified_at = written.shard.updated_at;
         break;
-    case ShardOutcome::Status::present: return present_outcome(std::move(written.shard), item);
+    case ShardOutcome::Status::present:
+        return present_outcome(std::move(written.shard), item);
     case ShardOutcome::Status::absent:
-        outcome.status =
-            item.action == Action::remove ? PushOutcome::Status::applied : PushOutcome::Status::absent;
+        outcome.status = item.action == Action::remove ? PushOutcome::Status::applied : PushOutcome::Status::absent;
         break;
-    case ShardOutcome::Status::stale: outcome.status = PushOutcome::Status::stale; break;
+    case ShardOutcome::Status::stale:
+        outcome.status = PushOutcome::Status::stale;
+        break;
     case ShardOutcome::Status::refused:
         outcome.status = PushOutcome::Status::rejected;
         outcome.error = std::move(written.error);

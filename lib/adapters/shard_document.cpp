@@ -13,8 +13,8 @@ namespace {
 // More days than this only come from a clock that jumps; two of them become one then.
 constexpr std::size_t max_deletion_days = 128;
 
-constexpr std::array<std::string_view, 9> own_members{"id",     "tenantId",       "shardTypeId", "structuredData",
-                                                      "status", "revisionNumber", "createdAt",   "updatedAt",
+constexpr std::array<std::string_view, 9> own_members{"id",       "tenantId",       "shardTypeId", "structuredData",
+                                                      "status",   "revisionNumber", "createdAt",   "updatedAt",
                                                       "deletedAt"};
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
@@ -22,10 +22,9 @@ json::string_view view(std::string_view text) { return {text.data(), text.size()
 std::int64_t day_of(Timestamp time) { return std::chrono::floor<std::chrono::days>(time).time_since_epoch().count(); }
 
 Error corrupted(std::string_view what, std::string_view name, std::string_view why) {
-    return Error(ErrorCode::corrupted,
-                 fmt::format("the stored {} {} does not read back ({}); restore the store from a backup, or write the "
-                             "document anew",
-                             what, name, why));
+    return Error(
+        ErrorCode::corrupted,
+        fmt::format("the stored {} {} does not read back ({}); restore the store from a backup", what, name, why));
 }
 
 // Takes members out of a document; the first one that is missing or of the wrong kind is the fault.

@@ -46,7 +46,7 @@ struct ShardSequence {
     std::uint64_t horizon = 0; // tombstones up to here may be gone
     std::vector<Deletions> deletions;
     std::map<std::string, std::uint64_t, std::less<>> living; // shards by type
-    std::string etag;          // empty: not stored yet
+    std::string etag;                                         // empty: not stored yet
 
     void note_deletion(std::uint64_t sequence, Timestamp now);
     // The horizon, with the days that have become old since it was stored.

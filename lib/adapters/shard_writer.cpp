@@ -133,10 +133,10 @@ private:
         if (change.kind == Kind::update || change.kind == Kind::remove) {
             if (!living || other_type) return without_write(Status::absent);
         } else if (other_type) {
-            return refused(Error(ErrorCode::already_exists,
-                                 fmt::format("the id {} belongs to a shard of the type {}, not {}; use another id",
-                                             change.shard.id, present->shard.shard_type_id,
-                                             change.shard.shard_type_id)));
+            return refused(
+                Error(ErrorCode::already_exists,
+                      fmt::format("the id {} belongs to a shard of the type {}, not {}; use another id",
+                                  change.shard.id, present->shard.shard_type_id, change.shard.shard_type_id)));
         }
         if (change.kind == Kind::create) {
             if (!living) return std::nullopt;

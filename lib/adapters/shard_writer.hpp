@@ -22,7 +22,7 @@ struct ShardChange {
         remove,
     };
     Kind kind = Kind::put;
-    Shard shard; // create, update: id, type and structured data; remove: id and type
+    Shard shard;               // create, update: id, type and structured data; remove: id and type
     std::string expected_etag; // empty: any
 
     ShardChange() = default;

@@ -18,7 +18,7 @@ constexpr std::string_view visible = R"(ifnull("expires_at",9223372036854775807)
 
 std::string columns_of(const KindDeclaration& kind) {
     std::string columns = R"("id","etag","expires_at","checksum","body")";
-    for (const std::string& field : kind.fields) columns += "," + quote_name(field);
+    for (const std::string& field : kind.fields) columns += fmt::format(",{}", quote_name(field));
     return columns;
 }
 
@@ -68,14 +68,14 @@ std::size_t weigh_index(const CheckedQuery& query, const std::vector<std::string
 // every document of a tenant. The declared indexes say what is meant, so the choice is made here.
 std::string choose_index(const CheckedQuery& query) {
     std::size_t most = weigh_index(query, {});
-    std::string chosen = most == 0 ? "" : "sqlite_autoindex_" + query.kind->kind + "_1"; // (partition, id)
+    std::string chosen = most == 0 ? "" : fmt::format("sqlite_autoindex_{}_1", query.kind->kind); // (partition, id)
     for (const auto& index : query.kind->indexes) {
         const std::size_t weight = weigh_index(query, index.fields);
         if (weight <= most) continue;
         most = weight;
         chosen = index_name(*query.kind, index);
     }
-    return chosen.empty() ? "" : " INDEXED BY " + quote_name(chosen);
+    return chosen.empty() ? "" : fmt::format(" INDEXED BY {}", quote_name(chosen));
 }
 
 void add_condition(SqliteSelect& select, const CheckedQuery::Condition& condition, const std::string& column) {
@@ -175,7 +175,7 @@ std::map<std::string, std::string> create_indexes_of(const KindDeclaration& kind
     for (const auto& declared : kind.indexes) {
         const std::string name = index_name(kind, declared);
         std::string columns = "\"partition\"";
-        for (const std::string& field : declared.fields) columns += "," + quote_name(field);
+        for (const std::string& field : declared.fields) columns += fmt::format(",{}", quote_name(field));
         // The id at the end lets a long list of equal values be paged without sorting it for each page.
         indexes[name] = fmt::format(R"(CREATE INDEX {} ON {} ({},"id"))", quote_name(name), table, columns);
     }

@@ -12,12 +12,18 @@ constexpr std::size_t max_pages = 1000; // the cases need a few dozen
 
 std::string_view to_text(PushOutcome::Status status) {
     switch (status) {
-    case PushOutcome::Status::applied: return "applied";
-    case PushOutcome::Status::stale: return "stale";
-    case PushOutcome::Status::absent: return "absent";
-    case PushOutcome::Status::rejected: return "rejected";
-    case PushOutcome::Status::unknown: return "unknown";
-    case PushOutcome::Status::not_sent: return "not_sent";
+    case PushOutcome::Status::applied:
+        return "applied";
+    case PushOutcome::Status::stale:
+        return "stale";
+    case PushOutcome::Status::absent:
+        return "absent";
+    case PushOutcome::Status::rejected:
+        return "rejected";
+    case PushOutcome::Status::unknown:
+        return "unknown";
+    case PushOutcome::Status::not_sent:
+        return "not_sent";
     }
     return "?";
 }
@@ -262,10 +268,9 @@ void require_members(const json::object& actual, const json::object& expected, s
     for (const auto& member : expected) {
         const json::value* value = actual.if_contains(member.key());
         if (value != nullptr && equal_values(*value, member.value())) continue;
-        throw ConformanceFailure("expected: " + std::string(expectation) + "; the member \"" +
-                                 std::string(member.key()) + "\" is " +
-                                 (value == nullptr ? "missing" : excerpt(*value)) + " instead of " +
-                                 excerpt(member.value()));
+        throw ConformanceFailure(
+            "expected: " + std::string(expectation) + "; the member \"" + std::string(member.key()) + "\" is " +
+            (value == nullptr ? "missing" : excerpt(*value)) + " instead of " + excerpt(member.value()));
     }
 }
 

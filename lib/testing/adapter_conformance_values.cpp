@@ -46,7 +46,8 @@ Async<Finding> odd_text(AdapterHarness& harness) {
     values.push_back({"an emoji made of several code points", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb"});
     values.push_back({"right-to-left text", "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \xe2\x80\x8f(1)"});
     values.push_back({"quotes and backslashes", "\"\\\" \\\\ \\n '` {}[],:"});
-    values.push_back({"line breaks and tabs", "a\nb\r\nc\td\xe2\x80\xa8" "e"});
+    values.push_back({"line breaks and tabs", "a\nb\r\nc\td\xe2\x80\xa8"
+                                              "e"});
     values.push_back({"U+0000 and other controls", json::string(json::string_view("a\0b\x01\x1f\x7f", 6))});
     values.push_back({"white space at both ends", "  x \xc2\xa0"});
     values.push_back({"a byte order mark", "\xef\xbb\xbfx"});

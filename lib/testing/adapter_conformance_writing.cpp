@@ -168,8 +168,7 @@ Async<Finding> finds_by_key(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> other = harness.make_adapter();
     std::vector<std::string> ids{created.id};
     std::vector<std::string> keys{"an unused key", "a key"};
-    const std::vector<FetchedRecord> answers =
-        co_await fetch_all(harness, *other, std::move(ids), std::move(keys));
+    const std::vector<FetchedRecord> answers = co_await fetch_all(harness, *other, std::move(ids), std::move(keys));
     require(answers[0].presence == Presence::present, "ids are answered before keys");
     require(answers[1].presence == Presence::absent, "a key that was never used finds nothing");
     require(answers[2].presence == Presence::present, "a key finds the record that was created with it");
@@ -184,8 +183,7 @@ Async<Finding> unknown_members_survive(AdapterHarness& harness) {
     json::object fields = harness.sample(1);
     fields.emplace("kitUnknownMember", extra);
     fields.emplace("kitNull", nullptr);
-    const PushOutcome created =
-        co_await push_one(harness, *adapter, create_item(fields, "key"), Status::applied);
+    const PushOutcome created = co_await push_one(harness, *adapter, create_item(fields, "key"), Status::applied);
     const Record present = co_await fetch_present(harness, *adapter, created.id);
     require_members(present.fields, fields, "members that nobody maps are kept");
     co_await push_one(harness, *adapter, update_item(present, with_sample(harness, present.fields, 2)),
@@ -277,8 +275,8 @@ Async<Finding> writes_whole_records_when_cancelled(AdapterHarness& harness) {
     const Record now = co_await fetch_present(harness, *adapter, ids[0]);
     const bool old_state = now.version == present.version && equal_values(now.fields, present.fields);
     if (!old_state) require_members(now.fields, harness.sample(2), "a cancelled update happened as a whole or not");
-    const PushOutcome again = co_await push_one(
-        harness, *adapter, update_item(now, with_sample(harness, now.fields, 3)), Status::applied);
+    const PushOutcome again =
+        co_await push_one(harness, *adapter, update_item(now, with_sample(harness, now.fields, 3)), Status::applied);
     require(again.status == Status::applied, "after a cancelled push the adapter works as before");
     co_return passed();
 }

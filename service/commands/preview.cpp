@@ -85,8 +85,12 @@ Async<ExitCode> execute(Session& session, PreviewArguments arguments) {
             code = graver(code, fail(session, executions.error()));
             continue;
         }
-        for (const Execution& execution : *executions)
+        for (const Execution& execution : *executions) {
             if (execution.error) code = graver(code, fail(session, *execution.error));
+            if (execution.has_more)
+                session.console().log(LogLevel::warning,
+                                      execution.entity_type + ": the plan ends at the integration's maxRecordsPerSync");
+        }
         if (session.stop_requested()) break;
     }
     plan.summarize();

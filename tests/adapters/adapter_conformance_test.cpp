@@ -8,9 +8,9 @@ using namespace castiel_sync::testing;
 namespace {
 
 std::size_t passed_cases(std::span<const Finding> findings) {
-    return static_cast<std::size_t>(
-        std::count_if(findings.begin(), findings.end(),
-                      [](const Finding& finding) { return finding.status == Finding::Status::passed; }));
+    return static_cast<std::size_t>(std::count_if(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.status == Finding::Status::passed;
+    }));
 }
 
 } // namespace

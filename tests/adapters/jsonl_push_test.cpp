@@ -94,9 +94,9 @@ TEST_CASE("I2: a write decided on another state of the line is stale and changes
     folder.replace("{\"id\":\"b\",\"n\":1}\n{\"id\":\"a\",\"n\":2}\n");
     struct stat before {};
     REQUIRE(::stat(folder.file().c_str(), &before) == 0);
-    auto outcomes = pushed(*adapter, {update("a", R"({"id":"a","n":9})", seen.records.at("a").version),
-                                      removal("a", seen.records.at("a").version), update("gone", "{}", "1"),
-                                      removal("gone", "1")});
+    auto outcomes =
+        pushed(*adapter, {update("a", R"({"id":"a","n":9})", seen.records.at("a").version),
+                          removal("a", seen.records.at("a").version), update("gone", "{}", "1"), removal("gone", "1")});
     CHECK(outcomes[0].status == Status::stale);
     CHECK(outcomes[1].status == Status::stale);
     CHECK(outcomes[2].status == Status::absent);
@@ -119,8 +119,8 @@ TEST_CASE("items on one record see what those before them did") {
         pushed(*adapter, {update("a", R"({"id":"a","n":2})", first), update("a", R"({"id":"a","n":3})", first),
                           create("k", R"({"n":1})"), create("k", R"({"n":1})"), update(made, R"({"n":2})"),
                           removal("a"), update("a", R"({"id":"a"})"), create("l", "{}"), removal(id_from_key("l"))});
-    const Status expected[]{Status::applied, Status::stale,   Status::applied, Status::applied, Status::applied,
-                            Status::applied, Status::absent,  Status::applied, Status::applied};
+    const Status expected[]{Status::applied, Status::stale,  Status::applied, Status::applied, Status::applied,
+                            Status::applied, Status::absent, Status::applied, Status::applied};
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         CAPTURE(i);
         CHECK(outcomes[i].status == expected[i]);
@@ -167,8 +167,8 @@ TEST_CASE("a record that could not be read back is not written, and hinders no o
     JsonlOptions options = folder.options();
     options.max_line_bytes = 2000;
     const auto adapter = make_jsonl_adapter(options);
-    std::vector<PushItem> items{create("ok", "{}"), create("long", "{}"), create("deep", "{}"), create("bytes", "{}"),
-                                create("", "{}"), update("", "{}")};
+    std::vector<PushItem> items{create("ok", "{}"),    create("long", "{}"), create("deep", "{}"),
+                                create("bytes", "{}"), create("", "{}"),     update("", "{}")};
     items[1].fields["text"] = std::string(2000, 'x');
     json::value nested = 1;
     for (int i = 0; i < 100; ++i)

@@ -21,6 +21,7 @@ public:
     WatchedStore(SimLoop& loop, std::unique_ptr<Store> inner) : loop_(loop), inner_(std::move(inner)) {}
 
     std::function<std::optional<Error>(std::size_t number)> before_commit; // numbered from 1; an error: it fails
+    std::function<Async<void>()> meanwhile; // done once, just before the next commit
     std::optional<Error> read_error;
     StoreLimits store_limits;
 
@@ -39,6 +40,7 @@ public:
     Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override {
         co_await loop_.sleep(std::chrono::milliseconds(1));
         ++commits;
+        if (auto action = std::exchange(meanwhile, nullptr)) co_await action();
         if (before_commit) {
             if (auto error = before_commit(commits)) co_return *error;
         }
@@ -48,6 +50,7 @@ public:
         co_return co_await inner_->scan(std::move(kind), std::move(query));
     }
 
+    [[nodiscard]] Store& inner() { return *inner_; }
     std::size_t commits = 0;
 
 private:

@@ -7,9 +7,9 @@ namespace {
 
 bool passes(std::string_view op, std::string_view with, std::string_view record) {
     std::vector<ConfigurationFault> faults;
-    const auto filters = parse_filters(value(R"([{"field": "f.x", "operator": ")" + std::string(op) +
-                                             R"(", "value": )" + std::string(with) + "}]"),
-                                       "filters", faults);
+    const auto filters = parse_filters(
+        value(R"([{"field": "f.x", "operator": ")" + std::string(op) + R"(", "value": )" + std::string(with) + "}]"),
+        "filters", faults);
     INFO(describe(faults));
     REQUIRE(faults.empty());
     return matches(filters, object(record));
@@ -57,8 +57,8 @@ TEST_CASE("gt and lt compare numbers exactly, times as moments and other texts b
 }
 
 TEST_CASE("values of different types are neither greater nor less") {
-    for (const std::string_view record : {R"({"f": {"x": "5"}})", R"({"f": {"x": null}})", R"({"f": {"x": true}})",
-                                          R"({"f": {"x": [5]}})", "{}"}) {
+    for (const std::string_view record :
+         {R"({"f": {"x": "5"}})", R"({"f": {"x": null}})", R"({"f": {"x": true}})", R"({"f": {"x": [5]}})", "{}"}) {
         CHECK_FALSE(passes("gt", "1", record));
         CHECK_FALSE(passes("lt", "9", record));
     }

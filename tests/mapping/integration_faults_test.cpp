@@ -17,12 +17,14 @@ Faults faults_of(std::string_view document, bool strict = true) {
 }
 
 Faults config_faults(std::string_view members) {
-    return faults_of(R"({"id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
+    return faults_of(
+        R"({"id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
                          "providerName": "jsonl", "syncConfig": {)" +
-                     std::string(members) + "}}");
+        std::string(members) + "}}");
 }
 
-constexpr std::string_view mapping_start = R"({"shardTypeId": "t", "fieldMappings": [{"externalField": "a", "shardField": "a")";
+constexpr std::string_view mapping_start =
+    R"({"shardTypeId": "t", "fieldMappings": [{"externalField": "a", "shardField": "a")";
 
 // An entity mapping with one field `a`, and more about the field and about the mapping.
 std::string entity(std::string_view name, std::string_view field_members = "", std::string_view members = "") {
@@ -81,7 +83,8 @@ TEST_CASE("wrong types, unknown words and values out of range") {
 }
 
 TEST_CASE("unknown keys at every level, with the one that was meant") {
-    const auto faults = config_faults(R"("syncEnable": true, "rails": {"maxDelete": 1}, "syncFrequency": {"type": "manual", "tz": 1},
+    const auto faults =
+        config_faults(R"("syncEnable": true, "rails": {"maxDelete": 1}, "syncFrequency": {"type": "manual", "tz": 1},
         "writeBack": {"enabled": true, "types": []},
         "entityMappings": [{"externalEntity": "a", "shardTypeId": "t", "matchkeys": [], "fieldMapping": [], "fieldMappings": [
             {"externalField": "a", "shardField": "a", "requird": true, "code": "x"}]}])");
@@ -100,12 +103,14 @@ TEST_CASE("unknown keys at every level, with the one that was meant") {
 TEST_CASE("cron needs an expression of five fields") {
     CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "0 6 * *"})"),
                 "syncConfig.syncFrequency.cronExpression", "five fields"));
-    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron"})"), "syncConfig.syncFrequency.cronExpression", "five fields"));
+    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron"})"), "syncConfig.syncFrequency.cronExpression",
+                "five fields"));
     CHECK(tells(config_faults(R"("syncFrequency": {})"), "syncConfig.syncFrequency.type", "is missing"));
 }
 
 TEST_CASE("the compiler's faults come with whole paths, in the words of the document") {
-    const auto faults = mapping_faults(R"({"externalEntityName": "a", "shardTypeId": "t", "matchKeys": ["mail"], "fieldMappings": [
+    const auto faults =
+        mapping_faults(R"({"externalEntityName": "a", "shardTypeId": "t", "matchKeys": ["mail"], "fieldMappings": [
         {"externalFieldName": "a..b", "internalFieldName": "x", "transform": "lower"},
         {"externalField": "c", "shardField": "c", "transform": "round", "transformOptions": {"decimals": 99}},
         {"externalField": "d", "shardField": "d", "transforms": [{"name": "split", "separator": ""}]},
@@ -147,7 +152,8 @@ TEST_CASE("a fault of shape is told once, and what only follows from it is not")
 }
 
 TEST_CASE("keys that contradict each other") {
-    const auto faults = mapping_faults(R"({"externalEntity": "a", "externalEntityName": "b", "shardTypeId": "t", "fieldMappings": [
+    const auto faults =
+        mapping_faults(R"({"externalEntity": "a", "externalEntityName": "b", "shardTypeId": "t", "fieldMappings": [
         {"externalField": "a", "externalFieldName": "b", "shardField": "x", "internalFieldName": "x"},
         {"externalField": "c", "shardField": "c", "transform": "trim", "transforms": ["lowercase"]},
         {"externalField": "d", "shardField": "d", "transformOptions": {"decimals": 1}},
@@ -177,8 +183,9 @@ TEST_CASE("references lead to mapped entities, and never round in a circle") {
     CHECK(tells(unmapped, "syncConfig.entityMappings[0].fieldMappings[0].reference",
                 "'companies' is not the externalEntity"));
 
-    const auto cycle = mapping_faults(entity("a", R"("reference": "b")") + "," + entity("b", R"("reference": "c")") + "," +
-                                      entity("c", R"("reference": "a")") + "," + entity("d", R"("reference": "a")"));
+    const auto cycle =
+        mapping_faults(entity("a", R"("reference": "b")") + "," + entity("b", R"("reference": "c")") + "," +
+                       entity("c", R"("reference": "a")") + "," + entity("d", R"("reference": "a")"));
     INFO(describe(cycle));
     CHECK(tells(cycle, "syncConfig.entityMappings[2].fieldMappings[0].reference", "a → b → c → a"));
     CHECK(cycle.size() == 1);
@@ -197,7 +204,8 @@ TEST_CASE("a record may refer to others of its own entity, and to a disabled one
 }
 
 TEST_CASE("strategies that do not fit the integration") {
-    const auto faults = config_faults(R"("conflictResolution": "concat", "initialStrategy": "union", "tieBreak": "merge")");
+    const auto faults =
+        config_faults(R"("conflictResolution": "concat", "initialStrategy": "union", "tieBreak": "merge")");
     CHECK(tells(faults, "syncConfig.conflictResolution", "is for single fields"));
     CHECK(tells(faults, "syncConfig.initialStrategy", "is for single fields"));
     CHECK(tells(faults, "syncConfig.tieBreak", "can't break a tie"));

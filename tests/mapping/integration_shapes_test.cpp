@@ -13,7 +13,8 @@ constexpr std::string_view identity =
 
 Integration integration(std::string_view sync_config, std::string_view more = "", bool strict = true) {
     auto parsed = parse_integration(
-        value("{" + std::string(identity) + R"(, "syncConfig": )" + std::string(sync_config) + std::string(more) + "}"), strict);
+        value("{" + std::string(identity) + R"(, "syncConfig": )" + std::string(sync_config) + std::string(more) + "}"),
+        strict);
     INFO(describe(parsed.faults));
     REQUIRE(parsed.integration.has_value());
     return std::move(*parsed.integration);
@@ -29,7 +30,8 @@ std::string with_mapping(std::string_view members) {
 } // namespace
 
 TEST_CASE("the whole shape") {
-    const Integration read = integration(R"({
+    const Integration read = integration(
+        R"({
         "syncEnabled": false, "syncDirection": "inbound",
         "syncFrequency": {"type": "cron", "cronExpression": "0 6 * * 1-5", "timeZone": "Europe/Berlin"},
         "conflictResolution": "newest_wins", "tieBreak": "source_wins", "newestWinsToleranceMs": 500,
@@ -51,7 +53,7 @@ TEST_CASE("the whole shape") {
                 {"externalField": "x", "shardField": "x", "strategy": "custom", "customStrategy": "his"},
                 {"externalField": "boss", "shardField": "boss", "reference": "contacts"},
                 {"shardField": "origin", "constant": "crm"}]}]})",
-                                         R"(, "name": "CRM", "description": "ours", "settings": {"path": "./crm"}, "credentialSecretName": "crm-key")");
+        R"(, "name": "CRM", "description": "ours", "settings": {"path": "./crm"}, "credentialSecretName": "crm-key")");
     CHECK(read.id == "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01");
     CHECK(read.tenant_id == "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001");
     CHECK(read.name == "CRM");
@@ -123,10 +125,12 @@ TEST_CASE("defaults are the safe ones") {
 }
 
 TEST_CASE("both spellings of names mean the same") {
-    const SyncConfig sync = integration(R"({"entityMappings": [{"externalEntityName": "contacts", "shardTypeId": "contact",
+    const SyncConfig sync =
+        integration(R"({"entityMappings": [{"externalEntityName": "contacts", "shardTypeId": "contact",
         "shardTypeName": "Contact", "fieldMappings": [
         {"externalFieldName": "mail", "internalFieldName": "email", "transform": "round", "transformOptions": {"decimals": 2},
-         "defaultValue": 0, "required": true}]}]})").sync;
+         "defaultValue": 0, "required": true}]}]})")
+            .sync;
     const EntityMapping& contacts = sync.entity_mappings.at(0);
     CHECK(contacts.external_entity == "contacts");
     const FieldMapping& mail = contacts.field_mappings.at(0);
@@ -139,7 +143,8 @@ TEST_CASE("both spellings of names mean the same") {
 
 TEST_CASE("a transform is a name, an object, or a list of them") {
     const auto steps = [](std::string_view members) {
-        const auto mapping = entity_mapping(R"("fieldMappings": [{"externalField": "a", "shardField": "a", )" + std::string(members) + "}]");
+        const auto mapping = entity_mapping(R"("fieldMappings": [{"externalField": "a", "shardField": "a", )" +
+                                            std::string(members) + "}]");
         std::string text;
         for (const TransformStep& step : mapping.field_mappings[0].transforms)
             text += step.name + to_json(step.options) + " ";
@@ -155,7 +160,8 @@ TEST_CASE("a transform is a name, an object, or a list of them") {
 
 TEST_CASE("Castiel's other words for strategies and write-back are understood") {
     const auto strategy = [](std::string_view word) {
-        return integration(with_mapping(R"("conflictResolution": ")" + std::string(word) + "\"")).sync.conflict_resolution;
+        return integration(with_mapping(R"("conflictResolution": ")" + std::string(word) + "\""))
+            .sync.conflict_resolution;
     };
     CHECK(strategy("external_wins") == Strategy::source_wins);
     CHECK(strategy("internal_wins") == Strategy::target_wins);
@@ -164,22 +170,26 @@ TEST_CASE("Castiel's other words for strategies and write-back are understood") 
     CHECK(strategy("manual") == Strategy::manual);
 
     const auto direction = [](std::string_view write_back) {
-        return integration(with_mapping(R"("writeBack": )" + std::string(write_back))).sync.entity_mappings.at(0).direction;
+        return integration(with_mapping(R"("writeBack": )" + std::string(write_back)))
+            .sync.entity_mappings.at(0)
+            .direction;
     };
     CHECK(direction(R"({"enabled": false})") == Direction::inbound);
     CHECK(direction(R"({"enabled": true, "allowedShardTypes": ["account"]})") == Direction::inbound);
     CHECK_FALSE(direction(R"({"enabled": true, "allowedShardTypes": ["contact"]})").has_value());
     CHECK_FALSE(direction(R"({"enabled": true})").has_value());
-    CHECK(integration(with_mapping(R"("writeBack": {"enabled": true, "conflictResolution": "internal_wins"})")).sync.conflict_resolution ==
-          Strategy::target_wins);
+    CHECK(integration(with_mapping(R"("writeBack": {"enabled": true, "conflictResolution": "internal_wins"})"))
+              .sync.conflict_resolution == Strategy::target_wins);
 }
 
 TEST_CASE("what integration-manager sends besides is ignored, but never in strict reading") {
-    const std::string_view more = R"(, "status": "connected", "authMethod": "oauth", "icon": null, "enabledAt": "2026-01-01T00:00:00.000Z")";
+    const std::string_view more =
+        R"(, "status": "connected", "authMethod": "oauth", "icon": null, "enabledAt": "2026-01-01T00:00:00.000Z")";
     const std::string config = with_mapping(R"("syncUserScoped": true)");
     CHECK(integration(config, more, false).sync.sync_enabled);
     CHECK_FALSE(integration(config, R"(, "status": "disabled")", false).sync.sync_enabled);
-    const auto strict = parse_integration(value("{" + std::string(identity) + R"(, "syncConfig": )" + config + std::string(more) + "}"), true);
+    const auto strict = parse_integration(
+        value("{" + std::string(identity) + R"(, "syncConfig": )" + config + std::string(more) + "}"), true);
     CHECK(tells(strict.faults, "authMethod", "is not a key of an integration"));
     CHECK(tells(strict.faults, "icon", "is not a key"));
     CHECK(tells(strict.faults, "syncConfig.syncUserScoped", "is not a key of syncConfig"));
@@ -189,7 +199,8 @@ TEST_CASE("an integration that syncs nothing is usable, and says so") {
     const auto parsed = parse_integration(value("{" + std::string(identity) + "}"), true);
     CHECK(parsed.integration.has_value());
     CHECK(notes(parsed.faults, "syncConfig", "nothing is synced"));
-    const auto empty = parse_integration(value("{" + std::string(identity) + R"(, "syncConfig": {"entityMappings": []}})"), true);
+    const auto empty =
+        parse_integration(value("{" + std::string(identity) + R"(, "syncConfig": {"entityMappings": []}})"), true);
     CHECK(empty.integration.has_value());
     CHECK(notes(empty.faults, "syncConfig.entityMappings", "nothing is synced"));
 }
@@ -197,7 +208,8 @@ TEST_CASE("an integration that syncs nothing is usable, and says so") {
 TEST_CASE("one-way fields are said with their whole path, as they are written") {
     const auto parsed = parse_integration(value("{" + std::string(identity) + R"(, "syncConfig": {"entityMappings": [
         {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
-            {"shardField": "name", "transforms": [{"name": "template", "template": "{a} {b}"}]}]}]}})"), true);
+            {"shardField": "name", "transforms": [{"name": "template", "template": "{a} {b}"}]}]}]}})"),
+                                          true);
     REQUIRE(parsed.integration.has_value());
     CHECK(notes(parsed.faults, "syncConfig.entityMappings[0].fieldMappings[0].transforms[0]",
                 "'name' flows inbound only"));

@@ -36,7 +36,8 @@ TEST_CASE("where nothing would flow back anyway, nothing is said") {
     const std::string_view field = R"({"shardField": "b", "transform": {"name": "template", "template": "{x}"}})";
     CHECK(faults_of(field, Direction::inbound).empty());
     CHECK(faults_of(R"({"shardField": "b", "constant": 1, "direction": "inbound"})").empty());
-    CHECK(faults_of(R"({"externalField": "a", "shardField": "a", "transforms": ["trim", "lowercase", "uppercase"]})").empty());
+    CHECK(faults_of(R"({"externalField": "a", "shardField": "a", "transforms": ["trim", "lowercase", "uppercase"]})")
+              .empty());
 }
 
 TEST_CASE("a field that flows nowhere is said, and one that can't flow as told is refused") {
@@ -44,7 +45,8 @@ TEST_CASE("a field that flows nowhere is said, and one that can't flow as told i
     CHECK(notes(faults_of(one_way + "}", Direction::outbound), "fieldMappings[0]", "flows nowhere"));
     CHECK(notes(faults_of(R"({"externalField": "a", "shardField": "a", "direction": "inbound"})", Direction::outbound),
                 "fieldMappings[0]", "flows nowhere"));
-    CHECK(tells(faults_of(one_way + R"(, "direction": "outbound"})"), "fieldMappings[0].direction", "can't flow outbound"));
+    CHECK(tells(faults_of(one_way + R"(, "direction": "outbound"})"), "fieldMappings[0].direction",
+                "can't flow outbound"));
 }
 
 TEST_CASE("one place may be written by one field only") {
@@ -62,10 +64,14 @@ TEST_CASE("one place may be written by one field only") {
 }
 
 TEST_CASE("an external field may be read by many, if one at most writes it") {
-    CHECK(faults_of(R"({"externalField": "a", "shardField": "x"}, {"externalField": "a", "shardField": "y", "direction": "inbound"},
-                       {"externalField": "a.b", "shardField": "z", "direction": "inbound"})").empty());
+    CHECK(
+        faults_of(
+            R"({"externalField": "a", "shardField": "x"}, {"externalField": "a", "shardField": "y", "direction": "inbound"},
+                       {"externalField": "a.b", "shardField": "z", "direction": "inbound"})")
+            .empty());
     CHECK(faults_of(R"({"externalField": "a", "shardField": "x"}, {"externalField": "a", "shardField": "y"})",
-                    Direction::inbound).empty());
+                    Direction::inbound)
+              .empty());
 }
 
 TEST_CASE("paths and names are checked") {
@@ -141,22 +147,26 @@ TEST_CASE("match keys are mapped shard fields, and tell records apart") {
         return compile("\"matchKeys\": " + std::string(keys) + ", \"fieldMappings\": [" + std::string(list) + "]")
             .faults;
     };
-    const std::string_view field = R"({"externalField": "mail", "shardField": "email"}, {"shardField": "origin", "constant": 1, "direction": "inbound"})";
+    const std::string_view field =
+        R"({"externalField": "mail", "shardField": "email"}, {"shardField": "origin", "constant": 1, "direction": "inbound"})";
     CHECK(faults_with(R"(["email", "origin"])", field).empty());
-    CHECK(tells(faults_with(R"(["mail"])", field), "matchKeys[0]", "'mail' is not the shardField of any field mapping"));
+    CHECK(
+        tells(faults_with(R"(["mail"])", field), "matchKeys[0]", "'mail' is not the shardField of any field mapping"));
     CHECK(tells(faults_with(R"(["email", "email"])", field), "matchKeys[1]", "named twice"));
     CHECK(tells(faults_with(R"(["origin"])", field), "matchKeys", "constants"));
 }
 
 TEST_CASE("strategies must fit where they stand") {
     const auto record = [](std::string_view members) {
-        return compile(std::string(members) + R"(, "fieldMappings": [{"externalField": "a", "shardField": "a"}])").faults;
+        return compile(std::string(members) + R"(, "fieldMappings": [{"externalField": "a", "shardField": "a"}])")
+            .faults;
     };
     CHECK(tells(record(R"("conflictResolution": "union")"), "conflictResolution", "is for single fields"));
     CHECK(tells(record(R"("initialStrategy": "max")"), "initialStrategy", "is for single fields"));
     CHECK(tells(record(R"("conflictResolution": "custom")"), "customStrategy", "is missing"));
     CHECK(tells(record(R"("conflictResolution": "merge", "customStrategy": "mine")"), "customStrategy", "custom only"));
-    CHECK(tells(record(R"("conflictResolution": "newest_wins", "tieBreak": "newest_wins")"), "tieBreak", "can't break a tie"));
+    CHECK(tells(record(R"("conflictResolution": "newest_wins", "tieBreak": "newest_wins")"), "tieBreak",
+                "can't break a tie"));
     CHECK(record(R"("conflictResolution": "custom", "customStrategy": "mine")").empty());
     CHECK(record(R"("conflictResolution": "newest_wins", "tieBreak": "source_wins")").empty());
     const auto faults = faults_of(R"({"externalField": "a", "shardField": "a", "strategy": "merge"},

@@ -39,7 +39,8 @@ TEST_CASE("blank text can be made null, and then the default") {
 }
 
 TEST_CASE("a required field parks the record when it is absent, null or empty") {
-    const auto contact = fields(R"({"externalField": "mail", "shardField": "email", "transform": "trim", "required": true})");
+    const auto contact =
+        fields(R"({"externalField": "mail", "shardField": "email", "transform": "trim", "required": true})");
     for (const std::string_view record : {"{}", R"({"mail": null})", R"({"mail": ""})", R"({"mail": "  "})"}) {
         const auto read = contact.read_source(object(record), no_references());
         REQUIRE_FALSE(read.has_value());
@@ -77,7 +78,8 @@ TEST_CASE("a value that does not fit parks the record and names the field, not i
 }
 
 TEST_CASE("value tables map both ways, and an unknown value parks the record") {
-    const auto contact = fields(R"({"externalField": "status", "shardField": "status", "values": {"A": "active", "I": "inactive"}})");
+    const auto contact =
+        fields(R"({"externalField": "status", "shardField": "status", "values": {"A": "active", "I": "inactive"}})");
     CHECK(from_source(contact, R"({"status": "A"})") == R"({"status":"active"})");
     CHECK(from_source(contact, R"({"status": null})") == R"({"status":null})");
     CHECK(from_source(contact, R"({"status": ["A", "I"]})") == R"({"status":["active","inactive"]})");
@@ -102,7 +104,8 @@ TEST_CASE("a table may hold any values: numbers by value, lists, null") {
 
 TEST_CASE(
     "a table that gives one shard value for several flows inbound only, and keeps the shard's values as they are") {
-    auto compiled = compile(R"("fieldMappings": [{"externalField": "s", "shardField": "s", "values": {"A": "x", "B": "x"}}])");
+    auto compiled =
+        compile(R"("fieldMappings": [{"externalField": "s", "shardField": "s", "values": {"A": "x", "B": "x"}}])");
     REQUIRE(compiled.mapping.has_value());
     CHECK(notes(compiled.faults, "fieldMappings[0].values", "inbound only"));
     CHECK_FALSE(compiled.mapping->fields()[0].to_source);
@@ -121,7 +124,8 @@ TEST_CASE("the shard's values are read in normal form, so that equal ones compar
 TEST_CASE("a shard value that can't be written back parks the record, unless its field never flows there") {
     const std::string field = R"({"externalField": "n", "shardField": "n", "transform": "number_to_string")";
     CHECK(from_target(fields(field + "}"), R"({"n": "no number"})").starts_with("parked: field 'n'"));
-    CHECK(from_target(fields(field + R"(, "direction": "inbound"})"), R"({"n": "no number"})") == R"({"n":"no number"})");
+    CHECK(from_target(fields(field + R"(, "direction": "inbound"})"), R"({"n": "no number"})") ==
+          R"({"n":"no number"})");
     CHECK(from_target(fields(field + "}", Direction::inbound), R"({"n": "no number"})") == R"({"n":"no number"})");
 }
 
@@ -134,8 +138,8 @@ TEST_CASE("an external value that can't be read is absent where its field never 
 
 TEST_CASE("numbers keep every digit on their way") {
     const auto contact = fields(R"({"externalField": "a", "shardField": "a"})");
-    for (const std::string_view number : {"9223372036854775807", "18446744073709551615", "-9223372036854775808", "0.1",
-                                          "123456789.125", "5e-324"}) {
+    for (const std::string_view number :
+         {"9223372036854775807", "18446744073709551615", "-9223372036854775808", "0.1", "123456789.125", "5e-324"}) {
         const std::string record = R"({"a":)" + std::string(number) + "}";
         CHECK(from_source(contact, record) == record);
         CHECK(to_source(contact, "{}", record) == record);
@@ -164,14 +168,15 @@ TEST_CASE("a match key is one text for one combination, and none where something
     CHECK(ada == key(R"({"mail": "ada@x", "n": 1.0, "tags": ["b", "a"]})"));
     CHECK(ada != key(R"({"mail": "ada@x", "n": 2, "tags": ["a", "b"]})"));
     CHECK(ada != key(R"({"mail": "ada@x", "n": "1", "tags": ["a", "b"]})"));
-    for (const std::string_view record : {R"({"n": 1, "tags": []})", R"({"mail": null, "n": 1, "tags": []})",
-                                          R"({"mail": "", "n": 1, "tags": []})"})
+    for (const std::string_view record :
+         {R"({"n": 1, "tags": []})", R"({"mail": null, "n": 1, "tags": []})", R"({"mail": "", "n": 1, "tags": []})"})
         CHECK_FALSE(key(record).has_value());
     CHECK_FALSE(fields(R"({"externalField": "a", "shardField": "a"})").match_key({value("1")}).has_value());
 }
 
 TEST_CASE("values and objects by shard field are the same thing") {
-    const auto contact = fields(R"({"externalField": "a", "shardField": "x.y"}, {"externalField": "b", "shardField": "z"})");
+    const auto contact =
+        fields(R"({"externalField": "a", "shardField": "x.y"}, {"externalField": "b", "shardField": "z"})");
     const auto values = contact.from_object(object(R"({"x.y": null, "other": 1})"));
     REQUIRE(values.size() == 2);
     CHECK(values[0] == json::value(nullptr));

@@ -28,7 +28,8 @@ TEST_CASE("null is written where there is something to clear, and makes nothing 
 TEST_CASE("an earlier element of a list is written as null where a later one needs it") {
     const auto contact = fields(R"({"externalField": "phones.1.number", "shardField": "second"},
                                    {"externalField": "phones.0.number", "shardField": "first"})");
-    CHECK(to_source(contact, "{}", R"({"first": null, "second": "2"})") == R"({"phones":[{"number":null},{"number":"2"}]})");
+    CHECK(to_source(contact, "{}", R"({"first": null, "second": "2"})") ==
+          R"({"phones":[{"number":null},{"number":"2"}]})");
     CHECK(to_source(contact, R"({"phones": [{"number": "1"}]})", R"({"first": null, "second": null})") ==
           R"({"phones":[{"number":null}]})");
 }

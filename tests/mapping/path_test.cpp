@@ -85,7 +85,8 @@ TEST_CASE("what is no path is refused when it is compiled") {
 TEST_CASE("what was set is found") {
     rc::check([] {
         static const std::vector<std::string> names{"a", "b", "0", "1", "name"};
-        static const std::vector<std::string> records{"{}", R"({"a": {"b": [1, 2]}})", R"({"a": [{"b": 1}], "b": null})"};
+        static const std::vector<std::string> records{"{}", R"({"a": {"b": [1, 2]}})",
+                                                      R"({"a": [{"b": 1}], "b": null})"};
         std::string path = *rc::gen::elementOf(names);
         for (const auto& name : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(names)))
             if (path.size() < 20) path += "." + name;

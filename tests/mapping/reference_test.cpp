@@ -85,12 +85,14 @@ TEST_CASE("what can't be an id is no reference") {
 }
 
 TEST_CASE("a list of references is translated one by one") {
-    const auto contact = fields(R"({"externalField": "ids", "shardField": "companies", "reference": "companies", "unordered": true})");
+    const auto contact =
+        fields(R"({"externalField": "ids", "shardField": "companies", "reference": "companies", "unordered": true})");
     CHECK(from_source(contact, R"({"ids": [17, "x"]})", links()) == R"({"companies":["shard-a","shard-b"]})");
     CHECK(from_source(contact, R"({"ids": []})", links()) == R"({"companies":[]})");
     CHECK(from_source(contact, R"({"ids": [17, 99]})", links()).starts_with("parked"));
     CHECK(to_source(contact, "{}", R"({"companies": ["shard-b", "shard-a"]})", links()) == R"({"ids":["x",17]})");
-    CHECK(ids(contact.source_references(object(R"({"ids": [17, "x"]})"))) == std::vector<std::string>{"source:17", "source:x"});
+    CHECK(ids(contact.source_references(object(R"({"ids": [17, "x"]})"))) ==
+          std::vector<std::string>{"source:17", "source:x"});
 }
 
 TEST_CASE("the engine is told which links it must look up") {
@@ -99,8 +101,8 @@ TEST_CASE("the engine is told which links it must look up") {
         {"externalField": "other", "shardField": "other", "reference": "companies", "direction": "inbound"}])");
     CHECK(ids(contact.source_references(object(R"({"company": " 17 ", "other": "x"})"))) ==
           std::vector<std::string>{"source:17", "source:x"});
-    CHECK(ids(contact.target_references(contact.from_object(object(R"({"company": "shard-a", "other": "shard-b"})")))) ==
-          std::vector<std::string>{"target:shard-a"});
+    CHECK(ids(contact.target_references(contact.from_object(
+              object(R"({"company": "shard-a", "other": "shard-b"})")))) == std::vector<std::string>{"target:shard-a"});
     CHECK(contact.referenced_entities() == std::vector<std::string>{"companies"});
     CHECK(fields(R"({"externalField": "a", "shardField": "a"})").referenced_entities().empty());
 }
@@ -112,7 +114,8 @@ TEST_CASE("a reference that never flows to the shard is absent while it is unres
 }
 
 TEST_CASE("a transform before a reference works on the external id") {
-    const auto contact = fields(R"({"externalField": "c", "shardField": "c", "reference": "companies", "transform": "string_to_number"})");
+    const auto contact = fields(
+        R"({"externalField": "c", "shardField": "c", "reference": "companies", "transform": "string_to_number"})");
     CHECK(from_source(contact, R"({"c": "17"})", links()) == R"({"c":"shard-a"})");
     CHECK(to_source(contact, "{}", R"({"c": "shard-a"})", links()) == R"({"c":"17"})");
 }

@@ -33,8 +33,8 @@ inline std::string describe(const std::vector<ConfigurationFault>& faults) {
 }
 
 inline const ConfigurationFault* fault_at(const std::vector<ConfigurationFault>& faults, std::string_view path) {
-    const auto found = std::find_if(faults.begin(), faults.end(),
-                                    [&](const ConfigurationFault& fault) { return fault.path == path; });
+    const auto found =
+        std::find_if(faults.begin(), faults.end(), [&](const ConfigurationFault& fault) { return fault.path == path; });
     return found == faults.end() ? nullptr : &*found;
 }
 

@@ -1,4 +1,11 @@
 // The `jsonl` adapter: a folder with one file per entity, <entity>.jsonl, one JSON object per line.
+//
+// Reading.  Memory holds 24 bytes per line, whatever the lines hold. A file that changes while it is read is read
+//           again. A line that holds no record is a fault with its place, "contacts.jsonl:17"; the others flow.
+// Writing.  A push replaces the file in one rename: a reader sees the old file or the new one. Lines that the push does
+//           not mean keep every byte. Whoever edits the file beside it should write a new one and rename it, too: a
+//           file that is emptied and filled in place is, for a moment, an empty side.
+// Creating. The id of a new record is made from its idempotency key, so a repeated create makes no second record.
 #pragma once
 
 #include <castiel_sync/adapter.hpp>
