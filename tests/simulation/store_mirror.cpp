@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace simulation {
 namespace {
@@ -60,6 +61,9 @@ void StoreMirror::committed(const std::string& node, const std::vector<cs::Write
     });
     if (touches && !fenced)
         report_("I19", fmt::format("{} committed a stream's documents without the stream's own", node));
+    // Judged when everything that the commit holds is known.
+    for (const CursorMove& move : std::exchange(cursor_moves_, {}))
+        if (on_cursor_) on_cursor_(streams_.at(move.stream_id), move.side, move.after, move.up_to);
 }
 
 void StoreMirror::index_link(const std::string& link_id, const LinkMirror& link, bool add) {
@@ -176,7 +180,7 @@ void StoreMirror::committed_stream(const std::string& node, const cs::Write& wri
                                            to_string(side), write.document.id, *known, *position));
             const std::uint64_t before = known && epoch == stream.epoch[d] ? *known : 0;
             known = position;
-            if (position && *position > before && on_cursor_) on_cursor_(stream, side, before, *position);
+            if (position && *position > before) cursor_moves_.push_back({write.document.id, side, before, *position});
         }
         stream.epoch[d] = epoch;
     }

@@ -81,6 +81,12 @@ private:
     void keep_document(const cs::Write& write);
     [[nodiscard]] std::vector<RecordKey> subjects(const cs::Document& document) const;
     void keep_evidence(const cs::Document& document);
+    struct CursorMove {
+        std::string stream_id;
+        Side side = Side::source;
+        std::uint64_t after = 0;
+        std::uint64_t up_to = 0;
+    };
     void index_link(const std::string& link_id, const LinkMirror& link, bool add);
 
     const Scenario& scenario_;
@@ -95,6 +101,7 @@ private:
     std::map<RecordKey, std::vector<std::string>> links_by_record_;
     std::unordered_set<std::uint64_t> kept_tags_;
     std::unordered_set<std::uint64_t> kept_numbers_;
+    std::vector<CursorMove> cursor_moves_; // of the commit under way
     std::uint64_t commits_ = 0;
 };
 
