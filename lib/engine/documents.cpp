@@ -73,18 +73,6 @@ void members(A& a, Intent::Item& v) {
     a("values", v.values);
 }
 template <class A>
-void members(A& a, Intent::Update& v) {
-    a("link", v.link_id);
-    a("values", v.values);
-    a("others", v.others);
-}
-template <class A>
-void members(A& a, Intent& v) {
-    a("written", v.written);
-    a("items", v.items);
-    a("updates", v.updates);
-}
-template <class A>
 void members(A& a, Lease& v) {
     a("owner", v.owner);
     a("execution", v.execution_id);
@@ -250,6 +238,7 @@ void members(A& a, ParkedRecord& v) {
     a("field", v.field);
     a("payload", v.payload);
     a("attempts", v.attempts);
+    a.sparse("sent", v.sent);
     a.sparse("discarded", v.discarded);
     a.sparse("version", v.version);
     a.sparse("pass", v.pass);
@@ -272,6 +261,21 @@ void members(A& a, JournalEntry& v) {
     a("written", v.written);
     a("action", v.action);
     a("changes", v.changes);
+}
+template <class A>
+void members(A& a, Intent::Attempt& v) {
+    a("link", v.link_id);
+    a("journal", v.entry.journal_id);
+    a("at", v.entry.at);
+    a("entry", v.entry);
+    a("others", v.others);
+    a("automatic", v.automatic);
+}
+template <class A>
+void members(A& a, Intent& v) {
+    a("written", v.written);
+    a("items", v.items);
+    a("attempts", v.attempts);
 }
 template <class A>
 void members(A& a, Event& v) {

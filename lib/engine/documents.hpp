@@ -67,23 +67,25 @@ struct HeldDeletion {
     bool confirmed = false;    // by a tombstone; otherwise a fetch must confirm it
 };
 
-// Writes under way, one document for each page and side.
+// Writes under way, one document for each page and side. Once their outcome is known they are history; until then only
+// this document can tell a write of ours from a user's edit, and what it wrote over.
 struct Intent {
     struct Item { // a create
         std::string origin_id;
         std::string idempotency_key;
         json::object values; // what is sent, by shard field: the base of the pair that it makes
     };
-    struct Update {
-        std::string link_id;
-        json::object values; // by shard field: what the written side is about to hold
-        json::object others; // what the other side held when that was decided
+    struct Attempt { // an update or a deletion: all that must be known of it should its answer never come
+        std::string link_id;     // empty: two records that are about to be linked
+        JournalEntry entry;      // what is about to be written, over what
+        json::object others;     // by shard field: what the other side held when that was decided
+        std::optional<Conflict> automatic; // the decision between two edits that it carries out
     };
     std::string intent_id;
     std::string stream_id;
     Side written = Side::target;
     std::vector<Item> items;
-    std::vector<Update> updates;
+    std::vector<Attempt> attempts;
 };
 
 struct Lease {

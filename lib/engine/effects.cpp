@@ -135,55 +135,67 @@ bool Run::accounted(const Pair& pair, Side side, const FieldValues& base) const 
     return true;
 }
 
+Conflict Run::make_conflict(const Pair& pair, ConflictType type, ConflictState state) const {
+    Conflict conflict;
+    conflict.tenant_id = session_.tenant();
+    conflict.execution_id = session_.execution().execution_id;
+    conflict.task_id = session_.execution().task_id;
+    conflict.type = type;
+    conflict.state = state;
+    conflict.source_version = pair.records[0] ? pair.records[0]->version : std::string();
+    conflict.target_version = pair.records[1] ? pair.records[1]->version : std::string();
+    conflict.source_data = pinned_.mapping.to_object(pair.values[0]);
+    conflict.target_data = pinned_.mapping.to_object(pair.values[1]);
+    FieldValues base;
+    if (pair.link && pair.link->base) {
+        conflict.base_data = *pair.link->base;
+        base = pinned_.mapping.from_object(*pair.link->base);
+    }
+    conflict.created_at = parts_.runtime.clock->now();
+    if (state != ConflictState::open) {
+        conflict.resolved_at = conflict.created_at;
+        conflict.resolved_by = "sync";
+    }
+    for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
+        const FieldDecision& decided = pair.decision.fields[i];
+        const bool wanted = state == ConflictState::open ? decided.verdict == FieldDecision::Verdict::conflict
+                                                         : decided.automatic;
+        if (!wanted) continue;
+        ConflictField field;
+        field.field = pinned_.policy.fields[i].name;
+        field.base = value_at(base, i);
+        field.source = value_at(pair.values[0], i);
+        field.target = value_at(pair.values[1], i);
+        field.result = decided.result;
+        field.rule = decided.rule;
+        conflict.fields.push_back(std::move(field));
+    }
+    if (pair.decision.fields.empty()) {
+        ConflictField field;
+        field.rule = pair.decision.rule;
+        conflict.fields.push_back(std::move(field));
+    }
+    return conflict;
+}
+
+// The same disagreement between the same versions is the same conflict, however often it is met (I8).
+void Run::identify(Conflict& conflict, const Link& link) const {
+    conflict.stream_id = link.stream_id;
+    conflict.integration_id = pinned_.integration.id;
+    conflict.entity_type = session_.execution().entity_type;
+    conflict.link_id = link.link_id;
+    conflict.source_id = link.source_id;
+    conflict.target_id = link.target_id;
+    conflict.conflict_id =
+        uuid_of({link.link_id, to_string(conflict.type), to_string(conflict.state), to_json(conflict.base_data),
+                 to_json(conflict.source_data), to_json(conflict.target_data), conflict.source_version,
+                 conflict.target_version});
+}
+
 // Records the conflict that stands open, refreshes the one already known, and closes it when the sides moved on.
 void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     const auto known = link.conflict_id.empty() ? conflicts_.end() : conflicts_.find(link.conflict_id);
     const bool had = known != conflicts_.end();
-    const auto make = [&](ConflictType type, ConflictState state) {
-        Conflict conflict;
-        conflict.tenant_id = session_.tenant();
-        conflict.stream_id = link.stream_id;
-        conflict.integration_id = pinned_.integration.id;
-        conflict.execution_id = session_.execution().execution_id;
-        conflict.task_id = session_.execution().task_id;
-        conflict.entity_type = session_.execution().entity_type;
-        conflict.type = type;
-        conflict.state = state;
-        conflict.link_id = link.link_id;
-        conflict.source_id = link.source_id;
-        conflict.target_id = link.target_id;
-        conflict.source_version = pair.records[0] ? pair.records[0]->version : std::string();
-        conflict.target_version = pair.records[1] ? pair.records[1]->version : std::string();
-        conflict.source_data = pinned_.mapping.to_object(pair.values[0]);
-        conflict.target_data = pinned_.mapping.to_object(pair.values[1]);
-        if (pair.link && pair.link->base) conflict.base_data = *pair.link->base;
-        conflict.created_at = parts_.runtime.clock->now();
-        FieldValues base;
-        if (pair.link && pair.link->base) base = pinned_.mapping.from_object(*pair.link->base);
-        for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
-            const FieldDecision& decided = pair.decision.fields[i];
-            const bool wanted = state == ConflictState::open ? decided.verdict == FieldDecision::Verdict::conflict
-                                                             : decided.automatic;
-            if (!wanted) continue;
-            ConflictField field;
-            field.field = pinned_.policy.fields[i].name;
-            field.base = value_at(base, i);
-            field.source = value_at(pair.values[0], i);
-            field.target = value_at(pair.values[1], i);
-            field.result = decided.result;
-            field.rule = decided.rule;
-            conflict.fields.push_back(std::move(field));
-        }
-        if (pair.decision.fields.empty()) {
-            ConflictField field;
-            field.rule = pair.decision.rule;
-            conflict.fields.push_back(std::move(field));
-        }
-        conflict.conflict_id = uuid_of({link.link_id, to_string(type), to_string(state), to_json(conflict.base_data),
-                                        to_json(conflict.source_data), to_json(conflict.target_data),
-                                        conflict.source_version, conflict.target_version});
-        return conflict;
-    };
     const auto same_fields = [](const Conflict& left, const Conflict& right) {
         if (left.type != right.type || left.fields.size() != right.fields.size()) return false;
         const auto same = [](const std::optional<json::value>& a, const std::optional<json::value>& b) {
@@ -197,14 +209,17 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
         return left.type == ConflictType::update_update ||
                (left.source_data == right.source_data && left.target_data == right.target_data);
     };
-    if (pair.decision.automatic) {
-        Conflict decided = make(*pair.decision.automatic, ConflictState::auto_resolved);
-        decided.resolved_at = decided.created_at;
-        decided.resolved_by = "sync";
+    if (pair.decision.automatic && !pair.attempted)
+        pair.automatic.push_back(make_conflict(pair, *pair.decision.automatic, ConflictState::auto_resolved));
+    for (auto& decided : pair.automatic) {
+        decided.state = ConflictState::auto_resolved;
+        decided.created_at = decided.resolved_at.value_or(decided.created_at);
+        identify(decided, link);
         effects.writes.push_back(put(to_document(decided)));
     }
     if (pair.decision.conflict) {
-        Conflict open = make(*pair.decision.conflict, ConflictState::open);
+        Conflict open = make_conflict(pair, *pair.decision.conflict, ConflictState::open);
+        identify(open, link);
         if (had && same_fields(known->second, open)) {
             // The same disagreement, seen at newer versions: one conflict, kept up to date.
             Conflict kept = known->second;
@@ -288,16 +303,37 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
     effects.writes.push_back(put(to_document(conflict)));
 }
 
+void Run::add_journal(Pair& pair, const std::string& link_id, Effects& effects) const {
+    for (auto& entry : pair.journal) {
+        Document document = to_document(entry, link_id);
+        document.expires_at = parts_.runtime.clock->now() + parts_.limits.journal_retention;
+        effects.writes.push_back(put(std::move(document)));
+    }
+}
+
+// What was written before the pair had to be left is history all the same, and part of what both sides agree on.
+void Run::add_written(Pair& pair, Effects& effects) {
+    Link link = pair.link.value_or(Link());
+    if (!pair.link) {
+        link.stream_id = session_.stream().stream_id;
+        for (const Side side : {Side::source, Side::target})
+            if (pair.records[at(side)]) (side == Side::source ? link.source_id : link.target_id) =
+                                            pair.records[at(side)]->id;
+    }
+    for (auto& decided : pair.automatic) {
+        identify(decided, link);
+        effects.writes.push_back(put(to_document(decided)));
+    }
+    add_journal(pair, link.link_id, effects);
+    if (!pair.base_advanced) return;
+    link.source_version.clear(); // both sides are evaluated again
+    link.target_version.clear();
+    effects.writes.push_back(put(to_document(link)));
+}
+
 Effects Run::effects_of(Pair& pair) {
     Effects effects;
     const Timestamp now = parts_.runtime.clock->now();
-    const auto add_journal = [&](const std::string& link_id) {
-        for (auto& entry : pair.journal) {
-            Document document = to_document(entry, link_id);
-            document.expires_at = now + parts_.limits.journal_retention;
-            effects.writes.push_back(put(std::move(document)));
-        }
-    };
     if (pair.state == State::parked) {
         if (pair.was_parked) {
             const auto before = parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {});
@@ -310,7 +346,7 @@ Effects Run::effects_of(Pair& pair) {
         effects.writes.push_back(put(to_document(*pair.parked)));
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
-        if (pair.link) add_journal(pair.link->link_id);
+        add_written(pair, effects);
         return effects;
     }
     if (pair.state == State::out_of_scope) {
@@ -319,6 +355,7 @@ Effects Run::effects_of(Pair& pair) {
             effects.writes.push_back(remove(
                 "deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
         ++effects.counters.skipped;
+        add_written(pair, effects);
         return effects;
     }
     if (pair.was_parked) {
@@ -366,13 +403,16 @@ Effects Run::effects_of(Pair& pair) {
     const bool any_removed = pair.removed[0] || pair.removed[1];
     if (any_removed || action == Action::forget) {
         add_conflict(pair, effects, link);
+        if (any_removed && !pair.deletion) // carried out by an execution that could not tell any more
+            for (const Side side : {Side::source, Side::target})
+                effects.writes.push_back(remove("deletion", deletion_id(link.stream_id, side, link.id(side))));
         link.state = Link::State::dead;
         --effects.links;
         Document document = to_document(link);
         document.expires_at = now + parts_.limits.journal_retention;
         effects.writes.push_back(put(std::move(document)));
         any_removed ? ++effects.counters.deleted : ++effects.counters.skipped;
-        add_journal(link.link_id);
+        add_journal(pair, link.link_id, effects);
         return effects;
     }
     if (action == Action::unlink) {
@@ -383,7 +423,7 @@ Effects Run::effects_of(Pair& pair) {
         pair.journal.push_back(std::move(entry));
         effects.writes.push_back(put(to_document(link)));
         ++effects.counters.skipped;
-        add_journal(link.link_id);
+        add_journal(pair, link.link_id, effects);
         return effects;
     }
     const bool created = pair.created[0] || pair.created[1];
@@ -409,7 +449,7 @@ Effects Run::effects_of(Pair& pair) {
     add_conflict(pair, effects, link);
     note_flips(pair, link);
     effects.writes.push_back(put(to_document(link)));
-    add_journal(link.link_id);
+    add_journal(pair, link.link_id, effects);
     if (created)
         ++effects.counters.created;
     else if (pair.updated[0] || pair.updated[1])

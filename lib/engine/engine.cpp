@@ -220,14 +220,9 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     stream.shard_type_id = plan.mapping.shard_type_id;
     auto& checkpoint = stream.checkpoints[static_cast<std::size_t>(plan.direction)];
     if (!checkpoint) checkpoint.emplace();
-    if (!mode.preview && (stream.latch || stream.paused)) {
-        refused(latched_error(stream));
-        // It was asked for and refused: that is history too.
-        std::vector<Write> writes{put(to_document(execution))};
-        if (auto receipt = co_await with.store->commit(integration.tenant_id, std::move(writes)); !receipt)
-            execution.error = receipt.error();
-        co_return execution;
-    }
+    // Refused only once it is claimed: it was asked for, so it begins and ends in history and events like any other.
+    std::optional<Error> stands_still;
+    if (!mode.preview && (stream.latch || stream.paused)) stands_still = latched_error(stream);
     Session session(with, integration.tenant_id, std::move(stream), execution);
     std::vector<EventDraft> started{started_event(execution)};
     const std::size_t slots =
@@ -242,7 +237,10 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     std::optional<Trip> trip;
     std::vector<std::string> examples;
     try {
-        result = co_await execute(mode, session, integration, plan, request, trip, examples);
+        if (stands_still)
+            result = *stands_still;
+        else
+            result = co_await execute(mode, session, integration, plan, request, trip, examples);
     } catch (const boost::system::system_error& fault) {
         result =
             fault.code() == asio::error::operation_aborted

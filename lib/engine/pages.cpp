@@ -27,6 +27,8 @@ struct Run::PageWork {
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
     std::vector<std::int64_t> met;  // ordinals of the linked records
+    std::vector<ParkedRecord> lost_creates; // sent to this side, and nobody knows whether they happened
+    std::array<std::set<std::string>, 2> candidates; // records that are candidates, where it is known
     std::uint64_t read_linked = 0;
     std::uint64_t changed = 0;
 
@@ -205,6 +207,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     std::vector<Pair*> pointers;
     for (auto& pair : moved) pointers.push_back(&pair);
     if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
+    if (auto loaded = co_await load_lost_creates(side, work); !loaded) co_return loaded;
     const bool at_once = creates_at_once(side);
     for (auto& pair : moved) sort_moved(side, std::move(pair), at_once, work);
     co_return Result<>();
@@ -222,6 +225,65 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
     pair.parked_side = parked.side;
     pair.parked_attempts = parked.attempts;
     pair.parked_at = parked.parked_at;
+    if (parked.sent.empty()) return;
+    pair.repeated_create = true;
+    pair.sent = pinned_.mapping.from_object(parked.sent);
+}
+
+// Creates that were sent to this side without an answer, where it can't be asked for them: what they made, if anything,
+// comes as a new record.
+Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
+    const auto& capabilities = pinned_.capabilities[at(side)];
+    if (session_.stream().parked == 0 || capabilities.idempotent_creates || capabilities.finds_by_idempotency_key)
+        co_return Result<>();
+    Query query = of_stream();
+    query.conditions.emplace_back("reason", Condition::Comparison::equal,
+                                  IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
+    std::vector<std::string> ids;
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
+        if (!page) co_return page.error();
+        for (const auto& document : page->documents) {
+            auto parked = from_document<ParkedRecord>(document);
+            if (!parked) co_return parked.error();
+            if (parked->side == side || parked->sent.empty()) continue;
+            ids.push_back(parked->record_id);
+            work.lost_creates.push_back(std::move(*parked));
+        }
+        if (page->continuation.empty()) break;
+        query.continuation = page->continuation;
+    }
+    if (ids.empty()) co_return Result<>();
+    Known known;
+    if (auto loaded = co_await load_known(other(side), ids, known); !loaded) co_return loaded;
+    for (const auto& [id, candidate] : known.candidates) work.candidates[at(other(side))].insert(id);
+    co_return Result<>();
+}
+
+// A new record that holds just what such a create sent is what it made: the two belong together, and are no new pair.
+bool Run::adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work) {
+    const auto made_by = [&](const ParkedRecord& parked) {
+        const FieldValues sent = pinned_.mapping.from_object(parked.sent);
+        for (std::size_t i = 0; i < sent.size(); ++i)
+            if (sent[i] && (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i]))) return false;
+        return true;
+    };
+    const auto found = std::find_if(work.lost_creates.begin(), work.lost_creates.end(), made_by);
+    if (found == work.lost_creates.end()) return false;
+    const Side from = found->side;
+    note_parked(pair, *found);
+    pair.origin = from;
+    pair.matched = true;
+    pair.was_candidate[at(from)] = work.candidates[at(from)].contains(found->record_id);
+    pair.records[at(from)].emplace();
+    pair.records[at(from)]->id = found->record_id;
+    pair.created[at(side)] = true;
+    pair.decision.base = *pair.sent;
+    JournalEntry entry = journal_entry(pair, side, "created");
+    pair.journal.push_back(std::move(entry));
+    work.lost_creates.erase(found);
+    return true;
 }
 
 // A record whose version moved: does its mapped content differ from the base? Is a new one created or staged?
@@ -256,6 +318,10 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
             work.effects.push_back(std::move(effects));
             return;
         }
+        work.pairs.push_back(std::move(pair));
+        return;
+    }
+    if (adopt_lost_create(side, pair, *values, work)) {
         work.pairs.push_back(std::move(pair));
         return;
     }

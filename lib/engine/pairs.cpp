@@ -91,6 +91,7 @@ bool Run::carries(Pair& pair, Side side) {
 
 void Run::decide(Pair& pair) {
     pair.pushes = {};
+    pair.attempted = false;
     if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;
     if (pair.records[0] && !matches(pinned_.filters, pair.records[0]->fields)) {
         pair.state = State::out_of_scope;
@@ -106,6 +107,8 @@ void Run::decide(Pair& pair) {
         if (!values) return park(pair, Side::target, values.error());
         pair.values[1] = std::move(*values);
     }
+    settle_attempt(pair, Side::target);
+    settle_attempt(pair, Side::source);
     if (!pair.link && !pair.matched) {
         // A record without partner: it is created on the other side, where the stream flows there.
         const bool to_target = pair.origin == Side::source;

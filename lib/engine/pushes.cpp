@@ -26,17 +26,17 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
         Intent intent;
         intent.stream_id = session_.stream().stream_id;
         intent.written = side;
-        for (const Pair* pair : pairs) {
+        for (Pair* pair : pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
-            if (pair->pushes[at(side)]->action == PushItem::Action::create)
+            if (pair->pushes[at(side)]->action == PushItem::Action::create) {
                 intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key,
                                         pinned_.mapping.to_object(pair->decision.base)});
-            else if (pair->pushes[at(side)]->action == PushItem::Action::update && pair->link)
-                intent.updates.push_back({pair->link->link_id,
-                                          pinned_.mapping.to_object(wanted_of(*pair, side)),
-                                          pinned_.mapping.to_object(pair->values[at(other(side))])});
+            } else {
+                intent.attempts.push_back(pair->attempts[at(side)].emplace(attempt_of(*pair, side)));
+                pair->attempted = true;
+            }
         }
-        if (intent.items.empty() && intent.updates.empty()) continue;
+        if (intent.items.empty() && intent.attempts.empty()) continue;
         intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
         intents_.push_back(intent.intent_id);
         effects.front().writes.push_back(put(to_document(intent)));
@@ -75,18 +75,55 @@ Async<Result<>> Run::check_unconditional(Side side, std::vector<Pair*>& pairs) {
     co_return Result<>();
 }
 
-const FieldValues& Run::wanted_of(const Pair& pair, Side side) {
-    return side == Side::source ? pair.decision.to_source : pair.decision.to_target;
-}
-
 // One side holds what was decided from the other side's value. Seen from there, that value is the base now: the other
 // side differs from it only by what came later, and what it held then is in the written value already (a rule such as
 // add_delta must not count it twice).
-void Run::advance_base(json::object& base, const json::object& written, const json::object& others) {
-    for (const auto& field : written) {
-        const json::value* held = others.if_contains(field.key());
-        base[field.key()] = held ? *held : field.value();
+void Run::advance_base(Pair& pair, const Intent::Attempt& attempt) {
+    if (!pair.link || !pair.link->base || attempt.entry.action != "updated") return;
+    for (const auto& change : attempt.entry.changes) {
+        const json::value* held = attempt.others.if_contains(change.field);
+        (*pair.link->base)[change.field] = held ? *held : *change.after;
     }
+    pair.base_advanced = true;
+}
+
+Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
+    const bool removal = pair.pushes[at(side)]->action == PushItem::Action::remove;
+    Intent::Attempt attempt;
+    if (pair.link) attempt.link_id = pair.link->link_id;
+    attempt.entry = journal_entry(pair, side, removal ? "deleted" : "updated");
+    attempt.others = pinned_.mapping.to_object(pair.values[at(other(side))]);
+    if (pair.decision.automatic) attempt.automatic = make_conflict(pair, *pair.decision.automatic,
+                                                                   ConflictState::auto_resolved);
+    return attempt;
+}
+
+// Nobody answered whether the write happened; the record, read again, does. A field that holds what was sent is our own
+// write and no user's edit.
+void Run::settle_attempt(Pair& pair, Side side) {
+    if (!pair.attempts[at(side)]) return;
+    Intent::Attempt attempt = std::move(*pair.attempts[at(side)]);
+    pair.attempts[at(side)].reset();
+    if (attempt.entry.action == "deleted") {
+        if (pair.records[at(side)]) return;
+        pair.removed[at(side)] = true;
+    } else {
+        if (!pair.records[at(side)]) return;
+        json::object fields;
+        for (const auto& change : attempt.entry.changes) fields[change.field] = *change.after;
+        const FieldValues sent = pinned_.mapping.from_object(fields);
+        json::object arrived;
+        for (std::size_t i = 0; i < sent.size(); ++i)
+            if (sent[i] && pair.values[at(side)][i] && pinned_.mapping.equal(i, *sent[i], *pair.values[at(side)][i]))
+                arrived[pinned_.policy.fields[i].name] = true;
+        std::erase_if(attempt.entry.changes,
+                      [&](const JournalChange& change) { return !arrived.contains(change.field); });
+        if (attempt.entry.changes.empty()) return;
+        pair.updated[at(side)] = true;
+        advance_base(pair, attempt);
+    }
+    if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
+    pair.journal.push_back(std::move(attempt.entry));
 }
 
 void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
@@ -99,8 +136,10 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     switch (outcome.status) {
     case Status::applied: {
         const bool create = item.action == PushItem::Action::create;
-        JournalEntry entry = journal_entry(
-            pair, side, create ? "created" : (item.action == PushItem::Action::remove ? "deleted" : "updated"));
+        std::optional<Intent::Attempt> attempt = std::move(pair.attempts[at(side)]);
+        pair.attempts[at(side)].reset();
+        JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
+        if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);
         if (item.action == PushItem::Action::remove) {
             pair.removed[at(side)] = true;
             pair.journal.push_back(std::move(entry));
@@ -118,9 +157,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             (side == Side::source ? entry.source_id : entry.target_id) = record.id;
         } else {
             pair.updated[at(side)] = true;
-            if (pair.link && pair.link->base)
-                advance_base(*pair.link->base, pinned_.mapping.to_object(wanted_of(pair, side)),
-                             pinned_.mapping.to_object(pair.values[at(other(side))]));
+            advance_base(pair, *attempt);
         }
         pair.records[at(side)] = std::move(record);
         pair.journal.push_back(std::move(entry));
@@ -139,6 +176,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         pair.retry_reason = ErrorCode::stale;
         return;
     case Status::rejected: {
+        pair.attempts[at(side)].reset();
         MappingFault fault;
         fault.error =
             outcome.error.value_or(Error(ErrorCode::invalid_record, "the record was refused without a reason"));
@@ -164,6 +202,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
                                     "happened; look there, then retry or discard",
                                     to_string(side)));
     park(pair, other(side), fault);
+    pair.parked->sent = pinned_.mapping.to_object(*pair.sent);
 }
 
 Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {

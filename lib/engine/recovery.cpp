@@ -124,7 +124,7 @@ void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects
     ready.push_back(std::move(pair));
 }
 
-// Creates that were sent, or about to be, when the last execution died. What the far side can tell is asked; what it
+// Writes that were sent, or about to be, when the last execution died. What the far side can tell is asked; what it
 // can't is a person's to settle.
 Async<Result<>> Run::recover_intents() {
     Query query = of_stream();
@@ -163,7 +163,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     std::erase_if(ids, [&](const std::string& id) { return linked.contains(id); });
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
-    if (auto advanced = co_await recover_updates(intent, effects); !advanced) co_return advanced;
+    if (auto resumed = co_await resume_attempts(intent, pairs); !resumed) co_return resumed;
     if (!ids.empty()) {
         auto origins = co_await fetch(from, ids, std::vector<std::string>());
         if (!origins) co_return origins.error();
@@ -209,6 +209,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
                                                 "stopped; look there, then retry or discard",
                                                 to_string(written)));
                 park(pair, from, fault);
+                pair.parked->sent = pinned_.mapping.to_object(*pair.sent);
                 if (pair.was_parked) pair.state = Pair::State::parked;
             }
             pairs.push_back(std::move(pair));
@@ -222,59 +223,50 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     co_return co_await commit_pairs(pairs, std::move(effects));
 }
 
-// A field that holds what we were about to write is our own write, not a user's edit.
-Async<Result<>> Run::recover_updates(const Intent& intent, std::vector<Effects>& effects) {
-    if (intent.updates.empty()) co_return Result<>();
-    const Side written = intent.written;
+// Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been written.
+Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
+    if (intent.attempts.empty()) co_return Result<>();
     std::vector<std::string> link_ids;
-    for (const auto& update : intent.updates) link_ids.push_back(update.link_id);
+    std::array<std::vector<std::string>, 2> ids;
+    for (const auto& attempt : intent.attempts) {
+        link_ids.push_back(attempt.link_id);
+        ids[0].push_back(attempt.entry.source_id);
+        ids[1].push_back(attempt.entry.target_id);
+    }
     auto documents = co_await parts_.store->read(session_.tenant(), "link", link_ids);
     if (!documents) co_return documents.error();
-    std::vector<Pair> probes;
-    std::vector<const Intent::Update*> asked;
-    std::vector<std::string> ids;
-    for (std::size_t i = 0; i < documents->size(); ++i) {
-        if (!(*documents)[i]) continue;
-        auto link = from_document<Link>(*(*documents)[i]);
-        if (!link) co_return link.error();
-        if (link->state != Link::State::live || !link->base) continue;
-        ids.push_back(link->id(written));
-        asked.push_back(&intent.updates[i]);
-        Pair probe;
-        probe.link = std::move(*link);
-        probes.push_back(std::move(probe));
-    }
-    if (ids.empty()) co_return Result<>();
-    auto answers = co_await fetch(written, std::move(ids), std::vector<std::string>());
-    if (!answers) co_return answers.error();
-    std::vector<Pair*> pointers;
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-        if ((*answers)[i].presence != FetchedRecord::Presence::present) continue;
-        probes[i].records[at(written)] = std::move((*answers)[i].record);
-        pointers.push_back(&probes[i]);
-    }
-    references_.clear();
-    lost_references_.clear();
-    if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-        const auto& record = probes[i].records[at(written)];
-        if (!record) continue;
-        auto values = written == Side::source ? pinned_.mapping.read_source(record->fields, references_)
-                                              : pinned_.mapping.read_target(record->fields);
-        if (!values) continue; // it is parked when it is read
-        const FieldValues intended = pinned_.mapping.from_object(asked[i]->values);
-        FieldValues ours(intended.size());
-        for (std::size_t field = 0; field < intended.size(); ++field)
-            if (intended[field] && (*values)[field] &&
-                pinned_.mapping.equal(field, *intended[field], *(*values)[field]))
-                ours[field] = intended[field];
-        Link link = *probes[i].link;
-        advance_base(*link.base, pinned_.mapping.to_object(ours), asked[i]->others);
-        link.source_version.clear(); // both sides are evaluated again
-        link.target_version.clear();
-        Effects change;
-        change.writes.push_back(put(to_document(link)));
-        effects.push_back(std::move(change));
+    auto links = co_await links_by(Side::source, ids[0]);
+    if (!links) co_return links.error();
+    std::array<Known, 2> known;
+    for (const Side side : {Side::source, Side::target})
+        if (auto loaded = co_await load_known(side, ids[at(side)], known[at(side)]); !loaded) co_return loaded;
+    for (std::size_t i = 0; i < intent.attempts.size(); ++i) {
+        Intent::Attempt& attempt = intent.attempts[i];
+        Pair pair;
+        pair.origin = other(intent.written);
+        if ((*documents)[i]) {
+            auto link = from_document<Link>(*(*documents)[i]);
+            if (!link) co_return link.error();
+            pair.link = std::move(*link);
+        } else {
+            for (const auto& link : *links)
+                if (link.source_id == ids[0][i]) pair.link = link;
+        }
+        // Somebody ended the link, or linked one of the two to another record: it is theirs to tell what holds now.
+        if (pair.link && (pair.link->state != Link::State::live || pair.link->target_id != ids[1][i])) continue;
+        if (!pair.link) {
+            pair.matched = true;
+            for (const Side side : {Side::source, Side::target}) {
+                pair.records[at(side)].emplace();
+                pair.records[at(side)]->id = ids[at(side)][i];
+                pair.was_candidate[at(side)] = known[at(side)].candidates.contains(ids[at(side)][i]);
+            }
+        }
+        for (const Side side : {Side::source, Side::target})
+            if (const auto parked = known[at(side)].parked.find(ids[at(side)][i]); parked != known[at(side)].parked.end())
+                note_parked(pair, parked->second);
+        pair.attempts[at(intent.written)] = std::move(attempt);
+        pairs.push_back(std::move(pair));
     }
     co_return Result<>();
 }

@@ -61,6 +61,10 @@ struct Pair {
 
     Decision decision;
     std::array<std::optional<PushItem>, 2> pushes;
+    std::array<std::optional<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet)
+    std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
+    bool attempted = false;            // the present decision is in `attempts`
+    bool base_advanced = false;        // by a write that happened, whatever becomes of the pair
     std::vector<JournalEntry> journal;
     std::array<bool, 2> created{}, updated{}, removed{};
     std::optional<ParkedRecord> parked;
@@ -125,6 +129,8 @@ private:
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
+    Async<Result<>> load_lost_creates(Side side, PageWork& work);
+    bool adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work);
     Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);
     Async<Result<>> clear_mended_rows(Side side, std::uint64_t pass);
     [[nodiscard]] std::string seen_id(Side side, std::int64_t chunk) const;
@@ -162,7 +168,7 @@ private:
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_intent(Intent intent);
-    Async<Result<>> recover_updates(const Intent& intent, std::vector<Effects>& effects);
+    Async<Result<>> resume_attempts(Intent& intent, std::vector<Pair>& pairs);
     Async<Result<>> adopt_orphan(Side written, const std::string& origin_id, Record record,
                                  std::vector<Effects>& effects);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
@@ -181,15 +187,20 @@ private:
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
-    [[nodiscard]] static const FieldValues& wanted_of(const Pair& pair, Side side);
-    static void advance_base(json::object& base, const json::object& written, const json::object& others);
+    [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
+    void settle_attempt(Pair& pair, Side side);
+    static void advance_base(Pair& pair, const Intent::Attempt& attempt);
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
     void park(Pair& pair, Side side, const MappingFault& fault);
 
     // effects.cpp: what a decided pair leaves behind
     [[nodiscard]] Effects effects_of(Pair& pair);
     void add_conflict(Pair& pair, Effects& effects, Link& link);
+    [[nodiscard]] Conflict make_conflict(const Pair& pair, ConflictType type, ConflictState state) const;
+    void identify(Conflict& conflict, const Link& link) const;
     void add_parked_conflict(const Pair& pair, Effects& effects);
+    void add_written(Pair& pair, Effects& effects);
+    void add_journal(Pair& pair, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
     void note_flips(const Pair& pair, Link& link) const;
     [[nodiscard]] std::optional<Trip> judge_flips(const Pair& pair) const;

@@ -280,9 +280,21 @@ bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
     return ancestry({descendant}).contains(ancestor);
 }
 
-std::vector<NodeId> Ledger::lost_writes() const {
+std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode&)>& kept) const {
     std::vector<NodeId> lost;
     for (const auto& [name, group] : groups_) {
+        std::unordered_set<NodeId> alive;
+        // People on both sides wrote the same value: whoever saw the one saw the other.
+        const auto twin_lives = [&](NodeId id) {
+            const ValueNode& node = nodes_[id];
+            const bool unordered = plan(node.where, node.field).unordered;
+            const auto& nodes = group.nodes[node.field];
+            return std::any_of(nodes.begin(), nodes.end(), [&](NodeId other) {
+                const ValueNode& twin = nodes_[other];
+                return twin.by_user && twin.where.side != node.where.side && alive.contains(other) &&
+                       same(twin.value, node.value, unordered);
+            });
+        };
         std::vector<NodeId> roots = group.emptied;
         for (const RecordKey& key : group.records) {
             const RecordState& record = records_.at(key);
@@ -290,10 +302,13 @@ std::vector<NodeId> Ledger::lost_writes() const {
             for (const auto& node : record.fields)
                 if (node) roots.push_back(*node);
         }
-        const auto alive = ancestry(roots);
         for (const auto& nodes : group.nodes)
             for (const NodeId id : nodes)
-                if (nodes_[id].by_user && !alive.contains(id)) lost.push_back(id);
+                if (nodes_[id].by_user && (nodes_[id].excused || kept(nodes_[id]))) roots.push_back(id);
+        alive = ancestry(roots);
+        for (const auto& nodes : group.nodes)
+            for (const NodeId id : nodes)
+                if (nodes_[id].by_user && !alive.contains(id) && !twin_lives(id)) lost.push_back(id);
     }
     return lost;
 }

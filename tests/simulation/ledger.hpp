@@ -95,9 +95,9 @@ public:
     [[nodiscard]] std::unordered_set<NodeId> ancestry(const std::vector<NodeId>& of) const;
     [[nodiscard]] bool descends_from(NodeId descendant, NodeId ancestor) const;
 
-    // User writes to this field that live on nowhere: no present value, and no value that a user removed, was made by
-    // somebody who had seen them.
-    [[nodiscard]] std::vector<NodeId> lost_writes() const;
+    // User writes that live on nowhere: no present value, no value that a user removed, and none that is `kept`
+    // elsewhere was made by somebody who had seen them.
+    [[nodiscard]] std::vector<NodeId> lost_writes(const std::function<bool(const ValueNode&)>& kept) const;
 
     [[nodiscard]] std::uint64_t user_writes() const { return user_writes_; }
     [[nodiscard]] std::uint64_t engine_writes() const { return engine_writes_; }

@@ -125,10 +125,12 @@ void StoreMirror::committed_execution(const std::string& node, const cs::Write& 
         report_("I19", fmt::format("{} committed for execution {}, but {} owns stream {}", node, write.document.id,
                                    stream->second.owner, next.stream_id));
     executions_[write.document.id] = std::move(next);
-    // Dead nodes' executions still say "running" until somebody claims their stream; they do nothing.
+    // What died, or could not tell its end, still says "running" when its lease has run out, until somebody claims the
+    // stream.
     std::size_t running = 0;
     for (const auto& [id, execution] : executions_)
-        if (execution.status == "running" && streams_[execution.stream_id].owner == id && !execution.node.empty())
+        if (execution.status == "running" && streams_[execution.stream_id].owner == id &&
+            streams_[execution.stream_id].held_until > clock_())
             ++running;
     const bool clocks_agree = scenario_.widest_jump.count() == 0 && scenario_.widest_skew.count() == 0 &&
                               scenario_.longest_pause.count() == 0;
@@ -152,6 +154,8 @@ void StoreMirror::committed_stream(const std::string& node, const cs::Write& wri
     if (token < stream.token)
         report_("I19", fmt::format("{} was accepted with token {} after {}", node, token, stream.token));
     const json::value* lease = body.if_contains("lease");
+    const auto expires = lease ? cs::parse_timestamp(member(lease->get_object(), "expires")) : std::nullopt;
+    stream.held_until = expires.value_or(cs::Timestamp());
     const std::string holder = lease ? member(lease->get_object(), "execution") : std::string();
     if (token == stream.token && !holder.empty() && !stream.owner.empty() && holder != stream.owner)
         report_("I19", fmt::format("stream {} changed hands from {} to {} without a new token", write.document.id,

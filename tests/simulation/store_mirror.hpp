@@ -35,6 +35,7 @@ struct StreamMirror {
     std::size_t entity = 0;
     std::string owner; // the execution that claimed it last
     std::string owner_node;
+    cs::Timestamp held_until{};
     std::uint64_t token = 0;
     // Feed positions of the committed cursors, by direction and side; none for a listing.
     std::optional<std::uint64_t> position[3][2];
@@ -57,6 +58,7 @@ public:
     void set_position_reader(std::function<std::optional<std::uint64_t>(Side, std::string_view)> reader) {
         read_position_ = std::move(reader);
     }
+    void set_clock(std::function<cs::Timestamp()> clock) { clock_ = std::move(clock); }
     void node_died(const std::string& node);
 
     [[nodiscard]] const std::map<std::string, LinkMirror>& links() const { return links_; }
@@ -92,6 +94,7 @@ private:
     const Scenario& scenario_;
     Report report_;
     PositionCheck on_cursor_;
+    std::function<cs::Timestamp()> clock_;
     std::function<std::optional<std::uint64_t>(Side, std::string_view)> read_position_;
     std::map<std::string, LinkMirror> links_;
     std::map<std::string, StreamMirror> streams_;

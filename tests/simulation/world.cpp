@@ -61,6 +61,7 @@ void World::listen() {
             ledger_.read(side, actor, entity, id, loop_.now());
         });
     }
+    mirror_.set_clock([this] { return store_clock_.now(); });
     mirror_.set_position_reader([this](Side side, std::string_view cursor) {
         return (side == Side::source ? source_ : target_).position_of_cursor(cursor);
     });
@@ -132,7 +133,8 @@ void World::schedule_troubles() {
             });
 }
 
-void World::note_runs(Node& node, nanoseconds began, const cs::Result<std::vector<cs::Execution>>& runs) {
+void World::note_runs(Node& node, nanoseconds began, bool resumed,
+                      const cs::Result<std::vector<cs::Execution>>& runs) {
     ++report_.runs;
     if (!runs) {
         trace_.note("{}: run refused: {}", node.process.name(), runs.error().message);
@@ -151,7 +153,8 @@ void World::note_runs(Node& node, nanoseconds began, const cs::Result<std::vecto
         if (run.counters.processed > scenario_.limits.max_records_per_sync)
             violations_.add("I20", fmt::format("an execution processed {} records; the cap is {}",
                                                run.counters.processed, scenario_.limits.max_records_per_sync));
-        if (run.status == cs::SyncStatus::completed && !run.has_more) oracle_.check_completed_run(run.stream_id, began);
+        if (run.status == cs::SyncStatus::completed && !run.has_more && !resumed)
+            oracle_.check_completed_run(run.stream_id, began);
     }
 }
 
@@ -161,7 +164,7 @@ cs::Async<void> World::drive(Node& node) {
         if (phase_ != Phase::safety) break;
         const nanoseconds began = loop_.now();
         auto runs = co_await node.engine().run(request());
-        note_runs(node, began, runs);
+        note_runs(node, began, false, runs);
     }
     if (std::exchange(node.driving, false)) --driving_;
 }

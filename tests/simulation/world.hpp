@@ -78,7 +78,7 @@ private:
     void schedule_troubles();
     void start_node(std::size_t number);
     void node_crashed(Node& node);
-    void note_runs(Node& node, nanoseconds began, const cs::Result<std::vector<cs::Execution>>& runs);
+    void note_runs(Node& node, nanoseconds began, bool resumed, const cs::Result<std::vector<cs::Execution>>& runs);
 
     void safety_phase();
     void heal_phase();
@@ -90,8 +90,10 @@ private:
     cs::Async<void> wait_for_drivers();
     cs::Async<void> settle(std::string purpose);
     cs::Async<bool> run_round(Node& node);
+    cs::Async<void> run_to_an_end(Node& node, cs::SyncRequest request, std::vector<cs::Execution>& ended);
     cs::Async<void> judge_latches(Node& node);
     cs::Async<void> resolve_conflicts();
+    [[nodiscard]] bool can_be_chosen(const cs::Conflict& conflict, Side side) const;
     cs::Async<void> publish(Node& node);
     [[nodiscard]] Node& healthy_node();
     [[nodiscard]] bool may_fail() const { return phase_ == Phase::safety; }
