@@ -58,8 +58,10 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
 
 Situation Run::situation_of(const Pair& pair) const {
     Situation situation;
-    if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
-    else if (!pair.link && pair.sent) situation.base = pair.sent;
+    // What a create sent is what both sides held once it had happened.
+    const bool made = pair.sent && pair.matched && pair.records[0] && pair.records[1];
+    if (made) situation.base = pair.sent;
+    else if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
     const auto fill = [&](Side side, SideState& state) {
         const auto& record = pair.records[at(side)];
         state.exists = record.has_value();

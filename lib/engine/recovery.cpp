@@ -31,9 +31,7 @@ Async<Result<>> Run::retry_parked() {
                     auto one = from_document<ParkedRecord>(document);
                     if (!one) co_return one.error();
                     if (one->discarded || one->record_id.empty()) continue;
-                    const auto& capabilities = pinned_.capabilities[at(other(one->side))];
-                    if (reason == ErrorCode::unknown_outcome && !capabilities.idempotent_creates &&
-                        !capabilities.finds_by_idempotency_key)
+                    if (reason == ErrorCode::unknown_outcome && !tells_outcome(other(one->side)))
                         continue; // only a person may repeat this one
                     parked.push_back(std::move(*one));
                 }
@@ -150,17 +148,24 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     std::vector<std::string> ids;
     std::map<std::string, std::string> key_of;
     std::map<std::string, FieldValues> sent;
+    std::map<std::string, std::string> replaced;
     for (auto& item : intent.items) {
+        replaced[item.origin_id] = item.replaces;
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;
         sent[item.origin_id] = pinned_.mapping.from_object(item.values);
     }
     auto links = co_await links_by(from, ids);
     if (!links) co_return links.error();
-    std::set<std::string> linked;
-    for (const auto& link : *links)
-        if (link.state == Link::State::live) linked.insert(link.id(from));
-    std::erase_if(ids, [&](const std::string& id) { return linked.contains(id); });
+    std::map<std::string, Link> link_of;
+    std::set<std::string> done;
+    for (auto& link : *links) {
+        if (link.state != Link::State::live) continue;
+        const std::string id = link.id(from);
+        if (link.id(written) != replaced[id]) done.insert(id);
+        else link_of[id] = std::move(link);
+    }
+    std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
     if (auto resumed = co_await resume_attempts(intent, pairs); !resumed) co_return resumed;
@@ -188,6 +193,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             pair.idempotency_key = key_of[ids[i]];
             pair.sent = sent[ids[i]];
             pair.repeated_create = true;
+            if (const auto link = link_of.find(ids[i]); link != link_of.end()) pair.link = link->second;
             pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);
             if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
                 note_parked(pair, parked->second);

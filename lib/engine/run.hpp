@@ -125,7 +125,8 @@ private:
         std::map<std::string, Candidate> candidates;
     };
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
-    [[nodiscard]] static bool stays_parked(const ParkedRecord& parked, const Record& record);
+    [[nodiscard]] bool stays_parked(const ParkedRecord& parked, const Record& record) const;
+    [[nodiscard]] bool tells_outcome(Side side) const;
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
