@@ -198,16 +198,14 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
                 note_parked(pair, parked->second);
             if (origin_exists) pair.records[at(from)] = std::move((*origins)[i].record);
-            pair.known[at(from)] = origin_exists;
-            if (was_made && origin_exists) {
+            pair.known[at(from)] = true;
+            pair.ids[at(from)] = ids[i];
+            if (was_made) {
+                pair.ids[at(written)] = made[i].record.id;
                 pair.records[at(written)] = std::move(made[i].record);
                 pair.known[at(written)] = true;
                 pair.matched = true;
                 pair.created[at(written)] = true;
-            } else if (was_made) {
-                if (auto adopted = co_await adopt_orphan(written, ids[i], std::move(made[i].record), effects); !adopted)
-                    co_return adopted;
-                continue;
             } else if (!capabilities.idempotent_creates) {
                 MappingFault fault;
                 fault.error = Error(ErrorCode::unknown_outcome,
@@ -274,33 +272,6 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
         pair.attempts[at(intent.written)] = std::move(attempt);
         pairs.push_back(std::move(pair));
     }
-    co_return Result<>();
-}
-
-// We made it, and its origin was deleted before we could note that: link the two, so that the deletion finds it.
-Async<Result<>> Run::adopt_orphan(Side written, const std::string& origin_id, Record record,
-                                  std::vector<Effects>& effects) {
-    std::vector<std::string> ids{record.id};
-    auto taken = co_await links_by(written, std::move(ids));
-    if (!taken) co_return taken.error();
-    if (!taken->empty()) co_return Result<>();
-    auto values = written == Side::source ? pinned_.mapping.read_source(record.fields, references_)
-                                          : pinned_.mapping.read_target(record.fields);
-    Link link;
-    link.stream_id = session_.stream().stream_id;
-    link.ordinal = session_.take_ordinal();
-    link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
-    (written == Side::source ? link.source_id : link.target_id) = record.id;
-    (written == Side::source ? link.target_id : link.source_id) = origin_id;
-    link.version(written) = record.version;
-    link.evaluated_under = fingerprint_;
-    if (values) link.base = pinned_.mapping.to_object(*values);
-    HeldDeletion held{link.stream_id, other(written), link.link_id, origin_id, true};
-    Effects change;
-    change.writes.push_back(put(to_document(link)));
-    change.writes.push_back(put(to_document(held)));
-    ++change.links;
-    effects.push_back(std::move(change));
     co_return Result<>();
 }
 
