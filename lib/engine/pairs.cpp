@@ -40,6 +40,8 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
         parked.version = record->version;
     } else if (pair.link) {
         parked.record_id = pair.link->id(side);
+    } else {
+        parked.record_id = pair.ids[at(side)];
     }
     parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, {});
     // Without this the next attempt would take an older record, which its create answers with, for what it sent.
@@ -349,8 +351,8 @@ Async<Result<>> Run::process(std::vector<Pair>& pairs) {
                 pair->chosen.reset();
                 pair->chosen_deletion.reset();
             }
-            if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         }
+        if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         if (auto fetched = co_await fetch_pairs(pending); !fetched) co_return fetched;
         if (auto resolved = co_await resolve_references(pending); !resolved) co_return resolved;
         for (Pair* pair : pending) {
