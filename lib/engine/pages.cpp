@@ -509,7 +509,7 @@ Async<Result<>> Run::hold_missing(Side side) {
     if (session_.stream().parked > 0) {
         if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
     }
-    if (flows_from(side) && state.seen != links) {
+    if (flows_from(side) && (state.seen != links || state.links_ended)) {
         Query query;
         query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
                                       IndexValue(session_.stream().stream_id));

@@ -198,8 +198,11 @@ cs::Async<void> World::resolve_conflicts() {
         cs::ConflictResolution first = resolution;
         auto resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, std::move(first));
         const bool unread = !scenario_.flows_to(Side::source) || !scenario_.flows_to(Side::target);
-        if (!resolved && resolved.error().code == cs::ErrorCode::stale && unread) // it moved where nobody reads
+        if (!resolved && resolved.error().code == cs::ErrorCode::stale && unread) {
+            // It moved where nobody reads: it is shown anew, or another one in its place.
             resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, resolution);
+            if (!resolved && resolved.error().code == cs::ErrorCode::invalid_request) continue;
+        }
         // A deletion that its system never tells is met only now.
         const bool gone = !source_.find(plan.external, conflict.source_id) ||
                           !target_.find(plan.shard, conflict.target_id);
