@@ -102,7 +102,8 @@ struct JournalEntry {
     std::string execution_id;
     std::string actor;    // "sync", or the person who resolved
     Side written = Side::target;
-    std::string action;   // created, updated, deleted, linked, unlinked
+    // created, updated, deleted, linked, unlinked; or attempted: sent without an answer, and overwritten since
+    std::string action;
     std::vector<JournalChange> changes;
     Timestamp at{};
 

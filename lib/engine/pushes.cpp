@@ -107,7 +107,8 @@ void Run::settle_attempts(Pair& pair, Side side) {
     while (!attempts.empty()) { // the last one first: an older one that did happen shows in its record's version only
         Intent::Attempt attempt = attempts.back();
         if (!arrived(pair, side, attempt)) {
-            if (attempts.size() == 1) return; // it may arrive yet
+            if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
+            if (resuming_) note_overtaken(pair, side, std::move(attempts.back()));
             attempts.pop_back();
             continue;
         }
@@ -121,6 +122,25 @@ void Run::settle_attempts(Pair& pair, Side side) {
         if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
         pair.journal.push_back(std::move(attempt.entry));
     }
+}
+
+// Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent over
+// may have been lost by it, and is kept.
+void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
+    if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
+    json::object before;
+    for (const auto& change : attempt.entry.changes)
+        if (change.before) before[change.field] = *change.before;
+    const FieldValues over = pinned_.mapping.from_object(before);
+    json::object overtaken;
+    for (std::size_t i = 0; i < over.size(); ++i)
+        if (over[i] && !(pair.values[at(side)][i] && pinned_.mapping.equal(i, *over[i], *pair.values[at(side)][i])))
+            overtaken[pinned_.policy.fields[i].name] = true;
+    std::erase_if(attempt.entry.changes,
+                  [&](const JournalChange& change) { return !overtaken.contains(change.field); });
+    if (attempt.entry.changes.empty()) return;
+    attempt.entry.action = "attempted";
+    pair.journal.push_back(std::move(attempt.entry));
 }
 
 // Leaves in the attempt what did arrive.

@@ -195,6 +195,7 @@ private:
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
+    void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
     void keep_attempts(const Pair& pair, Effects& effects) const;
     static void advance_base(Pair& pair, const Intent::Attempt& attempt);

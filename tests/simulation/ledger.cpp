@@ -126,6 +126,9 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
             else
                 counter.expected += after->get_int64() - (before ? before->get_int64() : 0);
             if (!before && write.kind != SystemWrite::Kind::create) counter.tainted = true;
+            // The same sum on both sides is agreement to everybody, whoever added what.
+            for (const NodeId other : present(group, i))
+                if (nodes_[other].where.side != key.side && same(nodes_[other].value, after)) counter.tainted = true;
         }
         if (!after) {
             record.emptied.insert(i);
@@ -194,7 +197,7 @@ void Ledger::check_overwriting(const RecordKey& key, RecordState& record, const 
     ValueNode& overwritten = nodes_[*record.fields[field]];
     if (!overwritten.by_user || !(overwritten.where == key)) return;
     // Somebody put back what both sides had agreed on, and nothing of the way there was ever read: no edit to be seen.
-    if (!removal && base_reader_ && same(base_reader_(key, field), overwritten.value, plan(key, field).unordered)) {
+    if (base_reader_ && same(base_reader_(key, field), overwritten.value, plan(key, field).unordered)) {
         overwritten.excused = true;
         return;
     }
