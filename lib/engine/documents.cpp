@@ -70,6 +70,7 @@ template <class A>
 void members(A& a, Intent::Item& v) {
     a("origin", v.origin_id);
     a("key", v.idempotency_key);
+    a.sparse("replaces", v.replaces);
     a("values", v.values);
 }
 template <class A>

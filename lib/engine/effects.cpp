@@ -331,6 +331,16 @@ void Run::add_written(Pair& pair, Effects& effects) {
     effects.writes.push_back(put(to_document(link)));
 }
 
+void Run::register_link(const Pair& pair, const Link& link, Effects& effects) {
+    ++effects.links;
+    created_ordinals_.push_back(link.ordinal);
+    for (const Side side : {Side::source, Side::target}) {
+        if (!pair.was_candidate[at(side)]) continue;
+        effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
+        --effects.candidates[at(side)];
+    }
+}
+
 Effects Run::effects_of(Pair& pair) {
     Effects effects;
     const Timestamp now = parts_.runtime.clock->now();
@@ -350,6 +360,10 @@ Effects Run::effects_of(Pair& pair) {
         return effects;
     }
     if (pair.state == State::out_of_scope) {
+        if (pair.fresh_link) {
+            register_link(pair, *pair.link, effects);
+            effects.writes.push_back(put(to_document(*pair.link)));
+        }
         if (pair.hold) effects.writes.push_back(put(to_document(*pair.deletion)));
         else if (pair.deletion)
             effects.writes.push_back(remove(
@@ -381,20 +395,10 @@ Effects Run::effects_of(Pair& pair) {
         ++effects.counters.skipped;
         return effects;
     }
-    Link link = pair.link.value_or(Link());
+    Link link = pair.link ? *pair.link : new_link(pair.records[0]->id, pair.records[1]->id);
+    if (pair.fresh_link) register_link(pair, link, effects);
     if (!pair.link) {
-        link.stream_id = session_.stream().stream_id;
-        link.ordinal = session_.take_ordinal();
-        link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
-        link.source_id = pair.records[0]->id;
-        link.target_id = pair.records[1]->id;
-        ++effects.links;
-        created_ordinals_.push_back(link.ordinal);
-        for (const Side side : {Side::source, Side::target}) {
-            if (!pair.was_candidate[at(side)]) continue;
-            effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
-            --effects.candidates[at(side)];
-        }
+        register_link(pair, link, effects);
         if (pair.journal.empty()) {
             JournalEntry entry = journal_entry(pair, Side::target, "linked");
             pair.journal.push_back(std::move(entry));

@@ -66,6 +66,7 @@ Async<Result<>> Run::fetch_pairs(std::vector<Pair*> pairs) {
             else if (pair->link) id = &pair->link->id(side);
             if (!id || id->empty() || pair->known[at(side)]) continue;
             ids.push_back(*id);
+            pair->ids[at(side)] = *id;
             asked.push_back(pair);
         }
         if (ids.empty()) continue;

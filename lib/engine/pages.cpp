@@ -28,7 +28,8 @@ struct Run::PageWork {
     std::vector<Effects> effects;
     std::vector<std::int64_t> met;  // ordinals of the linked records
     std::vector<ParkedRecord> lost_creates; // sent to this side, and nobody knows whether they happened
-    std::array<std::set<std::string>, 2> candidates; // records that are candidates, where it is known
+    std::map<std::string, Link> lost_links;          // of their origins, where the create was to replace a record
+    std::set<std::string> lost_candidates;           // those of their origins that are candidates
     std::uint64_t read_linked = 0;
     std::uint64_t changed = 0;
 
@@ -213,8 +214,16 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     co_return Result<>();
 }
 
+// Can a create be repeated, or looked up, without making a second record?
+bool Run::tells_outcome(Side side) const {
+    const auto& capabilities = pinned_.capabilities[at(side)];
+    return capabilities.idempotent_creates || capabilities.finds_by_idempotency_key;
+}
+
 // A parked record that did not change is not tried again, unless it waits for something else than its own change.
-bool Run::stays_parked(const ParkedRecord& parked, const Record& record) {
+bool Run::stays_parked(const ParkedRecord& parked, const Record& record) const {
+    // A create that may have happened is never repeated by itself, however often its origin changes.
+    if (!parked.sent.empty() && !tells_outcome(other(parked.side))) return true;
     return !record.version.empty() && parked.version == record.version &&
            (parked.discarded || !retries_by_itself(parked.reason.code));
 }
@@ -233,9 +242,7 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
 // Creates that were sent to this side without an answer, where it can't be asked for them: what they made, if anything,
 // comes as a new record.
 Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
-    const auto& capabilities = pinned_.capabilities[at(side)];
-    if (session_.stream().parked == 0 || capabilities.idempotent_creates || capabilities.finds_by_idempotency_key)
-        co_return Result<>();
+    if (session_.stream().parked == 0 || tells_outcome(side)) co_return Result<>();
     Query query = of_stream();
     query.conditions.emplace_back("reason", Condition::Comparison::equal,
                                   IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
@@ -257,7 +264,11 @@ Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
     if (ids.empty()) co_return Result<>();
     Known known;
     if (auto loaded = co_await load_known(other(side), ids, known); !loaded) co_return loaded;
-    for (const auto& [id, candidate] : known.candidates) work.candidates[at(other(side))].insert(id);
+    for (const auto& [id, candidate] : known.candidates) work.lost_candidates.insert(id);
+    auto links = co_await links_by(other(side), ids);
+    if (!links) co_return links.error();
+    for (auto& link : *links)
+        if (link.state == Link::State::live) work.lost_links[link.id(other(side))] = link;
     co_return Result<>();
 }
 
@@ -275,7 +286,9 @@ bool Run::adopt_lost_create(Side side, Pair& pair, const FieldValues& values, Pa
     note_parked(pair, *found);
     pair.origin = from;
     pair.matched = true;
-    pair.was_candidate[at(from)] = work.candidates[at(from)].contains(found->record_id);
+    pair.was_candidate[at(from)] = work.lost_candidates.contains(found->record_id);
+    if (const auto link = work.lost_links.find(found->record_id); link != work.lost_links.end())
+        pair.link = link->second;
     pair.records[at(from)].emplace();
     pair.records[at(from)]->id = found->record_id;
     pair.created[at(side)] = true;

@@ -58,8 +58,10 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
 
 Situation Run::situation_of(const Pair& pair) const {
     Situation situation;
-    if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
-    else if (!pair.link && pair.sent) situation.base = pair.sent;
+    // What a create sent is what both sides held once it had happened.
+    const bool made = pair.sent && pair.matched && pair.records[0] && pair.records[1];
+    if (made) situation.base = pair.sent;
+    else if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
     const auto fill = [&](Side side, SideState& state) {
         const auto& record = pair.records[at(side)];
         state.exists = record.has_value();
@@ -89,6 +91,31 @@ bool Run::carries(Pair& pair, Side side) {
     return false;
 }
 
+Link Run::new_link(const std::string& source_id, const std::string& target_id) {
+    Link link;
+    link.stream_id = session_.stream().stream_id;
+    link.ordinal = session_.take_ordinal();
+    link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
+    link.source_id = source_id;
+    link.target_id = target_id;
+    return link;
+}
+
+// Two records that were about to be linked, and one of them is gone meanwhile.
+void Run::part_matched(Pair& pair) {
+    if (pair.records[0].has_value() == pair.records[1].has_value()) return;
+    if (pair.sent && !pair.ids[0].empty() && !pair.ids[1].empty()) {
+        // One was made from the other: they were a pair, and this is a deletion.
+        pair.link = new_link(pair.ids[0], pair.ids[1]);
+        pair.link->base = pinned_.mapping.to_object(*pair.sent);
+        pair.link->evaluated_under = fingerprint_;
+        pair.fresh_link = true;
+        return;
+    }
+    pair.matched = false;
+    pair.origin = pair.records[0] ? Side::source : Side::target;
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.attempted = false;
@@ -109,6 +136,7 @@ void Run::decide(Pair& pair) {
     }
     settle_attempt(pair, Side::target);
     settle_attempt(pair, Side::source);
+    if (pair.matched && !pair.link) part_matched(pair);
     if (!pair.link && !pair.matched) {
         // A record without partner: it is created on the other side, where the stream flows there.
         const bool to_target = pair.origin == Side::source;

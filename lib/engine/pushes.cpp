@@ -30,7 +30,9 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
             if (pair->pushes[at(side)]->action == PushItem::Action::create) {
                 intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key,
-                                        pinned_.mapping.to_object(pair->decision.base)});
+                                        pair->link ? pair->link->id(side) : std::string(),
+                                        // Of a repetition, what was sent first: it may have happened then.
+                                        pinned_.mapping.to_object(pair->sent.value_or(pair->decision.base))});
             } else {
                 intent.attempts.push_back(pair->attempts[at(side)].emplace(attempt_of(*pair, side)));
                 pair->attempted = true;
@@ -165,7 +167,6 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             // The answer may tell of a record that an earlier attempt made and somebody has edited since: compare.
             pair.matched = true;
             pair.known = {false, false};
-            pair.link.reset();
         }
         return;
     }
@@ -194,8 +195,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     if (item.action != PushItem::Action::create) return;
     pair.repeated_create = true;
     if (!pair.sent) pair.sent = pair.decision.base;
-    const auto& capabilities = pinned_.capabilities[at(side)];
-    if (capabilities.idempotent_creates || capabilities.finds_by_idempotency_key) return;
+    if (tells_outcome(side)) return;
     MappingFault fault;
     fault.error = Error(ErrorCode::unknown_outcome,
                         fmt::format("possible_duplicate: the create was sent to {} and no answer tells whether it "
@@ -263,7 +263,7 @@ Async<Result<>> Run::find_repeated_creates(std::vector<Pair*>& pairs) {
         std::vector<std::string> keys;
         std::vector<Pair*> asked;
         for (Pair* pair : pairs)
-            if (pair->repeated_create && !pair->matched && !pair->link && pair->origin == other(side)) {
+            if (pair->repeated_create && !pair->matched && pair->origin == other(side)) {
                 keys.push_back(pair->idempotency_key);
                 asked.push_back(pair);
             }

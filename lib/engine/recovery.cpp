@@ -31,9 +31,7 @@ Async<Result<>> Run::retry_parked() {
                     auto one = from_document<ParkedRecord>(document);
                     if (!one) co_return one.error();
                     if (one->discarded || one->record_id.empty()) continue;
-                    const auto& capabilities = pinned_.capabilities[at(other(one->side))];
-                    if (reason == ErrorCode::unknown_outcome && !capabilities.idempotent_creates &&
-                        !capabilities.finds_by_idempotency_key)
+                    if (reason == ErrorCode::unknown_outcome && !tells_outcome(other(one->side)))
                         continue; // only a person may repeat this one
                     parked.push_back(std::move(*one));
                 }
@@ -150,17 +148,24 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     std::vector<std::string> ids;
     std::map<std::string, std::string> key_of;
     std::map<std::string, FieldValues> sent;
+    std::map<std::string, std::string> replaced;
     for (auto& item : intent.items) {
+        replaced[item.origin_id] = item.replaces;
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;
         sent[item.origin_id] = pinned_.mapping.from_object(item.values);
     }
     auto links = co_await links_by(from, ids);
     if (!links) co_return links.error();
-    std::set<std::string> linked;
-    for (const auto& link : *links)
-        if (link.state == Link::State::live) linked.insert(link.id(from));
-    std::erase_if(ids, [&](const std::string& id) { return linked.contains(id); });
+    std::map<std::string, Link> link_of;
+    std::set<std::string> done;
+    for (auto& link : *links) {
+        if (link.state != Link::State::live) continue;
+        const std::string id = link.id(from);
+        if (link.id(written) != replaced[id]) done.insert(id);
+        else link_of[id] = std::move(link);
+    }
+    std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
     if (auto resumed = co_await resume_attempts(intent, pairs); !resumed) co_return resumed;
@@ -188,20 +193,19 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             pair.idempotency_key = key_of[ids[i]];
             pair.sent = sent[ids[i]];
             pair.repeated_create = true;
+            if (const auto link = link_of.find(ids[i]); link != link_of.end()) pair.link = link->second;
             pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);
             if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
                 note_parked(pair, parked->second);
             if (origin_exists) pair.records[at(from)] = std::move((*origins)[i].record);
-            pair.known[at(from)] = origin_exists;
-            if (was_made && origin_exists) {
+            pair.known[at(from)] = true;
+            pair.ids[at(from)] = ids[i];
+            if (was_made) {
+                pair.ids[at(written)] = made[i].record.id;
                 pair.records[at(written)] = std::move(made[i].record);
                 pair.known[at(written)] = true;
                 pair.matched = true;
                 pair.created[at(written)] = true;
-            } else if (was_made) {
-                if (auto adopted = co_await adopt_orphan(written, ids[i], std::move(made[i].record), effects); !adopted)
-                    co_return adopted;
-                continue;
             } else if (!capabilities.idempotent_creates) {
                 MappingFault fault;
                 fault.error = Error(ErrorCode::unknown_outcome,
@@ -268,33 +272,6 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
         pair.attempts[at(intent.written)] = std::move(attempt);
         pairs.push_back(std::move(pair));
     }
-    co_return Result<>();
-}
-
-// We made it, and its origin was deleted before we could note that: link the two, so that the deletion finds it.
-Async<Result<>> Run::adopt_orphan(Side written, const std::string& origin_id, Record record,
-                                  std::vector<Effects>& effects) {
-    std::vector<std::string> ids{record.id};
-    auto taken = co_await links_by(written, std::move(ids));
-    if (!taken) co_return taken.error();
-    if (!taken->empty()) co_return Result<>();
-    auto values = written == Side::source ? pinned_.mapping.read_source(record.fields, references_)
-                                          : pinned_.mapping.read_target(record.fields);
-    Link link;
-    link.stream_id = session_.stream().stream_id;
-    link.ordinal = session_.take_ordinal();
-    link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
-    (written == Side::source ? link.source_id : link.target_id) = record.id;
-    (written == Side::source ? link.target_id : link.source_id) = origin_id;
-    link.version(written) = record.version;
-    link.evaluated_under = fingerprint_;
-    if (values) link.base = pinned_.mapping.to_object(*values);
-    HeldDeletion held{link.stream_id, other(written), link.link_id, origin_id, true};
-    Effects change;
-    change.writes.push_back(put(to_document(link)));
-    change.writes.push_back(put(to_document(held)));
-    ++change.links;
-    effects.push_back(std::move(change));
     co_return Result<>();
 }
 

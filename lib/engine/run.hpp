@@ -38,9 +38,11 @@ struct Pair {
     std::optional<Link> link;
     std::array<std::optional<Record>, 2> records; // nullopt: certain not to exist (where `known`)
     std::array<bool, 2> known{false, false};
+    std::array<std::string, 2> ids;    // of the records that were asked for, whether or not they exist
     std::array<FieldValues, 2> values;
     Side origin = Side::source;        // the side whose change brought it here
     bool matched = false;              // found by match keys just now
+    bool fresh_link = false;           // `link` was made for it and is not stored yet
     std::string idempotency_key;       // of a create that may be a repetition
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
@@ -125,7 +127,8 @@ private:
         std::map<std::string, Candidate> candidates;
     };
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
-    [[nodiscard]] static bool stays_parked(const ParkedRecord& parked, const Record& record);
+    [[nodiscard]] bool stays_parked(const ParkedRecord& parked, const Record& record) const;
+    [[nodiscard]] bool tells_outcome(Side side) const;
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
@@ -169,8 +172,6 @@ private:
     Async<Result<>> recover_intents();
     Async<Result<>> recover_intent(Intent intent);
     Async<Result<>> resume_attempts(Intent& intent, std::vector<Pair>& pairs);
-    Async<Result<>> adopt_orphan(Side written, const std::string& origin_id, Record record,
-                                 std::vector<Effects>& effects);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
     [[nodiscard]] Query of_stream() const;
     Async<bool> any_left(std::string kind, Query query);
@@ -180,6 +181,9 @@ private:
     Async<Result<>> resolve_references(std::vector<Pair*>& pairs);
     [[nodiscard]] bool carries(Pair& pair, Side side);
     void decide(Pair& pair);
+    void part_matched(Pair& pair);
+    [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
+    void register_link(const Pair& pair, const Link& link, Effects& effects);
     void plan_pushes(Pair& pair);
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
     [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);

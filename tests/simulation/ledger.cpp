@@ -60,6 +60,7 @@ NodeId Ledger::add_node(const RecordKey& key, Group& group, std::size_t field, s
     node.at = when;
     node.parents = std::move(parents);
     node.by_user = by_user;
+    node.tick = ++tick_;
     nodes_.push_back(std::move(node));
     if (group.nodes.size() <= field) group.nodes.resize(field + 1);
     group.nodes[field].push_back(nodes_.size() - 1);
@@ -80,12 +81,11 @@ void Ledger::wrote(Side side, const SystemWrite& write) {
     }
 }
 
-void Ledger::read(Side side, const std::string& actor, const std::string& entity, const std::string& id,
-                  nanoseconds now) {
+void Ledger::read(Side side, const std::string& actor, const std::string& entity, const std::string& id) {
     const auto number = entity_of(side, entity);
     if (!number) return;
     const auto record = records_.find(RecordKey{side, *number, id});
-    if (record != records_.end()) record->second.last_read[actor] = now;
+    if (record != records_.end()) record->second.last_read[actor] = ++tick_;
 }
 
 void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
@@ -106,6 +106,7 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
     Group& group = groups_.at(record.group);
     record.user_position = write.position;
     record.user_changed_at = group.last_user_change = write.at;
+    record.user_changed_tick = ++tick_;
     if (write.kind == SystemWrite::Kind::remove) {
         record.exists = false;
         record.removed_by_user = true;
@@ -183,8 +184,13 @@ void Ledger::check_overwriting(const RecordKey& key, RecordState& record, const 
     if (!record.fields[field]) return;
     ValueNode& overwritten = nodes_[*record.fields[field]];
     if (!overwritten.by_user || !(overwritten.where == key)) return;
+    // Somebody put back what both sides had agreed on, and nothing of the way there was ever read: no edit to be seen.
+    if (!removal && base_reader_ && same(base_reader_(key, field), overwritten.value, plan(key, field).unordered)) {
+        overwritten.excused = true;
+        return;
+    }
     const auto read = record.last_read.find(write.actor);
-    if (read != record.last_read.end() && read->second >= overwritten.at) return;
+    if (read != record.last_read.end() && read->second > overwritten.tick) return;
     const auto& can = scenario_.system(key.side).capabilities;
     if (removal ? !can.conditional_deletes : !can.conditional_writes) {
         overwritten.excused = true;
@@ -209,7 +215,7 @@ void Ledger::check_unmapped(const RecordKey& key, const RecordState& record, con
                 object->erase(parent);
     if (same(json::value(before), json::value(after))) return;
     const auto read = record.last_read.find(write.actor);
-    const bool unread = read == record.last_read.end() || read->second < record.user_changed_at;
+    const bool unread = read == record.last_read.end() || read->second < record.user_changed_tick;
     if (unread && !scenario_.system(key.side).capabilities.conditional_writes) return;
     report_("I3", fmt::format("{} changed unmapped members of {}: {} became {}", write.actor, to_string(key),
                               text(json::value(before)), text(json::value(after))));

@@ -39,6 +39,7 @@ struct ValueNode {
     RecordKey where;
     std::optional<json::value> value;
     nanoseconds at{};
+    std::uint64_t tick = 0; // orders what happens at the same time
     std::vector<NodeId> parents; // what its author had before its eyes
     bool by_user = false;
     bool excused = false; // overwritten in a window that the system leaves open (no conditional writes)
@@ -54,7 +55,8 @@ struct RecordState {
     std::set<std::size_t> emptied;             // fields that a user took away
     std::uint64_t user_position = 0;           // of the last change that a user made
     nanoseconds user_changed_at{};
-    std::map<std::string, nanoseconds> last_read; // by process
+    std::uint64_t user_changed_tick = 0;
+    std::map<std::string, std::uint64_t> last_read; // tick by process
 };
 
 struct Counter {
@@ -82,7 +84,7 @@ public:
     Ledger(const Scenario& scenario, Report report);
 
     void wrote(Side side, const SystemWrite& write);
-    void read(Side side, const std::string& actor, const std::string& entity, const std::string& id, nanoseconds now);
+    void read(Side side, const std::string& actor, const std::string& entity, const std::string& id);
 
     [[nodiscard]] const std::map<RecordKey, RecordState>& records() const { return records_; }
     [[nodiscard]] const std::map<std::string, Group>& groups() const { return groups_; }
@@ -108,7 +110,14 @@ public:
 
     [[nodiscard]] std::optional<std::size_t> entity_of(Side side, std::string_view name) const;
 
+    // What both sides agreed on last, as the store has it.
+    void set_base_reader(std::function<std::optional<json::value>(const RecordKey&, std::size_t field)> reader) {
+        base_reader_ = std::move(reader);
+    }
+
 private:
+    std::uint64_t tick_ = 0;
+    std::function<std::optional<json::value>(const RecordKey&, std::size_t field)> base_reader_;
     void user_wrote(RecordKey key, const SystemWrite& write);
     void engine_wrote(RecordKey key, const SystemWrite& write);
     void engine_removed(const RecordKey& key, RecordState& record, const SystemWrite& write);

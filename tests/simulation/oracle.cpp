@@ -47,7 +47,7 @@ std::string Oracle::unaccounted(const RecordKey& key, const RecordState& record)
         const RecordState* other = ledger_.find(partner);
         if (!other) return fmt::format("{} is linked to {}, which never existed", to_string(key), to_string(partner));
         for (std::size_t i = 0; i < record.fields.size(); ++i)
-            if (auto fault = unaccounted_field(key, record, *other, i); !fault.empty()) return fault;
+            if (auto fault = unaccounted_field(key, record, partner, i); !fault.empty()) return fault;
     }
     return {};
 }
@@ -67,8 +67,9 @@ std::string Oracle::unaccounted_removal(const RecordKey& key) const {
     return {};
 }
 
-std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& record, const RecordState& partner,
+std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& record, const RecordKey& partner_key,
                                       std::size_t field) const {
+    const RecordState& partner = *ledger_.find(partner_key);
     const FieldPlan& plan = scenario_.entities[key.entity].fields[field];
     const bool to_far = key.side == Side::source ? plan.to_target : plan.to_source;
     const bool to_here = key.side == Side::source ? plan.to_source : plan.to_target;
@@ -81,6 +82,14 @@ std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& r
         if (ledger_.descends_from(*partner.fields[field], *record.fields[field])) return {};
         // Where the field flows one way only, a rule may let the other side's own edit stand, and nothing is written.
         if (!to_here && theirs.by_user && theirs.where.side != key.side) return {};
+    } else {
+        // It was there, and a user over there took it away: what is absent erases nothing here.
+        const auto& emptied = ledger_.groups().at(record.group).emptied;
+        if (partner.emptied.contains(field) && std::any_of(emptied.begin(), emptied.end(), [&](NodeId id) {
+                const ValueNode& taken = ledger_.node(id);
+                return taken.field == field && same(taken.value, mine.value, plan.unordered);
+            }))
+            return {};
     }
     if (mirror_.keeps(mine)) return {};
     return fmt::format(

@@ -43,8 +43,9 @@ public:
 private:
     [[nodiscard]] std::string unaccounted(const RecordKey& key, const RecordState& record) const;
     [[nodiscard]] std::string unaccounted_removal(const RecordKey& key) const;
+    [[nodiscard]] std::int64_t unknown_creates(Side side, const std::string& group) const;
     [[nodiscard]] std::string unaccounted_field(const RecordKey& key, const RecordState& record,
-                                                const RecordState& partner, std::size_t field) const;
+                                                const RecordKey& partner_key, std::size_t field) const;
     [[nodiscard]] bool tells_deletions(Side side) const;
 
     void compare_pair(const RecordKey& source, const RecordKey& target, std::vector<std::string>& faults) const;

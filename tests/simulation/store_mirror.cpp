@@ -100,6 +100,7 @@ void StoreMirror::committed_link(const cs::Write& write) {
     link.state = member(body.get_object(), "state");
     link.has_conflict = body.get_object().contains("conflict");
     if (link.state == "live") link.state.clear();
+    if (const auto* base = body.get_object().if_contains("base")) link.base = base->get_object();
     links_.emplace(write.document.id, link);
     index_link(write.document.id, link, true);
 }

@@ -21,6 +21,7 @@ struct LinkMirror {
     std::string target_id;
     std::string state; // empty: live
     bool has_conflict = false;
+    json::object base;
 
     [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
 };

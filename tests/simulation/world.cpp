@@ -58,9 +58,15 @@ void World::listen() {
             ledger_.wrote(side, write);
         });
         system.on_read([this, side](const std::string& actor, const std::string& entity, const std::string& id) {
-            ledger_.read(side, actor, entity, id, loop_.now());
+            ledger_.read(side, actor, entity, id);
         });
     }
+    ledger_.set_base_reader([this](const RecordKey& key, std::size_t field) -> std::optional<json::value> {
+        for (const LinkMirror* link : mirror_.links_of(key))
+            if (const auto* value = link->base.if_contains(scenario_.entities[key.entity].fields[field].shard))
+                return *value;
+        return std::nullopt;
+    });
     mirror_.set_clock([this] { return store_clock_.now(); });
     mirror_.set_position_reader([this](Side side, std::string_view cursor) {
         return (side == Side::source ? source_ : target_).position_of_cursor(cursor);

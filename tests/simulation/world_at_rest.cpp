@@ -187,6 +187,9 @@ cs::Async<void> World::resolve_conflicts() {
         Side chosen = persons_.percent(50) ? Side::source : Side::target;
         if (!can_be_chosen(conflict, chosen)) chosen = cs::other(chosen);
         if (!can_be_chosen(conflict, chosen)) continue;
+        const EntityPlan& plan = scenario_.entities[*ledger_.entity_of(Side::source, conflict.entity_type)];
+        if (source_.broken(plan.external, conflict.source_id) || target_.broken(plan.shard, conflict.target_id))
+            continue; // a row that can't be read can't be decided about
         resolution.choice = chosen == Side::source ? cs::ConflictResolution::Choice::source
                                                    : cs::ConflictResolution::Choice::target;
         resolution.actor = "ada";
@@ -203,22 +206,25 @@ cs::Async<void> World::resolve_conflicts() {
             violations_.add("I37", fmt::format("conflict {} is {} after its resolution", conflict.conflict_id,
                                                to_string(resolved->state)));
         if (conflict.type != cs::ConflictType::update_update) continue;
-        for (const auto entity : {ledger_.entity_of(Side::source, conflict.entity_type)}) {
-            const EntityPlan& plan = scenario_.entities[*entity];
-            for (const cs::ConflictField& field : conflict.fields)
-                for (const FieldPlan& mapped : plan.fields) {
-                    if (mapped.shard != field.field) continue;
-                    const auto& wanted = chosen == Side::source ? field.source : field.target;
-                    const auto at_source = get(*source_.find(plan.external, conflict.source_id), mapped.external);
-                    const auto at_target = get(*target_.find(plan.shard, conflict.target_id), mapped.shard);
-                    const bool reaches_both = mapped.to_source && mapped.to_target;
-                    if (reaches_both && (!same(at_source, wanted, mapped.unordered) ||
-                                         !same(at_target, wanted, mapped.unordered)))
-                        violations_.add(
-                            "I37", fmt::format("conflict {} was resolved to {}, but the sides hold {} and {}",
-                                               conflict.conflict_id, text(wanted), text(at_source), text(at_target)));
-                }
+        const json::object* source = source_.find(plan.external, conflict.source_id);
+        const json::object* target = target_.find(plan.shard, conflict.target_id);
+        if (!source || !target) {
+            violations_.add("I37", fmt::format("conflict {} was resolved, and a side is gone", conflict.conflict_id));
+            continue;
         }
+        for (const cs::ConflictField& field : conflict.fields)
+            for (const FieldPlan& mapped : plan.fields) {
+                if (mapped.shard != field.field) continue;
+                const auto& wanted = chosen == Side::source ? field.source : field.target;
+                const auto at_source = get(*source, mapped.external);
+                const auto at_target = get(*target, mapped.shard);
+                const bool reaches_both = mapped.to_source && mapped.to_target;
+                if (reaches_both && (!same(at_source, wanted, mapped.unordered) ||
+                                     !same(at_target, wanted, mapped.unordered)))
+                    violations_.add(
+                        "I37", fmt::format("conflict {} was resolved to {}, but the sides hold {} and {}",
+                                           conflict.conflict_id, text(wanted), text(at_source), text(at_target)));
+            }
     }
 }
 
