@@ -60,7 +60,7 @@ Scenario quiet_world(Direction direction, std::vector<FieldPlan> fields) {
     scenario.limits.lease_duration = 20s;
     scenario.longest_idle = 2min;
     scenario.longest_restart = 30s;
-    scenario.safety_time = 9min;
+    scenario.safety_time = 5min; // two runs
     return scenario;
 }
 
@@ -117,6 +117,7 @@ GoldenRun two_way() {
                                 field("tags", "tags", FieldKind::list, Strategy::union_),
                                 field("visits", "visits", FieldKind::counter, Strategy::add_delta)});
     run.scenario.entities.front().fields[2].unordered = true;
+    run.scenario.safety_time = 7min;
     run.script = {
         {0min,
          [](SimulatedSystem& source, SimulatedSystem& target) {
@@ -159,6 +160,7 @@ GoldenRun deletions(std::string name, bool feed, cs::DeleteStrategy rule) {
     run.scenario = quiet_world(Direction::bidirectional, {field("name", "title", FieldKind::text)});
     run.scenario.source = able("crm", feed);
     run.scenario.integration.sync.delete_conflict_resolution = rule;
+    run.scenario.safety_time = 7min;
     run.script = {
         {0min,
          [](SimulatedSystem& source, SimulatedSystem& target) {
@@ -228,7 +230,7 @@ GoldenRun capped() {
     run.scenario = quiet_world(Direction::bidirectional, {field("name", "title", FieldKind::text)});
     run.scenario.source = able("crm", false);
     run.scenario.limits.max_records_per_sync = 2;
-    run.scenario.safety_time = 13min;
+    run.scenario.safety_time = 11min;
     run.script = {
         {0min,
          [](SimulatedSystem& source, SimulatedSystem& target) {

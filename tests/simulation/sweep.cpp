@@ -12,16 +12,19 @@
 
 #include <charconv>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
+#include <functional>
+#include <future>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace {
 
 using namespace simulation;
-using cs::testing::Call;
 
 struct Selection {
     std::string golden_run;
@@ -33,18 +36,17 @@ struct Selection {
     std::size_t failures_shown = 10; // of one golden run
 };
 
-struct Strike {
-    std::string resource;
-    std::uint64_t call = 0;
-    SweptFault swept;
-    bool lasting = false;
-};
-
+// What the sweep of one golden run found; told when it is over, since several are swept at once.
 struct Tally {
     std::uint64_t cases = 0;
     std::uint64_t failed = 0;
     std::uint64_t crashes = 0;
-    std::map<std::string, std::uint64_t, std::less<>> cases_by_fault;
+    std::string told;
+
+    template <class... Arguments>
+    void tell(fmt::format_string<Arguments...> text, Arguments&&... arguments) {
+        fmt::format_to(std::back_inserter(told), text, std::forward<Arguments>(arguments)...);
+    }
 };
 
 std::optional<Selection> parse(int argc, char** argv) {
@@ -85,72 +87,80 @@ WorldReport live(const GoldenRun& run, SweepPlan& plan, bool trace) {
     return World(run.scenario, options).run();
 }
 
-void show_failure(const GoldenRun& run, const Strike& strike, cs::testing::Operation operation,
-                  const WorldReport& report) {
-    fmt::print("FAILED {}: call {} of {} ({}) {}, {}\n", run.name, strike.call, strike.resource, to_string(operation),
-               strike.swept.name, strike.lasting ? "and all after it" : "once");
-    for (const std::string& violation : report.violations) fmt::print("  {}\n", violation);
-    fmt::print("  replay: castiel_sync_sweep --case {} --resource {} --fault {} --call {} {} --trace\n", run.name,
-               strike.resource, strike.swept.name, strike.call, strike.lasting ? "--lasting" : "--once");
+void show_failure(const GoldenRun& run, const SweptCall& call, const SweptFault& swept, bool lasting,
+                  const WorldReport& report, Tally& tally) {
+    tally.tell("FAILED {}: call {} of {} ({}) {}, {}\n", run.name, call.number, call.resource,
+               to_string(call.operation), swept.name, lasting ? "and all after it" : "once");
+    for (const std::string& violation : report.violations) tally.tell("  {}\n", violation);
+    tally.tell("  replay: castiel_sync_sweep --case {} --resource {} --fault {} --call {} {} --trace\n", run.name,
+               call.resource, swept.name, call.number, lasting ? "--lasting" : "--once");
 }
 
-void sweep_call(const GoldenRun& run, const Selection& selection, const Call& call, std::uint64_t number,
-                Tally& tally) {
+void strike(const GoldenRun& run, const Selection& selection, const SweptCall& call, const SweptFault& swept,
+            bool lasting, Tally& tally) {
+    SweepPlan plan(call, swept.fault, lasting);
+    WorldReport report = live(run, plan, selection.trace);
+    if (!plan.struck()) report.violations.push_back("I33: a call that the run without faults made was not made");
+    ++tally.cases;
+    tally.crashes += report.crashes;
+    if (report.violations.empty()) return;
+    if (++tally.failed <= selection.failures_shown) show_failure(run, call, swept, lasting, report, tally);
+}
+
+void sweep_call(const GoldenRun& run, const Selection& selection, const SweptCall& call, Tally& tally) {
     for (const SweptFault& swept : swept_faults()) {
         if (!selection.fault.empty() && selection.fault != swept.name) continue;
-        if (!makes_sense(swept, call, run.scenario)) continue;
         for (const bool lasting : {false, true}) {
             if (selection.lasting && *selection.lasting != lasting) continue;
-            const Strike strike{std::string(call.resource), number, swept, lasting};
-            SweepPlan plan(strike.resource, number, swept.fault, lasting);
-            WorldReport report = live(run, plan, selection.trace);
-            if (!plan.struck()) report.violations.push_back("I33: the call that a run without faults makes was not made");
-            ++tally.cases;
-            ++tally.cases_by_fault[std::string(swept.name)];
-            tally.crashes += report.crashes;
-            if (report.violations.empty()) continue;
-            if (++tally.failed <= selection.failures_shown) show_failure(run, strike, call.operation, report);
+            if (makes_sense(swept, call, lasting, run.scenario)) strike(run, selection, call, swept, lasting, tally);
         }
     }
 }
 
 // What the golden run itself must be, before anything fails in it.
-bool is_golden(const GoldenRun& run, const WorldReport& report) {
+bool is_golden(const GoldenRun& run, const WorldReport& report, Tally& tally) {
     for (const std::string& violation : report.violations)
-        fmt::print("FAILED {} without any fault\n  {}\n", run.name, violation);
+        tally.tell("FAILED {} without any fault\n  {}\n", run.name, violation);
     const bool reached = report.engine_writes >= run.engine_writes && report.conflicts >= run.conflicts;
     if (!reached)
-        fmt::print("FAILED {} without any fault: it wrote {} times and made {} conflicts; it is there for {} and {}\n",
+        tally.tell("FAILED {} without any fault: it wrote {} times and made {} conflicts; it is there for {} and {}\n",
                    run.name, report.engine_writes, report.conflicts, run.engine_writes, run.conflicts);
     return reached && report.violations.empty();
 }
 
-bool sweep(const GoldenRun& run, const Selection& selection) {
+std::string describe(const std::string& resource, const std::vector<cs::testing::Operation>& operations) {
+    std::map<std::string_view, std::uint64_t> counts;
+    for (const auto operation : operations) ++counts[to_string(operation)];
+    std::string text = fmt::format("{} {}", operations.size(), resource);
+    if (counts.size() == 1) return text;
+    const char* separator = " (";
+    for (const auto& [name, count] : counts) text += fmt::format("{}{} {}", std::exchange(separator, ", "), count, name);
+    return text + ')';
+}
+
+Tally sweep(const GoldenRun& run, const Selection& selection) {
     const auto began = std::chrono::steady_clock::now();
-    SweepPlan counting("", 0, {}, false);
-    const WorldReport golden = live(run, counting, selection.trace && selection.resource.empty());
-    if (!is_golden(run, golden)) return false;
     Tally tally;
-    std::string counts;
+    SweepPlan counting;
+    if (!is_golden(run, live(run, counting, false), tally)) {
+        ++tally.failed;
+        return tally;
+    }
+    std::string calls;
     for (const auto& [resource, operations] : counting.calls()) {
-        std::map<std::string_view, std::uint64_t> by_operation;
-        for (const auto operation : operations) ++by_operation[to_string(operation)];
-        counts += fmt::format("{}{} {} (", counts.empty() ? "" : ", ", operations.size(), resource);
-        for (const auto& [name, count] : by_operation)
-            counts += fmt::format("{}{} {}", counts.back() == '(' ? "" : " ", count, name);
-        counts += ')';
+        calls += (calls.empty() ? "" : ", ") + describe(resource, operations);
         if (!selection.resource.empty() && selection.resource != resource) continue;
         for (std::size_t i = 0; i < operations.size(); ++i)
             if (selection.call == 0 || selection.call == i + 1)
-                sweep_call(run, selection, Call{resource, operations[i]}, i + 1, tally);
+                sweep_call(run, selection, SweptCall{resource, i + 1, operations[i]}, tally);
     }
     if (tally.failed > selection.failures_shown)
-        fmt::print("{} more failures of {} are not shown: --case {} --all-failures\n",
+        tally.tell("{} more failures of {} are not shown: --case {} --all-failures\n",
                    tally.failed - selection.failures_shown, run.name, run.name);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    fmt::print("{}: {} cases, {} failed; calls: {}; {} crashes; {:.1f} s\n", run.name, tally.cases, tally.failed, counts,
+    tally.tell("{}: {} cases, {} failed; calls: {}; {} crashes; {:.1f} s\n", run.name, tally.cases, tally.failed, calls,
                tally.crashes, took.count());
-    return tally.failed == 0;
+    return tally;
 }
 
 } // namespace
@@ -158,16 +168,24 @@ bool sweep(const GoldenRun& run, const Selection& selection) {
 int main(int argc, char** argv) {
     const auto selection = parse(argc, argv);
     if (!selection) {
-        std::fprintf(stderr, "usage: castiel_sync_sweep [--case NAME] [--resource store|source|target|events|catalog] "
-                             "[--fault NAME] [--call K] [--once|--lasting] [--trace] [--all-failures]\n");
+        fmt::print(stderr, "usage: castiel_sync_sweep [--case NAME] [--resource store|source|target|events|catalog] "
+                           "[--fault NAME] [--call K] [--once|--lasting] [--trace] [--all-failures]\n");
         return 2;
     }
-    bool well = true, any = false;
-    for (const GoldenRun& run : golden_runs()) {
-        if (!selection->golden_run.empty() && selection->golden_run != run.name) continue;
-        any = true;
-        well = sweep(run, *selection) && well;
+    const std::vector<GoldenRun> runs = golden_runs();
+    std::vector<std::future<Tally>> sweeps; // worlds share nothing
+    for (const GoldenRun& run : runs)
+        if (selection->golden_run.empty() || selection->golden_run == run.name)
+            sweeps.push_back(std::async(selection->trace ? std::launch::deferred : std::launch::async, sweep,
+                                        std::cref(run), std::cref(*selection)));
+    std::uint64_t cases = 0, failed = 0;
+    for (auto& pending : sweeps) {
+        const Tally tally = pending.get();
+        fmt::print("{}", tally.told);
+        cases += tally.cases;
+        failed += tally.failed;
     }
-    if (!any) fmt::print(stderr, "there is no golden run {}\n", selection->golden_run);
-    return any && well ? 0 : 1;
+    fmt::print("{} golden runs, {} cases, {} failed\n", sweeps.size(), cases, failed);
+    if (cases == 0 && failed == 0) fmt::print(stderr, "nothing matches what was asked for\n");
+    return cases > 0 && failed == 0 ? 0 : 1;
 }

@@ -1,11 +1,9 @@
 #include "sweep_plan.hpp"
 
 #include <limits>
-#include <utility>
 
 namespace simulation {
 
-using cs::testing::Call;
 using cs::testing::Fault;
 using cs::testing::Operation;
 using namespace std::chrono_literals;
@@ -46,40 +44,43 @@ const std::vector<SweptFault>& swept_faults() {
     return faults;
 }
 
-bool makes_sense(const SweptFault& swept, const Call& call, const Scenario& scenario) {
-    const Operation operation = call.operation;
-    const bool push = operation == Operation::push;
-    if (call.resource == "catalog")
-        return swept.name == "refused" || swept.fault.kind == Fault::Kind::crash_before;
+bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, const Scenario& scenario) {
+    using Kind = Fault::Kind;
+    const Kind kind = swept.fault.kind;
+    const bool push = call.operation == Operation::push, pull = call.operation == Operation::pull;
+    const bool commit = call.operation == Operation::commit, effect = has_effect(call.operation);
+    if (swept.fault.variant) {
+        if (kind == Kind::partial) return push || call.operation == Operation::fetch;
+        if (!push) return false;
+    }
     const auto& can = scenario.system(call.resource == "source" ? cs::Side::source : cs::Side::target).capabilities;
-    switch (swept.fault.kind) {
-    case Fault::Kind::none: return false;
-    case Fault::Kind::refused: return push || !swept.fault.variant;
-    case Fault::Kind::throttled:
-    case Fault::Kind::crash_before: return true;
-    case Fault::Kind::request_lost:
-    case Fault::Kind::crash_after: return has_effect(operation);
-    case Fault::Kind::answer_lost: return push || (has_effect(operation) && !swept.fault.variant);
+    switch (kind) {
+    case Kind::none: return false;
+    case Kind::refused: return true;
+    case Kind::throttled: return effect || pull || call.operation == Operation::fetch;
+    case Kind::request_lost:
+    case Kind::answer_lost: return effect;
     // What arrives minutes late, or twice, does harm that no engine could prevent, unless the system itself can tell.
-    case Fault::Kind::late:
-        return operation == Operation::commit ||
-               (push && can.conditional_writes && can.conditional_deletes && can.idempotent_creates);
-    case Fault::Kind::duplicated:
-        return (push && can.idempotent_creates) || (operation == Operation::publish && !swept.fault.variant);
-    case Fault::Kind::stale: return push || operation == Operation::commit;
-    case Fault::Kind::partial:
-        if (swept.fault.variant) return push || operation == Operation::fetch;
-        return push || operation == Operation::publish; // half a page read is no page: the same as refused
-    case Fault::Kind::repeated:
-    case Fault::Kind::cursor_expired: return operation == Operation::pull;
+    case Kind::late:
+        return commit || (push && can.conditional_writes && can.conditional_deletes && can.idempotent_creates);
+    case Kind::duplicated: return (push && can.idempotent_creates) || call.operation == Operation::publish;
+    case Kind::stale: return push || commit;
+    case Kind::partial: return push || call.operation == Operation::publish; // half a page is no page: as refused
+    case Kind::repeated:
+    case Kind::cursor_expired: return pull;
+    // Between two effects it is all the same when the process dies, and after an effect it dies by crash_after.
+    case Kind::crash_before: return call.number == 1 || (lasting && effect);
+    case Kind::crash_after: return effect;
     }
     return false;
 }
 
-SweepPlan::SweepPlan(std::string resource, std::uint64_t number, const Fault& fault, bool lasting)
-    : fault_(std::move(resource), number, fault, lasting ? std::numeric_limits<std::uint64_t>::max() : 1) {}
+SweepPlan::SweepPlan() : fault_("", 0, {}) {}
 
-Fault SweepPlan::next(const Call& call) {
+SweepPlan::SweepPlan(const SweptCall& call, const Fault& fault, bool lasting)
+    : fault_(call.resource, call.number, fault, lasting ? std::numeric_limits<std::uint64_t>::max() : 1) {}
+
+Fault SweepPlan::next(const cs::testing::Call& call) {
     if (!healed_) calls_[std::string(call.resource)].push_back(call.operation);
     return fault_.next(call);
 }

@@ -21,13 +21,21 @@ struct SweptFault {
 
 [[nodiscard]] const std::vector<SweptFault>& swept_faults();
 
-// Does this fault make a difference for this call that no other one makes, and can it be survived?
-[[nodiscard]] bool makes_sense(const SweptFault& swept, const cs::testing::Call& call, const Scenario& scenario);
+struct SweptCall {
+    std::string resource;
+    std::uint64_t number = 0; // from 1
+    cs::testing::Operation operation = cs::testing::Operation::read;
+};
+
+// Does this fault make a difference to this call that no other one makes, and can it be survived?
+[[nodiscard]] bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, const Scenario& scenario);
 
 class SweepPlan final : public cs::testing::FaultPlan {
 public:
-    // number 0: no fault; the plan only counts.
-    SweepPlan(std::string resource, std::uint64_t number, const cs::testing::Fault& fault, bool lasting);
+    // Without a fault it only counts.
+    SweepPlan();
+    // Strikes this call, and with `lasting` all of the resource that follow.
+    SweepPlan(const SweptCall& call, const cs::testing::Fault& fault, bool lasting);
 
     [[nodiscard]] cs::testing::Fault next(const cs::testing::Call& call) override;
     void heal() override;
