@@ -126,6 +126,7 @@ void members(A& a, Checkpoint& v) {
     a("counts", v.counts);
     a("missingCursor", v.missing_cursor);
     a("parkedRetried", v.parked_retried);
+    a.sparse("requested", v.requested);
 }
 template <class A>
 void members(A& a, StreamDocument& v) {

@@ -134,6 +134,7 @@ struct Checkpoint {
     std::array<CycleCounts, 2> counts;
     std::int64_t missing_cursor = 0;  // ordinal up to which links were held against the listing
     bool parked_retried = false;      // this cycle has retried what waits for others
+    bool requested = false;           // a run that began after this cycle waits for one that reads everything anew
 };
 
 struct StreamDocument {

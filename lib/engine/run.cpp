@@ -48,6 +48,7 @@ Async<Result<>> Run::begin_cycle() {
     next.phase = Phase::reading;
     next.counts = {};
     next.parked_retried = false;
+    next.requested = false;
     for (auto& side : next.sides) side.exhausted = false;
     next.first = Side::source;
     first_page_.reset();
@@ -137,13 +138,22 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
         if (last && listing && !pinned_.capabilities[at(side)].change_feed) state.cursor.clear();
         if (auto processed = co_await process_page(side, std::move(page), std::move(next)); !processed)
             co_return processed;
-        if (!last) continue;
-        if (listing && moves_checkpoint_) {
-            if (auto held = co_await hold_missing(side); !held) co_return held;
+        // A listing that a crash parted from what follows it ends here as well.
+        if (session_.checkpoint().sides[at(side)].listing && (last || !listing)) {
+            if (moves_checkpoint_) {
+                if (auto held = co_await hold_missing(side); !held) co_return held;
+            }
+            Checkpoint listed = session_.checkpoint();
+            listed.sides[at(side)].listing = false;
+            listed.sides[at(side)].exhausted = last;
+            std::vector<Effects> nothing;
+            if (auto ended = co_await session_.commit(std::move(nothing), std::move(listed)); !ended || last)
+                co_return ended;
+            continue;
         }
+        if (!last) continue;
         Checkpoint done = session_.checkpoint();
         done.sides[at(side)].exhausted = true;
-        done.sides[at(side)].listing = false;
         std::vector<Effects> nothing;
         co_return co_await session_.commit(std::move(nothing), std::move(done));
     }
@@ -201,10 +211,14 @@ Async<Result<>> Run::execute() {
     }
     if (!request_.source_ids.empty() || !request_.target_ids.empty()) co_return co_await execute_targeted();
 
-    // A cycle that an earlier run began is completed first; what changed since is read by a cycle of our own, unless
-    // this run is nothing but that one's continuation.
-    const bool resumed = session_.checkpoint().phase != Phase::caught_up;
-    for (bool last = !resumed || request_.resume;; last = true) {
+    // A cycle that an earlier run began is completed first; what changed since is read by one of our own.
+    if (!request_.resume && session_.checkpoint().phase != Phase::caught_up && !session_.checkpoint().requested) {
+        Checkpoint next = session_.checkpoint();
+        next.requested = true;
+        std::vector<Effects> nothing;
+        if (auto saved = co_await session_.commit(std::move(nothing), std::move(next)); !saved) co_return saved;
+    }
+    do {
         if (session_.checkpoint().phase == Phase::caught_up) {
             if (budget() == 0) {
                 session_.execution().has_more = true;
@@ -218,8 +232,8 @@ Async<Result<>> Run::execute() {
             session_.execution().has_more = true;
             co_return Result<>();
         }
-        if (last) co_return Result<>();
-    }
+    } while (session_.checkpoint().requested);
+    co_return Result<>();
 }
 
 // True when the cycle is complete; false when the cap ended it.

@@ -82,6 +82,7 @@ std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& r
         if (ledger_.descends_from(*partner.fields[field], *record.fields[field])) return {};
         // Where the field flows one way only, a rule may let the other side's own edit stand, and nothing is written.
         if (!to_here && theirs.by_user && theirs.where.side != key.side) return {};
+        if (!to_here && whole_records_win() && edited(partner_key)) return {};
     } else {
         // It was there, and a user over there took it away: what is absent erases nothing here.
         const auto& emptied = ledger_.groups().at(record.group).emptied;
@@ -103,6 +104,7 @@ void Oracle::check_cursor(const StreamMirror& stream, Side side, std::uint64_t a
         if (key.side != side || key.entity != stream.entity || record.user_position <= after ||
             record.user_position > up_to)
             continue;
+        if (!record.exists && stream.listing[side == Side::source ? 0 : 1]) continue;
         if (auto fault = unaccounted(key, record); !fault.empty())
             report_("I10", fmt::format("the cursor passed {} (position {} of {}): {}", to_string(key),
                                        record.user_position, up_to, fault));
@@ -139,12 +141,26 @@ bool Oracle::in_conflict(const RecordKey& key, std::size_t field) const {
     return false;
 }
 
+// A rule for whole records lets one side's record stand with all its fields.
+bool Oracle::whole_records_win() const {
+    const auto& rule = scenario_.integration.sync.conflict_resolution;
+    return rule && *rule != Strategy::merge;
+}
+
+bool Oracle::edited(const RecordKey& key) const {
+    const auto& fields = ledger_.find(key)->fields;
+    return std::any_of(fields.begin(), fields.end(), [&](const std::optional<NodeId>& id) {
+        return id && ledger_.node(*id).by_user && ledger_.node(*id).where == key;
+    });
+}
+
 // May the value at `to` stay as it is, though `from` differs and the field flows only from there?
 bool Oracle::left_alone(const RecordKey& from, const RecordKey& to, std::size_t field) const {
     const RecordState* here = ledger_.find(from);
     const RecordState* there = ledger_.find(to);
     if (!here || !there || !here->fields[field] || !there->fields[field]) return true;
     const ValueNode& standing = ledger_.node(*there->fields[field]);
+    if (whole_records_win() && edited(to)) return true;
     if (!standing.by_user || standing.where.side != to.side) return false;
     const auto& sync = scenario_.integration.sync;
     const bool flows_by_default = !sync.conflict_resolution || *sync.conflict_resolution == Strategy::merge;

@@ -43,6 +43,10 @@ public:
 private:
     [[nodiscard]] std::string unaccounted(const RecordKey& key, const RecordState& record) const;
     [[nodiscard]] std::string unaccounted_removal(const RecordKey& key) const;
+    [[nodiscard]] bool whole_records_win() const;
+    [[nodiscard]] bool edited(const RecordKey& key) const;
+    // Does the stream read this side, so that it notices what moves there?
+    [[nodiscard]] bool reads(const RecordKey& key) const;
     [[nodiscard]] std::int64_t unknown_creates(Side side, const std::string& group) const;
     [[nodiscard]] std::string unaccounted_field(const RecordKey& key, const RecordState& record,
                                                 const RecordKey& partner_key, std::size_t field) const;

@@ -176,6 +176,7 @@ void StoreMirror::committed_stream(const std::string& node, const cs::Write& wri
             const std::size_t s = side == Side::source ? 0 : 1;
             const json::object& half = fields.at("sides").get_array()[s].get_object();
             const auto position = read_position_ ? read_position_(side, member(half, "cursor")) : std::nullopt;
+            stream.listing[s] = half.at("listing").as_bool();
             auto& known = stream.position[d][s];
             if (epoch < stream.epoch[d])
                 report_("I11", fmt::format("the epoch of stream {} went from {} back to {}", write.document.id,

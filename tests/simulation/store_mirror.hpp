@@ -42,6 +42,7 @@ struct StreamMirror {
     std::optional<std::uint64_t> position[3][2];
     std::uint64_t epoch[3] = {};
     bool latched = false;
+    bool listing[2] = {}; // a full listing of this side is under way: what it lacks is known at its end
 };
 
 class StoreMirror {
