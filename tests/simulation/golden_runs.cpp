@@ -87,8 +87,8 @@ void remove(SimulatedSystem& system, const std::string& entity, const std::strin
 GoldenRun first_sync() {
     GoldenRun run;
     run.name = "first_sync";
-    run.scenario = quiet_world(Direction::inbound, {field("name", "title", FieldKind::text),
-                                                    field("size", "size", FieldKind::number)});
+    run.scenario = quiet_world(Direction::inbound,
+                               {field("name", "title", FieldKind::text), field("size", "size", FieldKind::number)});
     run.scenario.source = able("crm", false);
     run.script = {
         {0min,
@@ -111,11 +111,11 @@ GoldenRun first_sync() {
 GoldenRun two_way() {
     GoldenRun run;
     run.name = "two_way";
-    run.scenario = quiet_world(Direction::bidirectional,
-                               {field("name", "title", FieldKind::text),
-                                field("note", "note", FieldKind::text, Strategy::source_wins),
-                                field("tags", "tags", FieldKind::list, Strategy::union_),
-                                field("visits", "visits", FieldKind::counter, Strategy::add_delta)});
+    run.scenario =
+        quiet_world(Direction::bidirectional, {field("name", "title", FieldKind::text),
+                                               field("note", "note", FieldKind::text, Strategy::source_wins),
+                                               field("tags", "tags", FieldKind::list, Strategy::union_),
+                                               field("visits", "visits", FieldKind::counter, Strategy::add_delta)});
     run.scenario.entities.front().fields[2].unordered = true;
     run.scenario.safety_time = 7min;
     run.script = {
@@ -314,7 +314,8 @@ std::vector<GoldenRun> golden_runs() {
     runs.push_back(capped());
     runs.push_back(plain_system());
     runs.push_back(slow_search());
-    for (GoldenRun& run : runs) complete_integration(run.scenario);
+    for (GoldenRun& run : runs)
+        complete_integration(run.scenario);
     return runs;
 }
 

@@ -91,7 +91,8 @@ void show_failure(const GoldenRun& run, const SweptCall& call, const SweptFault&
                   const WorldReport& report, Tally& tally) {
     tally.tell("FAILED {}: call {} of {} ({}) {}, {}\n", run.name, call.number, call.resource,
                to_string(call.operation), swept.name, lasting ? "and all after it" : "once");
-    for (const std::string& violation : report.violations) tally.tell("  {}\n", violation);
+    for (const std::string& violation : report.violations)
+        tally.tell("  {}\n", violation);
     tally.tell("  replay: castiel_sync_sweep --case {} --resource {} --fault {} --call {} {} --trace\n", run.name,
                call.resource, swept.name, call.number, lasting ? "--lasting" : "--once");
 }
@@ -130,11 +131,13 @@ bool is_golden(const GoldenRun& run, const WorldReport& report, Tally& tally) {
 
 std::string describe(const std::string& resource, const std::vector<cs::testing::Operation>& operations) {
     std::map<std::string_view, std::uint64_t> counts;
-    for (const auto operation : operations) ++counts[to_string(operation)];
+    for (const auto operation : operations)
+        ++counts[to_string(operation)];
     std::string text = fmt::format("{} {}", operations.size(), resource);
     if (counts.size() == 1) return text;
     const char* separator = " (";
-    for (const auto& [name, count] : counts) text += fmt::format("{}{} {}", std::exchange(separator, ", "), count, name);
+    for (const auto& [name, count] : counts)
+        text += fmt::format("{}{} {}", std::exchange(separator, ", "), count, name);
     return text + ')';
 }
 

@@ -55,22 +55,32 @@ bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, c
     }
     const auto& can = scenario.system(call.resource == "source" ? cs::Side::source : cs::Side::target).capabilities;
     switch (kind) {
-    case Kind::none: return false;
-    case Kind::refused: return true;
-    case Kind::throttled: return effect || pull || call.operation == Operation::fetch;
+    case Kind::none:
+        return false;
+    case Kind::refused:
+        return true;
+    case Kind::throttled:
+        return push || pull || call.operation == Operation::fetch; // of a store: as refused
     case Kind::request_lost:
-    case Kind::answer_lost: return effect;
+    case Kind::answer_lost:
+        return effect;
     // What arrives minutes late, or twice, does harm that no engine could prevent, unless the system itself can tell.
     case Kind::late:
         return commit || (push && can.conditional_writes && can.conditional_deletes && can.idempotent_creates);
-    case Kind::duplicated: return (push && can.idempotent_creates) || call.operation == Operation::publish;
-    case Kind::stale: return push || commit;
-    case Kind::partial: return push || call.operation == Operation::publish; // half a page is no page: as refused
+    case Kind::duplicated:
+        return (push && can.idempotent_creates) || call.operation == Operation::publish;
+    case Kind::stale:
+        return push || commit;
+    case Kind::partial:
+        return push || call.operation == Operation::publish; // half a page is no page: as refused
     case Kind::repeated:
-    case Kind::cursor_expired: return pull;
+    case Kind::cursor_expired:
+        return pull;
     // Between two effects it is all the same when the process dies, and after an effect it dies by crash_after.
-    case Kind::crash_before: return call.number == 1 || (lasting && effect);
-    case Kind::crash_after: return effect;
+    case Kind::crash_before:
+        return call.number == 1 || (lasting && effect);
+    case Kind::crash_after:
+        return effect;
     }
     return false;
 }

@@ -47,7 +47,7 @@ struct WorldOptions {
     Trace::Mode trace = Trace::Mode::off;
     Canary canary = Canary::none;
     cs::testing::FaultPlan* plan = nullptr; // instead of the scenario's own random faults; borrowed
-    const Script* script = nullptr; // borrowed; nodes then run, rest and restart in a fixed rhythm, the longest there is
+    const Script* script = nullptr; // borrowed; nodes then run and restart after the longest waits, in a fixed rhythm
 
     WorldOptions() = default;
 };
