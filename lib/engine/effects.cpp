@@ -325,7 +325,8 @@ void Run::add_written(Pair& pair, Effects& effects) {
         effects.writes.push_back(put(to_document(decided)));
     }
     add_journal(pair, link.link_id, effects);
-    if (!pair.base_advanced) return;
+    if (pair.fresh_link) register_link(pair, link, effects);
+    if (!pair.base_advanced && !pair.fresh_link) return;
     link.source_version.clear(); // both sides are evaluated again
     link.target_version.clear();
     effects.writes.push_back(put(to_document(link)));
@@ -360,10 +361,6 @@ Effects Run::effects_of(Pair& pair) {
         return effects;
     }
     if (pair.state == State::out_of_scope) {
-        if (pair.fresh_link) {
-            register_link(pair, *pair.link, effects);
-            effects.writes.push_back(put(to_document(*pair.link)));
-        }
         if (pair.hold) effects.writes.push_back(put(to_document(*pair.deletion)));
         else if (pair.deletion)
             effects.writes.push_back(remove(

@@ -164,7 +164,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
                 --effects.candidates[at(side)];
             }
-            if (parked != known.parked.end()) {
+            if (parked != known.parked.end() && !waits_for_lost_create(parked->second)) {
                 effects.writes.push_back(remove("parked", parked->second.parked_id));
                 --effects.parked;
             }
@@ -220,10 +220,15 @@ bool Run::tells_outcome(Side side) const {
     return capabilities.idempotent_creates || capabilities.finds_by_idempotency_key;
 }
 
+// Only a person, or the record that it made, ends the wait of a create that nobody can ask for.
+bool Run::waits_for_lost_create(const ParkedRecord& parked) const {
+    return !parked.sent.empty() && !tells_outcome(other(parked.side));
+}
+
 // A parked record that did not change is not tried again, unless it waits for something else than its own change.
 bool Run::stays_parked(const ParkedRecord& parked, const Record& record) const {
     // A create that may have happened is never repeated by itself, however often its origin changes.
-    if (!parked.sent.empty() && !tells_outcome(other(parked.side))) return true;
+    if (waits_for_lost_create(parked)) return true;
     return !record.version.empty() && parked.version == record.version &&
            (parked.discarded || !retries_by_itself(parked.reason.code));
 }

@@ -42,6 +42,8 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
         parked.record_id = pair.link->id(side);
     }
     parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, {});
+    // Without this the next attempt would take an older record, which its create answers with, for what it sent.
+    if (pair.sent) parked.sent = pinned_.mapping.to_object(*pair.sent);
     parked.reason = fault.error;
     parked.field = fault.field;
     parked.parked_at = parts_.runtime.clock->now();
@@ -54,6 +56,7 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     }
     pair.parked = std::move(parked);
     pair.state = State::parked;
+    if (!pair.link && pair.matched) link_made(pair);
 }
 
 Situation Run::situation_of(const Pair& pair) const {
@@ -101,17 +104,22 @@ Link Run::new_link(const std::string& source_id, const std::string& target_id) {
     return link;
 }
 
+// One was made from the other: they are a pair, whatever becomes of them.
+bool Run::link_made(Pair& pair) {
+    for (const Side side : both_sides)
+        if (pair.ids[at(side)].empty() && pair.records[at(side)]) pair.ids[at(side)] = pair.records[at(side)]->id;
+    if (!pair.sent || pair.ids[0].empty() || pair.ids[1].empty()) return false;
+    pair.link = new_link(pair.ids[0], pair.ids[1]);
+    pair.link->base = pinned_.mapping.to_object(*pair.sent);
+    pair.link->evaluated_under = fingerprint_;
+    pair.fresh_link = true;
+    return true;
+}
+
 // Two records that were about to be linked, and one of them is gone meanwhile.
 void Run::part_matched(Pair& pair) {
     if (pair.records[0].has_value() == pair.records[1].has_value()) return;
-    if (pair.sent && !pair.ids[0].empty() && !pair.ids[1].empty()) {
-        // One was made from the other: they were a pair, and this is a deletion.
-        pair.link = new_link(pair.ids[0], pair.ids[1]);
-        pair.link->base = pinned_.mapping.to_object(*pair.sent);
-        pair.link->evaluated_under = fingerprint_;
-        pair.fresh_link = true;
-        return;
-    }
+    if (link_made(pair)) return; // so it is a deletion
     pair.matched = false;
     pair.origin = pair.records[0] ? Side::source : Side::target;
 }

@@ -202,7 +202,6 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
                                     "happened; look there, then retry or discard",
                                     to_string(side)));
     park(pair, other(side), fault);
-    pair.parked->sent = pinned_.mapping.to_object(*pair.sent);
 }
 
 Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {

@@ -78,6 +78,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
             if (answer.presence == FetchedRecord::Presence::present && !answer.record.deleted)
                 pair.records[at(side)] = std::move(answer.record);
             else if (!pair.link) {
+                if (waits_for_lost_create(*asked[i])) continue;
                 Effects gone; // it left the stream by itself
                 gone.writes.push_back(remove("parked", asked[i]->parked_id));
                 --gone.parked;
@@ -187,7 +188,10 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             const bool origin_exists = (*origins)[i].presence == FetchedRecord::Presence::present;
             const bool was_made = made[i].presence == FetchedRecord::Presence::present;
             if (!origin_exists && !was_made) continue; // nothing on either side, or nobody can tell: nothing to do
-            if (capabilities.finds_by_idempotency_key && made[i].presence == FetchedRecord::Presence::absent) continue;
+            // Where the same key may answer with what was made and deleted since, it is asked all the same.
+            if (capabilities.finds_by_idempotency_key && made[i].presence == FetchedRecord::Presence::absent &&
+                !capabilities.idempotent_creates)
+                continue;
             Pair pair;
             pair.origin = from;
             pair.idempotency_key = key_of[ids[i]];
@@ -213,7 +217,6 @@ Async<Result<>> Run::recover_intent(Intent intent) {
                                                 "stopped; look there, then retry or discard",
                                                 to_string(written)));
                 park(pair, from, fault);
-                pair.parked->sent = pinned_.mapping.to_object(*pair.sent);
                 if (pair.was_parked) pair.state = Pair::State::parked;
             }
             pairs.push_back(std::move(pair));

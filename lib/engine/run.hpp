@@ -129,6 +129,7 @@ private:
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
     [[nodiscard]] bool stays_parked(const ParkedRecord& parked, const Record& record) const;
     [[nodiscard]] bool tells_outcome(Side side) const;
+    [[nodiscard]] bool waits_for_lost_create(const ParkedRecord& parked) const;
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
@@ -182,6 +183,7 @@ private:
     [[nodiscard]] bool carries(Pair& pair, Side side);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
+    bool link_made(Pair& pair);
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
     void register_link(const Pair& pair, const Link& link, Effects& effects);
     void plan_pushes(Pair& pair);

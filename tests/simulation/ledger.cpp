@@ -135,7 +135,14 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
         }
         std::vector<NodeId> seen;
         if (record.fields[i]) seen.push_back(*record.fields[i]);
-        record.fields[i] = add_node(key, group, i, after, write.at, std::move(seen), true);
+        const NodeId id = add_node(key, group, i, after, write.at, std::move(seen), true);
+        record.fields[i] = id;
+        for (const NodeId other : present(group, i))
+            if (nodes_[other].by_user && nodes_[other].where.side != key.side &&
+                same(nodes_[other].value, after, plans[i].unordered)) {
+                nodes_[id].twins.push_back(other);
+                nodes_[other].twins.push_back(id);
+            }
     }
 }
 
@@ -257,8 +264,9 @@ void Ledger::engine_wrote(RecordKey key, const SystemWrite& write) {
         if (same(before, after)) continue;
         check_overwriting(key, record, write, i, false);
         if (!after) {
-            report_("I3", fmt::format("{} took {} away from {}: absent must never erase", write.actor,
-                                      plans[i].path(key.side), to_string(key)));
+            if (!record.fields[i] || !nodes_[*record.fields[i]].excused)
+                report_("I3", fmt::format("{} took {} away from {}: absent must never erase", write.actor,
+                                          plans[i].path(key.side), to_string(key)));
             record.fields[i].reset();
             continue;
         }
@@ -278,6 +286,7 @@ std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of) const
         pending.pop_back();
         if (!seen.insert(id).second) continue;
         pending.insert(pending.end(), nodes_[id].parents.begin(), nodes_[id].parents.end());
+        pending.insert(pending.end(), nodes_[id].twins.begin(), nodes_[id].twins.end());
     }
     return seen;
 }
@@ -289,18 +298,6 @@ bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
 std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode&)>& kept) const {
     std::vector<NodeId> lost;
     for (const auto& [name, group] : groups_) {
-        std::unordered_set<NodeId> alive;
-        // People on both sides wrote the same value: whoever saw the one saw the other.
-        const auto twin_lives = [&](NodeId id) {
-            const ValueNode& node = nodes_[id];
-            const bool unordered = plan(node.where, node.field).unordered;
-            const auto& nodes = group.nodes[node.field];
-            return std::any_of(nodes.begin(), nodes.end(), [&](NodeId other) {
-                const ValueNode& twin = nodes_[other];
-                return twin.by_user && twin.where.side != node.where.side && alive.contains(other) &&
-                       same(twin.value, node.value, unordered);
-            });
-        };
         std::vector<NodeId> roots = group.emptied;
         for (const RecordKey& key : group.records) {
             const RecordState& record = records_.at(key);
@@ -311,10 +308,10 @@ std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode
         for (const auto& nodes : group.nodes)
             for (const NodeId id : nodes)
                 if (nodes_[id].by_user && (nodes_[id].excused || kept(nodes_[id]))) roots.push_back(id);
-        alive = ancestry(roots);
+        const auto alive = ancestry(roots);
         for (const auto& nodes : group.nodes)
             for (const NodeId id : nodes)
-                if (nodes_[id].by_user && !alive.contains(id) && !twin_lives(id)) lost.push_back(id);
+                if (nodes_[id].by_user && !alive.contains(id)) lost.push_back(id);
     }
     return lost;
 }

@@ -39,6 +39,7 @@ struct ValueNode {
     RecordKey where;
     std::optional<json::value> value;
     nanoseconds at{};
+    std::vector<NodeId> twins; // the same value, set by people on both sides: whoever saw the one saw the other
     std::uint64_t tick = 0; // orders what happens at the same time
     std::vector<NodeId> parents; // what its author had before its eyes
     bool by_user = false;

@@ -17,8 +17,8 @@ class WitnessAdapter final : public cs::Adapter {
 public:
     using Before = std::function<void(Side, const cs::PushRequest&)>;
 
-    WitnessAdapter(Side side, std::shared_ptr<cs::Adapter> inner, Before before, Oracle& oracle, const Ledger& ledger)
-        : side_(side), inner_(std::move(inner)), before_(std::move(before)), oracle_(oracle), ledger_(ledger) {}
+    WitnessAdapter(Side side, std::shared_ptr<cs::Adapter> inner, Before before)
+        : side_(side), inner_(std::move(inner)), before_(std::move(before)) {}
 
     [[nodiscard]] cs::AdapterDescription describe() const override { return inner_->describe(); }
     [[nodiscard]] cs::AdapterCapabilities capabilities() const override { return inner_->capabilities(); }
@@ -31,22 +31,8 @@ public:
     }
 
     cs::Async<cs::Result<std::vector<cs::PushOutcome>>> push(cs::PushRequest request) override {
-        // Until the answer is known, each create may have happened once without anybody knowing.
-        std::vector<std::string> groups;
-        const auto entity = ledger_.entity_of(side_, request.entity);
-        for (const cs::PushItem& item : request.items) {
-            const bool create = item.action == cs::PushItem::Action::create && entity;
-            groups.push_back(create ? ledger_.group_of(RecordKey{side_, *entity, ""}, item.fields) : std::string());
-            if (!groups.back().empty()) oracle_.note_uncertain_create(side_, groups.back(), 1);
-        }
         before_(side_, request);
         auto outcomes = co_await inner_->push(std::move(request));
-        const bool nothing_sent = !outcomes && outcomes.error().code != cs::ErrorCode::unknown_outcome;
-        for (std::size_t i = 0; i < groups.size(); ++i) {
-            if (groups[i].empty()) continue;
-            const bool known = outcomes ? (*outcomes)[i].status != cs::PushOutcome::Status::unknown : nothing_sent;
-            if (known) oracle_.note_uncertain_create(side_, groups[i], -1);
-        }
         co_return outcomes;
     }
 
@@ -54,8 +40,6 @@ private:
     Side side_;
     std::shared_ptr<cs::Adapter> inner_;
     Before before_;
-    Oracle& oracle_;
-    const Ledger& ledger_;
 };
 
 class FaultyCatalog final : public cs::IntegrationCatalog {
@@ -190,7 +174,7 @@ cs::AdapterFactory Node::factory(Side side) {
                 request.items[static_cast<std::size_t>(world.troubles_.below(request.items.size()))];
             if (entity && !item.id.empty()) world.users_.meddle(pushed, *entity, item.id);
         };
-        return std::make_unique<WitnessAdapter>(side, std::move(faulty), before, world.oracle_, world.ledger_);
+        return std::make_unique<WitnessAdapter>(side, std::move(faulty), before);
     };
 }
 

@@ -243,8 +243,4 @@ std::vector<std::string> Oracle::differences() const {
     return faults;
 }
 
-void Oracle::note_uncertain_create(Side side, const std::string& group, std::int64_t change) {
-    uncertain_creates_[{side, group}] += change;
-}
-
 } // namespace simulation

@@ -35,7 +35,6 @@ public:
     void check_at_rest(const cs::testing::RecordingSink& events) const;
 
     // A push whose fate the engine could not know may have created this group's record twice.
-    void note_uncertain_create(Side side, const std::string& group, std::int64_t change);
 
     // A person rejected a latch: deletions that it held were dropped, and their records parted.
     void note_rejected_latch() { rejected_latch_ = true; }
@@ -47,7 +46,7 @@ private:
     [[nodiscard]] bool edited(const RecordKey& key) const;
     // Does the stream read this side, so that it notices what moves there?
     [[nodiscard]] bool reads(const RecordKey& key) const;
-    [[nodiscard]] std::int64_t unknown_creates(Side side, const std::string& group) const;
+    [[nodiscard]] std::int64_t unknown_creates(const Group& group) const;
     [[nodiscard]] std::string unaccounted_field(const RecordKey& key, const RecordState& record,
                                                 const RecordKey& partner_key, std::size_t field) const;
     [[nodiscard]] bool tells_deletions(Side side) const;
@@ -75,7 +74,6 @@ private:
     const StoreMirror& mirror_;
     std::array<cs::testing::SimulatedSystem*, 2> systems_;
     Report report_;
-    std::map<std::pair<Side, std::string>, std::int64_t> uncertain_creates_;
     bool rejected_latch_ = false;
 };
 

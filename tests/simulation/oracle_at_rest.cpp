@@ -74,12 +74,12 @@ bool Oracle::reads(const RecordKey& key) const {
     return scenario_.flows_to(cs::other(key.side)) || scenario_.entities[key.entity].match_keys;
 }
 
-// Creates that may have happened, where neither a key nor a look-up can tell.
-std::int64_t Oracle::unknown_creates(Side side, const std::string& group) const {
-    const auto& can = scenario_.system(side).capabilities;
-    if (can.idempotent_creates || can.finds_by_idempotency_key) return 0;
-    const auto found = uncertain_creates_.find({side, group});
-    return found == uncertain_creates_.end() ? 0 : found->second;
+// Creates that may have happened, where neither a key nor a look-up can tell: each is flagged (I6).
+std::int64_t Oracle::unknown_creates(const Group& group) const {
+    return std::count_if(group.records.begin(), group.records.end(), [&](const RecordKey& origin) {
+        const auto& can = scenario_.system(cs::other(origin.side)).capabilities;
+        return !can.idempotent_creates && !can.finds_by_idempotency_key && mirror_.was_possible_duplicate(origin);
+    });
 }
 
 void Oracle::check_duplicates() const {
@@ -90,7 +90,7 @@ void Oracle::check_duplicates() const {
             const auto due = static_cast<std::int64_t>(group.made_by_users[1 - side] + group.removed_by_users[side]);
             if (made <= due) continue;
             // What a lost create made and users then edited is a new record to everybody, and is copied back once.
-            const std::int64_t bound = unknown_creates(Side::source, name) + unknown_creates(Side::target, name);
+            const std::int64_t bound = 2 * unknown_creates(group);
             if (made - due > bound)
                 report_("I6", fmt::format("{} copies of {} were created on the {}; {} were due, and at most {} more "
                                           "could not be helped",

@@ -168,15 +168,14 @@ void draw_faults(Dice& dice, Scenario& scenario) {
         if (!can.idempotent_creates) rates.of(Fault::Kind::duplicated) = 0;
         defenceless = defenceless || (!conditional && can.writable);
     }
+    // The same holds for a write that an owner had under way when another one took the stream over.
+    if (defenceless)
+        for (auto& [resource, rates] : scenario.fault_rates)
+            rates.max_latency = std::min(rates.max_latency, nanoseconds(scenario.limits.lease_duration) / 16);
     scenario.longest_restart = dice.one_of<nanoseconds>({1s, 30s, 2min, 10min});
     if (!scenario.faults) return;
     scenario.heal_one_node_only = dice.percent(50);
-    if (defenceless) {
-        // The same holds for a write that an owner had under way when another one took the stream over.
-        for (auto& [resource, rates] : scenario.fault_rates)
-            rates.max_latency = std::min(rates.max_latency, nanoseconds(scenario.limits.lease_duration) / 16);
-        return;
-    }
+    if (defenceless) return;
     if (dice.percent(25)) scenario.longest_pause = dice.one_of<nanoseconds>({2s, 60s, 300s});
     if (dice.percent(30)) scenario.widest_skew = milliseconds{10min};
     if (dice.percent(20)) scenario.widest_jump = dice.one_of<milliseconds>({1s, 10min, 24h});

@@ -273,6 +273,8 @@ void StoreMirror::keep_document(const cs::Write& write) {
         documents.erase(known);
     }
     if (write.action == cs::Write::Action::remove) return;
+    if (kind == "parked" && json::parse(write.document.body).get_object().contains("sent"))
+        for (RecordKey& key : subjects(write.document)) possible_duplicates_.insert(std::move(key));
     if (indexed)
         for (const RecordKey& key : subjects(write.document)) about_[{kind, key}].insert(write.document.id);
     documents.emplace(write.document.id, write.document);

@@ -75,6 +75,8 @@ public:
 
     // Is there a document of this kind (candidate, deletion, parked, or a conflict that nobody has closed) about it?
     [[nodiscard]] bool mentions(const std::string& kind, const RecordKey& key) const;
+    // Was it ever parked because the create that copies it may have happened?
+    [[nodiscard]] bool was_possible_duplicate(const RecordKey& key) const { return possible_duplicates_.contains(key); }
     // Is this value kept in a conflict, or in a journal line that says by which rule it gave way?
     [[nodiscard]] bool keeps(const ValueNode& node) const;
 
@@ -104,6 +106,7 @@ private:
     std::map<std::string, std::map<std::string, cs::Document>> documents_;               // by kind and id
     std::map<std::pair<std::string, RecordKey>, std::set<std::string>> about_; // ids by kind and record
     std::map<RecordKey, std::vector<std::string>> links_by_record_;
+    std::set<RecordKey> possible_duplicates_;
     std::unordered_set<std::uint64_t> kept_tags_;
     std::unordered_set<std::uint64_t> kept_numbers_;
     std::vector<CursorMove> cursor_moves_; // of the commit under way
