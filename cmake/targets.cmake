@@ -21,6 +21,10 @@ function(castiel_sync_warnings target)
     # within std::string that can't be (its bug 105651).
     target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized $<$<NOT:$<CONFIG:Debug>>:-Wno-restrict>)
   endif()
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    # libstdc++ 12's own stable_sort calls what it deprecates.
+    target_compile_options(${target} PRIVATE -Wno-deprecated-declarations)
+  endif()
   if(CASTIEL_SYNC_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

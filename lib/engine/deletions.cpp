@@ -46,8 +46,7 @@ Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
                     effects.front().writes.push_back(put(to_document(list[i])));
                     ++held[at(side)];
                     if (trip_examples_.size() < 20) trip_examples_.push_back(list[i].record_id);
-                } else {
-                    // There after all, or nobody can tell: no deletion. The next listing holds it again if it is gone.
+                } else if ((*answers)[i].presence == FetchedRecord::Presence::present) { // there after all
                     effects.front().writes.push_back(
                         remove("deletion", deletion_id(list[i].stream_id, side, list[i].record_id)));
                 }
@@ -92,6 +91,7 @@ Async<Result<>> Run::carry_out_deletions() {
         for (const auto& document : page->documents) {
             auto deletion = from_document<HeldDeletion>(document);
             if (!deletion) co_return deletion.error();
+            if (!deletion->confirmed) continue; // nobody could tell: it is asked again in the next cycle
             if (!flows_from(deletion->side)) continue; // held by a run that carries it; not this one's to judge
             Pair pair;
             pair.origin = other(deletion->side); // the survivor

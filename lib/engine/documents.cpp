@@ -108,6 +108,7 @@ void members(A& a, SideCheckpoint& v) {
     a("seen", v.seen);
     a("listed", v.listed);
     a("missingHeld", v.missing_held);
+    a.sparse("linksEnded", v.links_ended);
 }
 template <class A>
 void members(A& a, CycleCounts& v) {

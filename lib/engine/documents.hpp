@@ -115,6 +115,7 @@ struct SideCheckpoint {
     std::uint64_t pass = 0;      // numbers listings; bits of `seen` belong to one
     std::uint64_t seen = 0;      // links met in this pass
     std::uint64_t listed = 0;    // records met in this pass
+    bool links_ended = false;    // during this pass: `seen` counts some that are no links any more
     bool missing_held = false;   // the links that the listing did not meet have been held for deletion
 };
 

@@ -164,7 +164,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
                 --effects.candidates[at(side)];
             }
-            if (parked != known.parked.end() && !waits_for_lost_create(parked->second)) {
+            if (parked != known.parked.end() && parked->second.sent.empty()) {
                 effects.writes.push_back(remove("parked", parked->second.parked_id));
                 --effects.parked;
             }
@@ -220,15 +220,18 @@ bool Run::tells_outcome(Side side) const {
     return capabilities.idempotent_creates || capabilities.finds_by_idempotency_key;
 }
 
-// Only a person, or the record that it made, ends the wait of a create that nobody can ask for.
-bool Run::waits_for_lost_create(const ParkedRecord& parked) const {
-    return !parked.sent.empty() && !tells_outcome(other(parked.side));
+// Only a person, or the record that it made, ends the wait of a create that nobody can ask for. Where a repetition would
+// tell, there must still be something to repeat.
+bool Run::waits_for_lost_create(const ParkedRecord& parked, bool origin_gone) const {
+    if (parked.sent.empty()) return false;
+    const auto& capabilities = pinned_.capabilities[at(other(parked.side))];
+    return origin_gone ? !capabilities.finds_by_idempotency_key : !tells_outcome(other(parked.side));
 }
 
 // A parked record that did not change is not tried again, unless it waits for something else than its own change.
 bool Run::stays_parked(const ParkedRecord& parked, const Record& record) const {
     // A create that may have happened is never repeated by itself, however often its origin changes.
-    if (waits_for_lost_create(parked)) return true;
+    if (waits_for_lost_create(parked, false)) return true;
     return !record.version.empty() && parked.version == record.version &&
            (parked.discarded || !retries_by_itself(parked.reason.code));
 }
@@ -247,7 +250,8 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
 // Creates that were sent to this side without an answer, where it can't be asked for them: what they made, if anything,
 // comes as a new record.
 Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
-    if (session_.stream().parked == 0 || tells_outcome(side)) co_return Result<>();
+    if (session_.stream().parked == 0 || pinned_.capabilities[at(side)].finds_by_idempotency_key)
+        co_return Result<>();
     Query query = of_stream();
     query.conditions.emplace_back("reason", Condition::Comparison::equal,
                                   IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
@@ -505,7 +509,7 @@ Async<Result<>> Run::hold_missing(Side side) {
     if (session_.stream().parked > 0) {
         if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
     }
-    if (flows_from(side) && state.seen != links) {
+    if (flows_from(side) && (state.seen != links || state.links_ended)) {
         Query query;
         query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
                                       IndexValue(session_.stream().stream_id));

@@ -40,6 +40,8 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
         parked.version = record->version;
     } else if (pair.link) {
         parked.record_id = pair.link->id(side);
+    } else {
+        parked.record_id = pair.ids[at(side)];
     }
     parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, {});
     // Without this the next attempt would take an older record, which its create answers with, for what it sent.
@@ -120,8 +122,7 @@ bool Run::link_made(Pair& pair) {
 void Run::part_matched(Pair& pair) {
     if (pair.records[0].has_value() == pair.records[1].has_value()) return;
     if (link_made(pair)) return; // so it is a deletion
-    pair.matched = false;
-    pair.origin = pair.records[0] ? Side::source : Side::target;
+    pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
 void Run::decide(Pair& pair) {
@@ -142,9 +143,12 @@ void Run::decide(Pair& pair) {
         if (!values) return park(pair, Side::target, values.error());
         pair.values[1] = std::move(*values);
     }
+    for (const Side side : both_sides) // it may have been there when it was read before
+        if (!pair.records[at(side)]) pair.values[at(side)].clear();
     settle_attempt(pair, Side::target);
     settle_attempt(pair, Side::source);
     if (pair.matched && !pair.link) part_matched(pair);
+    if (pair.state != State::pending) return;
     if (!pair.link && !pair.matched) {
         // A record without partner: it is created on the other side, where the stream flows there.
         const bool to_target = pair.origin == Side::source;
@@ -218,7 +222,8 @@ void Run::plan_pushes(Pair& pair) {
         if (pair.idempotency_key.empty())
             // A record that is created once more after its deletion is another intent than its first creation.
             pair.idempotency_key =
-                pair.link ? hash_of({stream_id, to_string(side), pair.link->link_id, origin.id, origin.version})
+                pair.link ? hash_of({stream_id, to_string(side), pair.link->link_id, pair.link->id(side), origin.id,
+                                     origin.version})
                           : hash_of({stream_id, to_string(side), origin.id});
         item.idempotency_key = pair.idempotency_key;
         item.fields = std::move(*fields);
@@ -349,8 +354,8 @@ Async<Result<>> Run::process(std::vector<Pair>& pairs) {
                 pair->chosen.reset();
                 pair->chosen_deletion.reset();
             }
-            if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         }
+        if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         if (auto fetched = co_await fetch_pairs(pending); !fetched) co_return fetched;
         if (auto resolved = co_await resolve_references(pending); !resolved) co_return resolved;
         for (Pair* pair : pending) {

@@ -78,12 +78,14 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
             if (answer.presence == FetchedRecord::Presence::present && !answer.record.deleted)
                 pair.records[at(side)] = std::move(answer.record);
             else if (!pair.link) {
-                if (waits_for_lost_create(*asked[i])) continue;
-                Effects gone; // it left the stream by itself
-                gone.writes.push_back(remove("parked", asked[i]->parked_id));
-                --gone.parked;
-                effects.push_back(std::move(gone));
-                continue;
+                if (waits_for_lost_create(*asked[i], true)) continue;
+                if (asked[i]->sent.empty()) {
+                    Effects gone; // it left the stream by itself
+                    gone.writes.push_back(remove("parked", asked[i]->parked_id));
+                    --gone.parked;
+                    effects.push_back(std::move(gone));
+                    continue;
+                }
             }
             pairs.push_back(std::move(pair));
         }
@@ -187,11 +189,11 @@ Async<Result<>> Run::recover_intent(Intent intent) {
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const bool origin_exists = (*origins)[i].presence == FetchedRecord::Presence::present;
             const bool was_made = made[i].presence == FetchedRecord::Presence::present;
-            if (!origin_exists && !was_made) continue; // nothing on either side, or nobody can tell: nothing to do
+            const bool origin_gone = (*origins)[i].presence == FetchedRecord::Presence::absent;
+            const bool not_made = capabilities.finds_by_idempotency_key &&
+                                  made[i].presence == FetchedRecord::Presence::absent;
             // Where the same key may answer with what was made and deleted since, it is asked all the same.
-            if (capabilities.finds_by_idempotency_key && made[i].presence == FetchedRecord::Presence::absent &&
-                !capabilities.idempotent_creates)
-                continue;
+            if (not_made && (origin_gone || !capabilities.idempotent_creates)) continue;
             Pair pair;
             pair.origin = from;
             pair.idempotency_key = key_of[ids[i]];
@@ -210,7 +212,13 @@ Async<Result<>> Run::recover_intent(Intent intent) {
                 pair.known[at(written)] = true;
                 pair.matched = true;
                 pair.created[at(written)] = true;
-            } else if (!capabilities.idempotent_creates) {
+            }
+            if (!origin_exists && !origin_gone) {
+                MappingFault fault;
+                fault.error = (*origins)[i].error.value_or(
+                    Error(ErrorCode::unavailable, fmt::format("{} can't tell whether the record exists", to_string(from))));
+                park(pair, from, fault);
+            } else if (!was_made && (origin_gone || !capabilities.idempotent_creates)) {
                 MappingFault fault;
                 fault.error = Error(ErrorCode::unknown_outcome,
                                     fmt::format("possible_duplicate: a create was under way to {} when its instance "

@@ -118,6 +118,7 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
             ++state.pass;
             state.seen = 0;
             state.listed = 0;
+            state.links_ended = false;
             state.missing_held = false;
         }
         if (page.total) expected_ = page.total;

@@ -129,7 +129,7 @@ private:
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
     [[nodiscard]] bool stays_parked(const ParkedRecord& parked, const Record& record) const;
     [[nodiscard]] bool tells_outcome(Side side) const;
-    [[nodiscard]] bool waits_for_lost_create(const ParkedRecord& parked) const;
+    [[nodiscard]] bool waits_for_lost_create(const ParkedRecord& parked, bool origin_gone) const;
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);

@@ -218,6 +218,10 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         std::size_t event_number = 0;
         for (const auto& effects : chunk.effects) {
             add(next.links, effects.links);
+            if (effects.links < 0)
+                for (auto& any : next.checkpoints)
+                    if (any)
+                        for (auto& side : any->sides) side.links_ended = true;
             add(next.open_conflicts, effects.open_conflicts);
             add(next.parked, effects.parked);
             for (std::size_t side = 0; side < 2; ++side) {

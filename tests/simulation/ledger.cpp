@@ -278,7 +278,7 @@ void Ledger::engine_wrote(RecordKey key, const SystemWrite& write) {
     if (write.kind == SystemWrite::Kind::update) check_unmapped(key, record, write);
 }
 
-std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of) const {
+std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of, bool twins) const {
     std::unordered_set<NodeId> seen;
     std::vector<NodeId> pending = of;
     while (!pending.empty()) {
@@ -286,7 +286,7 @@ std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of) const
         pending.pop_back();
         if (!seen.insert(id).second) continue;
         pending.insert(pending.end(), nodes_[id].parents.begin(), nodes_[id].parents.end());
-        pending.insert(pending.end(), nodes_[id].twins.begin(), nodes_[id].twins.end());
+        if (twins) pending.insert(pending.end(), nodes_[id].twins.begin(), nodes_[id].twins.end());
     }
     return seen;
 }

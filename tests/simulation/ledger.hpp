@@ -95,7 +95,7 @@ public:
     [[nodiscard]] std::vector<RecordKey> partners(const RecordKey& key) const;
 
     // Everything that the authors of these values had seen, themselves included.
-    [[nodiscard]] std::unordered_set<NodeId> ancestry(const std::vector<NodeId>& of) const;
+    [[nodiscard]] std::unordered_set<NodeId> ancestry(const std::vector<NodeId>& of, bool twins = true) const;
     [[nodiscard]] bool descends_from(NodeId descendant, NodeId ancestor) const;
 
     // User writes that live on nowhere: no present value, no value that a user removed, and none that is `kept`

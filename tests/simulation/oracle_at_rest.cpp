@@ -55,7 +55,7 @@ void Oracle::check_resurrections() const {
             std::vector<NodeId> seen;
             for (const auto& node : removed.fields)
                 if (node) seen.push_back(*node);
-            const auto known = ledger_.ancestry(seen);
+            const auto known = ledger_.ancestry(seen, false); // the engine can't know that they had the same value
             bool all_seen = true;
             for (const RecordKey& other : group.records)
                 for (const auto& node : ledger_.find(other)->fields)
@@ -71,7 +71,7 @@ void Oracle::check_resurrections() const {
 }
 
 bool Oracle::reads(const RecordKey& key) const {
-    return scenario_.flows_to(cs::other(key.side)) || scenario_.entities[key.entity].match_keys;
+    return scenario_.flows_to(cs::other(key.side));
 }
 
 // Creates that may have happened, where neither a key nor a look-up can tell: each is flagged (I6).

@@ -136,7 +136,7 @@ cs::Async<void> World::settle(std::string purpose) {
 }
 
 void World::quiesce_phase() {
-    const std::size_t open = oracle_.differences().size();
+    const std::size_t open = oracle_.differences().size() + mirror_.documents("deletion").size();
     const std::uint64_t before = ledger_.engine_writes();
     loop_.run(settle("after the faults"));
     const std::uint64_t writes = ledger_.engine_writes() - before;
@@ -195,7 +195,14 @@ cs::Async<void> World::resolve_conflicts() {
         resolution.actor = "ada";
         trace_.note("conflict {} between {} and {}: a person chooses the {}", conflict.conflict_id, conflict.source_id,
                     conflict.target_id, to_string(chosen));
-        auto resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, resolution);
+        cs::ConflictResolution first = resolution;
+        auto resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, std::move(first));
+        const bool unread = !scenario_.flows_to(Side::source) || !scenario_.flows_to(Side::target);
+        if (!resolved && resolved.error().code == cs::ErrorCode::stale && unread) {
+            // It moved where nobody reads: it is shown anew, or another one in its place.
+            resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, resolution);
+            if (!resolved && resolved.error().code == cs::ErrorCode::invalid_request) continue;
+        }
         // A deletion that its system never tells is met only now.
         const bool gone = !source_.find(plan.external, conflict.source_id) ||
                           !target_.find(plan.shard, conflict.target_id);
