@@ -311,6 +311,19 @@ void Run::add_journal(Pair& pair, const std::string& link_id, Effects& effects) 
     }
 }
 
+// A write that may arrive yet stays on record: the next run looks for it.
+void Run::keep_attempts(const Pair& pair, Effects& effects) const {
+    for (const Side side : {Side::source, Side::target}) {
+        if (pair.attempts[at(side)].empty()) continue;
+        Intent intent;
+        intent.stream_id = session_.stream().stream_id;
+        intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
+        intent.written = side;
+        intent.attempts.push_back(pair.attempts[at(side)].back());
+        effects.writes.push_back(put(to_document(intent)));
+    }
+}
+
 // What was written before the pair had to be left is history all the same, and part of what both sides agree on.
 void Run::add_written(Pair& pair, Effects& effects) {
     Link link = pair.link.value_or(Link());
@@ -358,6 +371,7 @@ Effects Run::effects_of(Pair& pair) {
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
         add_written(pair, effects);
+        if (!resuming_) keep_attempts(pair, effects);
         return effects;
     }
     if (pair.state == State::out_of_scope) {

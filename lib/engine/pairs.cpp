@@ -145,8 +145,8 @@ void Run::decide(Pair& pair) {
     }
     for (const Side side : both_sides) // it may have been there when it was read before
         if (!pair.records[at(side)]) pair.values[at(side)].clear();
-    settle_attempt(pair, Side::target);
-    settle_attempt(pair, Side::source);
+    settle_attempts(pair, Side::target);
+    settle_attempts(pair, Side::source);
     if (pair.matched && !pair.link) part_matched(pair);
     if (pair.state != State::pending) return;
     if (!pair.link && !pair.matched) {

@@ -34,7 +34,7 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
                                         // Of a repetition, what was sent first: it may have happened then.
                                         pinned_.mapping.to_object(pair->sent.value_or(pair->decision.base))});
             } else {
-                intent.attempts.push_back(pair->attempts[at(side)].emplace(attempt_of(*pair, side)));
+                intent.attempts.push_back(pair->attempts[at(side)].emplace_back(attempt_of(*pair, side)));
                 pair->attempted = true;
             }
         }
@@ -102,30 +102,40 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
 
 // Nobody answered whether the write happened; the record, read again, does. A field that holds what was sent is our own
 // write and no user's edit.
-void Run::settle_attempt(Pair& pair, Side side) {
-    if (!pair.attempts[at(side)]) return;
-    Intent::Attempt attempt = std::move(*pair.attempts[at(side)]);
-    pair.attempts[at(side)].reset();
-    if (attempt.entry.action == "deleted") {
-        if (pair.records[at(side)]) return;
-        pair.removed[at(side)] = true;
-    } else {
-        if (!pair.records[at(side)]) return;
-        json::object fields;
-        for (const auto& change : attempt.entry.changes) fields[change.field] = *change.after;
-        const FieldValues sent = pinned_.mapping.from_object(fields);
-        json::object arrived;
-        for (std::size_t i = 0; i < sent.size(); ++i)
-            if (sent[i] && pair.values[at(side)][i] && pinned_.mapping.equal(i, *sent[i], *pair.values[at(side)][i]))
-                arrived[pinned_.policy.fields[i].name] = true;
-        std::erase_if(attempt.entry.changes,
-                      [&](const JournalChange& change) { return !arrived.contains(change.field); });
-        if (attempt.entry.changes.empty()) return;
-        pair.updated[at(side)] = true;
-        advance_base(pair, attempt);
+void Run::settle_attempts(Pair& pair, Side side) {
+    auto& attempts = pair.attempts[at(side)];
+    while (!attempts.empty()) { // the last one first: an older one that did happen shows in its record's version only
+        Intent::Attempt attempt = attempts.back();
+        if (!arrived(pair, side, attempt)) {
+            if (attempts.size() == 1) return; // it may arrive yet
+            attempts.pop_back();
+            continue;
+        }
+        attempts.clear();
+        if (attempt.entry.action == "deleted") {
+            pair.removed[at(side)] = true;
+        } else {
+            pair.updated[at(side)] = true;
+            advance_base(pair, attempt);
+        }
+        if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
+        pair.journal.push_back(std::move(attempt.entry));
     }
-    if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
-    pair.journal.push_back(std::move(attempt.entry));
+}
+
+// Leaves in the attempt what did arrive.
+bool Run::arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const {
+    if (attempt.entry.action == "deleted") return !pair.records[at(side)];
+    if (!pair.records[at(side)]) return false;
+    json::object fields;
+    for (const auto& change : attempt.entry.changes) fields[change.field] = *change.after;
+    const FieldValues sent = pinned_.mapping.from_object(fields);
+    json::object present;
+    for (std::size_t i = 0; i < sent.size(); ++i)
+        if (sent[i] && pair.values[at(side)][i] && pinned_.mapping.equal(i, *sent[i], *pair.values[at(side)][i]))
+            present[pinned_.policy.fields[i].name] = true;
+    std::erase_if(attempt.entry.changes, [&](const JournalChange& change) { return !present.contains(change.field); });
+    return !attempt.entry.changes.empty();
 }
 
 void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
@@ -138,8 +148,9 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     switch (outcome.status) {
     case Status::applied: {
         const bool create = item.action == PushItem::Action::create;
-        std::optional<Intent::Attempt> attempt = std::move(pair.attempts[at(side)]);
-        pair.attempts[at(side)].reset();
+        std::optional<Intent::Attempt> attempt;
+        if (!create) attempt = std::move(pair.attempts[at(side)].back());
+        pair.attempts[at(side)].clear();
         JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
         if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);
         if (item.action == PushItem::Action::remove) {
@@ -177,7 +188,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         pair.retry_reason = ErrorCode::stale;
         return;
     case Status::rejected: {
-        pair.attempts[at(side)].reset();
+        if (!pair.attempts[at(side)].empty()) pair.attempts[at(side)].pop_back();
         MappingFault fault;
         fault.error =
             outcome.error.value_or(Error(ErrorCode::invalid_record, "the record was refused without a reason"));

@@ -134,11 +134,13 @@ Async<Result<>> Run::recover_intents() {
         Query copy = query;
         auto page = co_await parts_.store->query(session_.tenant(), "intent", std::move(copy));
         if (!page) co_return page.error();
+        resuming_ = true;
         for (const auto& document : page->documents) {
             auto intent = from_document<Intent>(document);
             if (!intent) co_return intent.error();
             if (auto recovered = co_await recover_intent(std::move(*intent)); !recovered) co_return recovered;
         }
+        resuming_ = false;
         if (page->continuation.empty()) co_return Result<>();
         query.continuation = page->continuation;
     }
@@ -280,7 +282,7 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
         for (const Side side : {Side::source, Side::target})
             if (const auto parked = known[at(side)].parked.find(ids[at(side)][i]); parked != known[at(side)].parked.end())
                 note_parked(pair, parked->second);
-        pair.attempts[at(intent.written)] = std::move(attempt);
+        pair.attempts[at(intent.written)].push_back(std::move(attempt));
         pairs.push_back(std::move(pair));
     }
     co_return Result<>();

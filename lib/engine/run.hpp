@@ -63,7 +63,7 @@ struct Pair {
 
     Decision decision;
     std::array<std::optional<PushItem>, 2> pushes;
-    std::array<std::optional<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet)
+    std::array<std::vector<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet), oldest first
     std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
     bool attempted = false;            // the present decision is in `attempts`
     bool base_advanced = false;        // by a write that happened, whatever becomes of the pair
@@ -194,7 +194,9 @@ private:
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
-    void settle_attempt(Pair& pair, Side side);
+    void settle_attempts(Pair& pair, Side side);
+    [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
+    void keep_attempts(const Pair& pair, Effects& effects) const;
     static void advance_base(Pair& pair, const Intent::Attempt& attempt);
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
     void park(Pair& pair, Side side, const MappingFault& fault);
@@ -235,6 +237,7 @@ private:
     std::string fingerprint_;
     bool moves_checkpoint_ = true;
     std::optional<RecordPage> first_page_; // of the source, when the cycle looked at it already
+    bool resuming_ = false;                // what an earlier execution had under way
     bool fresh_candidates_left_ = false;   // the cap ended the settling
     bool deletions_left_ = false;          // the cap ended the deleting
     bool staged_ = false; // a parked record became a candidate: settle once more

@@ -34,7 +34,7 @@ public:
                           [](const cs::PushItem& item) { return item.action != cs::PushItem::Action::create; });
             if (!again.items.empty()) (void)co_await inner_->push(std::move(again));
         }
-        if (canary_ != Canary::lying_target || ++calls_ % 5 != 0) co_return co_await inner_->push(std::move(request));
+        if (canary_ != Canary::lying_target || ++calls_ % 2 != 0) co_return co_await inner_->push(std::move(request));
         std::vector<cs::PushOutcome> outcomes(request.items.size());
         for (std::size_t i = 0; i < outcomes.size(); ++i) {
             outcomes[i].status = cs::PushOutcome::Status::applied;

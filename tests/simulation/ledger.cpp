@@ -130,11 +130,13 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
         if (!after) {
             record.emptied.insert(i);
             if (record.fields[i]) group.emptied.push_back(*record.fields[i]);
+            record.last_seen[i] = record.fields[i];
             record.fields[i].reset();
             continue;
         }
         std::vector<NodeId> seen;
         if (record.fields[i]) seen.push_back(*record.fields[i]);
+        else if (record.last_seen[i]) seen.push_back(*record.last_seen[i]);
         const NodeId id = add_node(key, group, i, after, write.at, std::move(seen), true);
         record.fields[i] = id;
         for (const NodeId other : present(group, i))

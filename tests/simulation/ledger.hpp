@@ -54,6 +54,7 @@ struct RecordState {
     nanoseconds removed_at{};
     std::vector<std::optional<NodeId>> fields; // what each field holds now (or held when the record was removed)
     std::set<std::size_t> emptied;             // fields that a user took away
+    std::map<std::size_t, std::optional<NodeId>> last_seen; // what they held then
     std::uint64_t user_position = 0;           // of the last change that a user made
     nanoseconds user_changed_at{};
     std::uint64_t user_changed_tick = 0;

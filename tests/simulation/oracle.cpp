@@ -88,7 +88,8 @@ std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& r
         const auto& emptied = ledger_.groups().at(record.group).emptied;
         if (partner.emptied.contains(field) && std::any_of(emptied.begin(), emptied.end(), [&](NodeId id) {
                 const ValueNode& taken = ledger_.node(id);
-                return taken.field == field && same(taken.value, mine.value, plan.unordered);
+                return taken.field == field && (same(taken.value, mine.value, plan.unordered) ||
+                                                ledger_.descends_from(id, *record.fields[field]));
             }))
             return {};
     }

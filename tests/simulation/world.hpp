@@ -26,7 +26,7 @@ namespace simulation {
 // Engines that are broken on purpose: a harness that does not notice them is worth nothing.
 enum class Canary {
     none,
-    lying_target,     // every 5th push is acknowledged and not done
+    lying_target,     // every second push of a run is acknowledged and not done
     blind_target,     // versions are ignored: another's edit is overwritten
     forgetful_store,  // commits are acknowledged, links are dropped
     eager_cursor,     // pages lose a row, and the cursor moves on
