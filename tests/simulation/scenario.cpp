@@ -88,12 +88,12 @@ cs::EntityMapping to_mapping(const EntityPlan& entity) {
     return mapping;
 }
 
-void draw_directions(const Scenario& scenario, cs::Integration& integration) {
+void limit_directions(Scenario& scenario) {
     for (std::size_t i = 0; i < scenario.entities.size(); ++i)
         for (std::size_t j = 0; j < scenario.entities[i].fields.size(); ++j) {
             const FieldPlan& plan = scenario.entities[i].fields[j];
             if (scenario.direction != Direction::bidirectional || (plan.to_source && plan.to_target)) continue;
-            integration.sync.entity_mappings[i].field_mappings[j].direction =
+            scenario.integration.sync.entity_mappings[i].field_mappings[j].direction =
                 plan.to_source ? Direction::outbound : Direction::inbound;
         }
 }
@@ -246,6 +246,17 @@ void draw_limits(Dice& dice, Scenario& scenario) {
 
 } // namespace
 
+void complete_integration(Scenario& scenario) {
+    cs::Integration& integration = scenario.integration;
+    integration.id = "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01";
+    integration.tenant_id = "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001";
+    integration.name = "simulated";
+    integration.provider_name = "crm";
+    for (const EntityPlan& entity : scenario.entities)
+        integration.sync.entity_mappings.push_back(to_mapping(entity));
+    limit_directions(scenario);
+}
+
 Scenario draw_scenario(std::uint64_t seed) {
     Scenario scenario;
     scenario.seed = seed;
@@ -254,14 +265,8 @@ Scenario draw_scenario(std::uint64_t seed) {
                                           : dice.percent(60) ? Direction::inbound : Direction::outbound;
     const std::size_t entities = dice.percent(75) ? 1 : static_cast<std::size_t>(dice.between(2, 3));
     for (std::size_t i = 0; i < entities; ++i) scenario.entities.push_back(draw_entity(dice, i, scenario));
-    scenario.integration.id = "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01";
-    scenario.integration.tenant_id = "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001";
-    scenario.integration.name = "simulated";
-    scenario.integration.provider_name = "crm";
     draw_rules(dice, scenario);
-    for (const EntityPlan& entity : scenario.entities)
-        scenario.integration.sync.entity_mappings.push_back(to_mapping(entity));
-    draw_directions(scenario, scenario.integration);
+    complete_integration(scenario);
     draw_systems(dice, scenario);
     draw_users(dice, scenario);
     draw_limits(dice, scenario);

@@ -94,6 +94,9 @@ struct Scenario {
 
 [[nodiscard]] Scenario draw_scenario(std::uint64_t seed);
 
+// Gives the scenario's integration its names, and the mappings that the entities' plans ask for.
+void complete_integration(Scenario& scenario);
+
 [[nodiscard]] std::string describe(const Scenario& scenario);
 
 } // namespace simulation

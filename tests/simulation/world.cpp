@@ -104,12 +104,18 @@ void World::node_crashed(Node& node) {
     alive_[node.number] = nullptr;
     if (std::exchange(node.driving, false)) --driving_;
     if (phase_ != Phase::safety) return;
-    loop_.after(troubles_.up_to(scenario_.longest_restart), [this, number = node.number] {
+    loop_.after(wait(scenario_.longest_restart), [this, number = node.number] {
         if (phase_ == Phase::safety && !alive_[number]) start_node(number);
     });
 }
 
 void World::schedule_users() {
+    if (options_.script) {
+        for (const ScriptStep& step : *options_.script)
+            loop_.after(step.at, [this, &step] { step.act(source_, target_); });
+        return;
+    }
+    users_.populate();
     for (std::size_t i = 0; i < scenario_.users.actions; ++i)
         loop_.after(troubles_.up_to(scenario_.safety_time), [this] { users_.act(); });
 }
@@ -166,7 +172,7 @@ void World::note_runs(Node& node, nanoseconds began, bool resumed,
 
 cs::Async<void> World::drive(Node& node) {
     while (phase_ == Phase::safety) {
-        co_await node.process.pass_after(troubles_.up_to(scenario_.longest_idle));
+        co_await node.process.pass_after(wait(scenario_.longest_idle));
         if (phase_ != Phase::safety) break;
         const nanoseconds began = loop_.now();
         auto runs = co_await node.engine().run(request());
@@ -177,7 +183,6 @@ cs::Async<void> World::drive(Node& node) {
 
 void World::safety_phase() {
     alive_.resize(scenario_.nodes);
-    users_.populate();
     schedule_users();
     for (std::size_t i = 0; i < scenario_.nodes; ++i) start_node(i);
     schedule_troubles();

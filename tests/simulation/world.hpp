@@ -16,6 +16,7 @@
 #include <castiel_sync/testing/simulated_system.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,10 +36,18 @@ inline constexpr Canary canaries[] = {Canary::lying_target, Canary::blind_target
                                       Canary::eager_cursor, Canary::double_create};
 [[nodiscard]] std::string_view to_string(Canary canary);
 
+// What users do at fixed moments, instead of the scenario's random users.
+struct ScriptStep {
+    nanoseconds at{};
+    std::function<void(cs::testing::SimulatedSystem& source, cs::testing::SimulatedSystem& target)> act;
+};
+using Script = std::vector<ScriptStep>;
+
 struct WorldOptions {
     Trace::Mode trace = Trace::Mode::off;
     Canary canary = Canary::none;
     cs::testing::FaultPlan* plan = nullptr; // instead of the scenario's own random faults; borrowed
+    const Script* script = nullptr; // borrowed; nodes then run and restart after the longest waits, in a fixed rhythm
 
     WorldOptions() = default;
 };
@@ -75,6 +84,7 @@ private:
 
     void listen();
     void schedule_users();
+    [[nodiscard]] nanoseconds wait(nanoseconds longest) { return options_.script ? longest : troubles_.up_to(longest); }
     void schedule_troubles();
     void start_node(std::size_t number);
     void node_crashed(Node& node);
