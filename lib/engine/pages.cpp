@@ -220,8 +220,8 @@ bool Run::tells_outcome(Side side) const {
     return capabilities.idempotent_creates || capabilities.finds_by_idempotency_key;
 }
 
-// Only a person, or the record that it made, ends the wait of a create that nobody can ask for. Where a repetition would
-// tell, there must still be something to repeat.
+// Only a person, or the record that it made, ends the wait of a create that nobody can ask for. Where a repetition
+// would tell, there must still be something to repeat.
 bool Run::waits_for_lost_create(const ParkedRecord& parked, bool origin_gone) const {
     if (parked.sent.empty()) return false;
     const auto& capabilities = pinned_.capabilities[at(other(parked.side))];

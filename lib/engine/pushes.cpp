@@ -124,8 +124,8 @@ void Run::settle_attempts(Pair& pair, Side side) {
     }
 }
 
-// Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent over
-// may have been lost by it, and is kept.
+// Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent
+// over may have been lost by it, and is kept.
 void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
     if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
     json::object before;

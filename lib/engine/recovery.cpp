@@ -128,25 +128,31 @@ void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects
 // Writes that were sent, or about to be, when the last execution died. What the far side can tell is asked; what it
 // can't is a person's to settle.
 Async<Result<>> Run::recover_intents() {
+    std::vector<Intent> intents;
     Query query = of_stream();
-    query.limit = 10;
     for (;;) {
         Query copy = query;
         auto page = co_await parts_.store->query(session_.tenant(), "intent", std::move(copy));
         if (!page) co_return page.error();
-        resuming_ = true;
         for (const auto& document : page->documents) {
             auto intent = from_document<Intent>(document);
             if (!intent) co_return intent.error();
-            if (auto recovered = co_await recover_intent(std::move(*intent)); !recovered) co_return recovered;
+            intents.push_back(std::move(*intent));
         }
-        resuming_ = false;
-        if (page->continuation.empty()) co_return Result<>();
+        if (page->continuation.empty()) break;
         query.continuation = page->continuation;
     }
+    if (intents.empty()) co_return Result<>();
+    resuming_ = true;
+    if (auto resumed = co_await resume_attempts(intents); !resumed) co_return resumed;
+    for (auto& intent : intents)
+        if (auto recovered = co_await recover_intent(std::move(intent)); !recovered) co_return recovered;
+    resuming_ = false;
+    co_return Result<>();
 }
 
 Async<Result<>> Run::recover_intent(Intent intent) {
+    if (intent.items.empty()) co_return Result<>(); // it went with its attempts
     const Side written = intent.written;
     const Side from = other(written);
     const auto& capabilities = pinned_.capabilities[at(written)];
@@ -173,7 +179,6 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
-    if (auto resumed = co_await resume_attempts(intent, pairs); !resumed) co_return resumed;
     if (!ids.empty()) {
         auto origins = co_await fetch(from, ids, std::vector<std::string>());
         if (!origins) co_return origins.error();
@@ -217,8 +222,9 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             }
             if (!origin_exists && !origin_gone) {
                 MappingFault fault;
-                fault.error = (*origins)[i].error.value_or(
-                    Error(ErrorCode::unavailable, fmt::format("{} can't tell whether the record exists", to_string(from))));
+                const Error unknown(ErrorCode::unavailable,
+                                    fmt::format("{} can't tell whether the record exists", to_string(from)));
+                fault.error = (*origins)[i].error.value_or(unknown);
                 park(pair, from, fault);
             } else if (!was_made && (origin_gone || !capabilities.idempotent_creates)) {
                 MappingFault fault;
@@ -240,12 +246,27 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     co_return co_await commit_pairs(pairs, std::move(effects));
 }
 
-// Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been written.
-Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
-    if (intent.attempts.empty()) co_return Result<>();
+// Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been
+// written. Both sides' writes of a pair at once, whatever documents they are in: one explains the other.
+Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
+    std::vector<Pair> pairs;
+    std::vector<Effects> effects(1);
+    std::vector<Intent::Attempt> attempts;
+    intents_.clear();
+    for (auto& intent : intents) {
+        attempts.insert(attempts.end(), intent.attempts.begin(), intent.attempts.end());
+        const bool any = !intent.attempts.empty();
+        intent.attempts.clear();
+        if (intent.items.empty()) intents_.push_back(intent.intent_id);
+        else if (any) effects.front().writes.push_back(put(to_document(intent)));
+    }
+    if (attempts.empty() && intents_.empty()) co_return Result<>();
+    std::stable_sort(attempts.begin(), attempts.end(), [](const Intent::Attempt& one, const Intent::Attempt& other) {
+        return one.entry.at < other.entry.at;
+    });
     std::vector<std::string> link_ids;
     std::array<std::vector<std::string>, 2> ids;
-    for (const auto& attempt : intent.attempts) {
+    for (const auto& attempt : attempts) {
         link_ids.push_back(attempt.link_id);
         ids[0].push_back(attempt.entry.source_id);
         ids[1].push_back(attempt.entry.target_id);
@@ -257,10 +278,17 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
     std::array<Known, 2> known;
     for (const Side side : {Side::source, Side::target})
         if (auto loaded = co_await load_known(side, ids[at(side)], known[at(side)]); !loaded) co_return loaded;
-    for (std::size_t i = 0; i < intent.attempts.size(); ++i) {
-        Intent::Attempt& attempt = intent.attempts[i];
+    std::map<std::pair<std::string, std::string>, std::size_t> positions;
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+        const Side written = attempts[i].entry.written;
+        const auto [position, fresh] = positions.try_emplace(std::pair(ids[0][i], ids[1][i]), pairs.size());
+        if (!fresh) {
+            if (position->second < pairs.size())
+                pairs[position->second].attempts[at(written)].push_back(std::move(attempts[i]));
+            continue;
+        }
         Pair pair;
-        pair.origin = other(intent.written);
+        pair.origin = other(written);
         if ((*documents)[i]) {
             auto link = from_document<Link>(*(*documents)[i]);
             if (!link) co_return link.error();
@@ -270,7 +298,10 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
                 if (link.source_id == ids[0][i]) pair.link = link;
         }
         // Somebody ended the link, or linked one of the two to another record: it is theirs to tell what holds now.
-        if (pair.link && (pair.link->state != Link::State::live || pair.link->target_id != ids[1][i])) continue;
+        if (pair.link && (pair.link->state != Link::State::live || pair.link->target_id != ids[1][i])) {
+            position->second = std::string::npos;
+            continue;
+        }
         if (!pair.link) {
             pair.matched = true;
             for (const Side side : {Side::source, Side::target}) {
@@ -279,13 +310,18 @@ Async<Result<>> Run::resume_attempts(Intent& intent, std::vector<Pair>& pairs) {
                 pair.was_candidate[at(side)] = known[at(side)].candidates.contains(ids[at(side)][i]);
             }
         }
-        for (const Side side : {Side::source, Side::target})
-            if (const auto parked = known[at(side)].parked.find(ids[at(side)][i]); parked != known[at(side)].parked.end())
-                note_parked(pair, parked->second);
-        pair.attempts[at(intent.written)].push_back(std::move(attempt));
+        for (const Side side : {Side::source, Side::target}) {
+            const auto parked = known[at(side)].parked.find(ids[at(side)][i]);
+            if (parked != known[at(side)].parked.end()) note_parked(pair, parked->second);
+        }
+        pair.attempts[at(written)].push_back(std::move(attempts[i]));
         pairs.push_back(std::move(pair));
     }
-    co_return Result<>();
+    references_.clear();
+    lost_references_.clear();
+    page_updates_ = {};
+    if (auto processed = co_await process(pairs); !processed) co_return processed;
+    co_return co_await commit_pairs(pairs, std::move(effects));
 }
 
 } // namespace castiel_sync

@@ -172,7 +172,7 @@ private:
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_intent(Intent intent);
-    Async<Result<>> resume_attempts(Intent& intent, std::vector<Pair>& pairs);
+    Async<Result<>> resume_attempts(std::vector<Intent>& intents);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
     [[nodiscard]] Query of_stream() const;
     Async<bool> any_left(std::string kind, Query query);

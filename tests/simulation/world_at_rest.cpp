@@ -19,7 +19,8 @@ constexpr nanoseconds most_waiting = std::chrono::days{4}; // for leases of node
 
 } // namespace
 
-// One run on every stream, and on each that says so further ones, until its cycle is complete. True: nothing is pending.
+// One run on every stream, and on each that says so further ones, until its cycle is complete. True: nothing is
+// pending.
 cs::Async<bool> World::run_round(Node& node) {
     std::vector<cs::Execution> runs;
     co_await run_to_an_end(node, request(), runs);
