@@ -217,6 +217,7 @@ json::object to_json_object(const ParkedRecord& parked) {
     members.add("reason", to_json_object(parked.reason));
     members.add_unless_empty("field", parked.field);
     members.add_unless_empty("payload", parked.payload);
+    if (!parked.sent.empty()) members.add("sent", parked.sent);
     members.add("attempts", parked.attempts);
     if (parked.discarded) members.add("discarded", true);
     members.add("parkedAt", text(parked.parked_at));

@@ -71,7 +71,7 @@ Async<Result<>> Run::check_unconditional(Side side, std::vector<Pair*>& pairs) {
                           (decided_on.version.empty() ? equal_values(answer.record.fields, decided_on.fields)
                                                       : answer.record.version == decided_on.version);
         if (same) continue;
-        checked[i]->pushes = {};
+        withdraw(*checked[i]);
         checked[i]->known = {false, false};
     }
     co_return Result<>();
@@ -95,8 +95,8 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
     if (pair.link) attempt.link_id = pair.link->link_id;
     attempt.entry = journal_entry(pair, side, removal ? "deleted" : "updated");
     attempt.others = pinned_.mapping.to_object(pair.values[at(other(side))]);
-    if (pair.decision.automatic) attempt.automatic = make_conflict(pair, *pair.decision.automatic,
-                                                                   ConflictState::auto_resolved);
+    if (pair.decision.automatic)
+        attempt.automatic = make_conflict(pair, *pair.decision.automatic, ConflictState::auto_resolved);
     return attempt;
 }
 
@@ -104,7 +104,7 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
 // write and no user's edit.
 void Run::settle_attempts(Pair& pair, Side side) {
     auto& attempts = pair.attempts[at(side)];
-    while (!attempts.empty()) { // the last one first: an older one that did happen shows in its record's version only
+    while (!attempts.empty()) { // the last one first: what it wrote hides what older ones did
         Intent::Attempt attempt = attempts.back();
         if (!arrived(pair, side, attempt)) {
             if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
@@ -124,20 +124,20 @@ void Run::settle_attempts(Pair& pair, Side side) {
     }
 }
 
+bool Run::holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const {
+    for (std::size_t i = 0; i < pair.values[at(side)].size(); ++i)
+        if (pinned_.policy.fields[i].name == field)
+            return pair.values[at(side)][i] && pinned_.mapping.equal(i, *pair.values[at(side)][i], value);
+    return false;
+}
+
 // Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent
 // over may have been lost by it, and is kept.
 void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
     if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
-    json::object before;
-    for (const auto& change : attempt.entry.changes)
-        if (change.before) before[change.field] = *change.before;
-    const FieldValues over = pinned_.mapping.from_object(before);
-    json::object overtaken;
-    for (std::size_t i = 0; i < over.size(); ++i)
-        if (over[i] && !(pair.values[at(side)][i] && pinned_.mapping.equal(i, *over[i], *pair.values[at(side)][i])))
-            overtaken[pinned_.policy.fields[i].name] = true;
-    std::erase_if(attempt.entry.changes,
-                  [&](const JournalChange& change) { return !overtaken.contains(change.field); });
+    std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
+        return !change.before || holds(pair, side, change.field, *change.before);
+    });
     if (attempt.entry.changes.empty()) return;
     attempt.entry.action = "attempted";
     pair.journal.push_back(std::move(attempt.entry));
@@ -147,15 +147,19 @@ void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
 bool Run::arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const {
     if (attempt.entry.action == "deleted") return !pair.records[at(side)];
     if (!pair.records[at(side)]) return false;
-    json::object fields;
-    for (const auto& change : attempt.entry.changes) fields[change.field] = *change.after;
-    const FieldValues sent = pinned_.mapping.from_object(fields);
-    json::object present;
-    for (std::size_t i = 0; i < sent.size(); ++i)
-        if (sent[i] && pair.values[at(side)][i] && pinned_.mapping.equal(i, *sent[i], *pair.values[at(side)][i]))
-            present[pinned_.policy.fields[i].name] = true;
-    std::erase_if(attempt.entry.changes, [&](const JournalChange& change) { return !present.contains(change.field); });
+    std::erase_if(attempt.entry.changes,
+                  [&](const JournalChange& change) { return !holds(pair, side, change.field, *change.after); });
     return !attempt.entry.changes.empty();
+}
+
+// What was planned and not sent yet is decided anew, and was never under way.
+void Run::withdraw(Pair& pair) {
+    for (const Side side : both_sides) {
+        const auto& push = pair.pushes[at(side)];
+        if (push && push->action != PushItem::Action::create && !pair.attempts[at(side)].empty())
+            pair.attempts[at(side)].pop_back();
+    }
+    pair.pushes = {};
 }
 
 void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
@@ -204,7 +208,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     case Status::stale:
     case Status::absent:
         pair.known = {false, false};
-        pair.pushes = {};
+        withdraw(pair);
         pair.retry_reason = ErrorCode::stale;
         return;
     case Status::rejected: {
@@ -214,14 +218,14 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             outcome.error.value_or(Error(ErrorCode::invalid_record, "the record was refused without a reason"));
         if (fault.error.code != ErrorCode::already_exists) fault.error.code = ErrorCode::invalid_record;
         fault.error.message = fmt::format("{} refused the record: {}", to_string(side), fault.error.message);
-        pair.pushes = {};
+        withdraw(pair);
         return park(pair, other(side), fault);
     }
     case Status::not_sent:
     case Status::unknown: break;
     }
     pair.known = {false, false};
-    pair.pushes = {};
+    withdraw(pair);
     pair.retry_reason = ErrorCode::unknown_outcome;
     if (item.action != PushItem::Action::create) return;
     pair.repeated_create = true;

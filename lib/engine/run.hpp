@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace castiel_sync {
@@ -195,6 +196,8 @@ private:
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
+    [[nodiscard]] bool holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const;
+    static void withdraw(Pair& pair);
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
     void keep_attempts(const Pair& pair, Effects& effects) const;
