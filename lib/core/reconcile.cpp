@@ -142,7 +142,10 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
             decisions[i] = settle(field, choice->values[i], choice->rule, false);
             continue;
         }
-        if (stands_still(i, field, situation)) continue;
+        if (stands_still(i, field, situation)) {
+            decisions[i] = conflict_decision("open");
+            continue;
+        }
         if (by_record) {
             decisions[i] = decide_record_field(field, record_strategy, policy.custom_strategy, situation, policy);
         } else if (auto decision = decide_without_rule(field)) {
@@ -235,6 +238,15 @@ bool changed(const FieldValues& base, const FieldValues& now, const Policy& poli
     for (std::size_t i = 0; i < policy.fields.size(); ++i) {
         if (!now[i]) continue;
         if (!base[i] || !same_value(*base[i], *now[i], policy.fields[i].unordered)) return true;
+    }
+    return false;
+}
+
+bool lacks_inflow(Side side, const FieldValues& now, const Policy& policy) {
+    for (std::size_t i = 0; i < policy.fields.size(); ++i) {
+        const bool inwards = side == Side::source ? policy.fields[i].to_source : policy.fields[i].to_target;
+        const bool outwards = side == Side::source ? policy.fields[i].to_target : policy.fields[i].to_source;
+        if (inwards && !outwards && !now[i]) return true;
     }
     return false;
 }

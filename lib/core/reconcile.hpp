@@ -50,7 +50,7 @@ struct Situation {
     std::optional<FieldValues> base; // nullopt: linked but never compared (first contact)
     SideState source;
     SideState target;
-    std::vector<bool> frozen; // fields of an open conflict: they stand still; empty: none
+    std::vector<bool> frozen; // fields of an open conflict that hold what it shows: they stand still; empty: none
 };
 
 struct FieldDecision {
@@ -102,5 +102,9 @@ struct Decision {
 
 // Applies to a linked pair whose base is known: did this side change a mapped field since? Absent is unchanged.
 [[nodiscard]] bool changed(const FieldValues& base, const FieldValues& now, const Policy& policy);
+
+// Is a value missing at `side` that only the other side tells? A rule may have let this side's own value stand until it
+// was taken away; the base does not show that.
+[[nodiscard]] bool lacks_inflow(Side side, const FieldValues& now, const Policy& policy);
 
 } // namespace castiel_sync

@@ -140,6 +140,7 @@ Async<Result<>> Run::drop_held_deletions() {
         auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
         if (!page) co_return page.error();
         std::vector<std::string> link_ids;
+        std::set<std::string> detached; // a link may be held from both sides
         std::vector<Effects> effects;
         for (const auto& document : page->documents) {
             auto deletion = from_document<HeldDeletion>(document);
@@ -156,7 +157,7 @@ Async<Result<>> Run::drop_held_deletions() {
                 if (!(*documents)[i]) continue;
                 auto link = from_document<Link>(*(*documents)[i]);
                 if (!link) co_return link.error();
-                if (link->state != Link::State::live) continue;
+                if (link->state != Link::State::live || !detached.insert(link->link_id).second) continue;
                 link->state = Link::State::detached;
                 effects[i].writes.push_back(put(to_document(*link)));
                 --effects[i].links;

@@ -427,9 +427,11 @@ Document to_document(const Conflict& conflict) {
                          conflict);
 }
 Document to_document(const ParkedRecord& parked) {
+    // Whatever else is wrong with it: a create that may have happened is found among its like.
+    const ErrorCode reason = parked.sent.empty() ? parked.reason.code : ErrorCode::unknown_outcome;
     return make_document("parked", parked.parked_id,
                          {parked.stream_id, parked.integration_id, parked.entity_type,
-                          std::string(to_string(parked.reason.code)), milliseconds(parked.parked_at)},
+                          std::string(to_string(reason)), milliseconds(parked.parked_at)},
                          parked);
 }
 Document to_document(const JournalEntry& entry, std::string_view link_id) {

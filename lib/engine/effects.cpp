@@ -192,6 +192,16 @@ void Run::identify(Conflict& conflict, const Link& link) const {
                  conflict.target_version});
 }
 
+// What rules decided on the way. An intent keeps such a conflict without the members that its document's index holds.
+void Run::add_automatic(Pair& pair, Effects& effects, const Link& link) const {
+    for (auto& decided : pair.automatic) {
+        decided.state = ConflictState::auto_resolved;
+        decided.created_at = decided.resolved_at.value_or(decided.created_at);
+        identify(decided, link);
+        effects.writes.push_back(put(to_document(decided)));
+    }
+}
+
 // Records the conflict that stands open, refreshes the one already known, and closes it when the sides moved on.
 void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     const auto known = link.conflict_id.empty() ? conflicts_.end() : conflicts_.find(link.conflict_id);
@@ -211,12 +221,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     };
     if (pair.decision.automatic && !pair.attempted)
         pair.automatic.push_back(make_conflict(pair, *pair.decision.automatic, ConflictState::auto_resolved));
-    for (auto& decided : pair.automatic) {
-        decided.state = ConflictState::auto_resolved;
-        decided.created_at = decided.resolved_at.value_or(decided.created_at);
-        identify(decided, link);
-        effects.writes.push_back(put(to_document(decided)));
-    }
+    add_automatic(pair, effects, link);
     if (pair.decision.conflict) {
         Conflict open = make_conflict(pair, *pair.decision.conflict, ConflictState::open);
         identify(open, link);
@@ -231,7 +236,6 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
             return;
         }
         link.conflict_id = open.conflict_id;
-        ++effects.open_conflicts;
         ++effects.counters.conflicts;
         json::array fields;
         for (const auto& field : open.fields)
@@ -250,7 +254,6 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     }
     if (!had || known->second.conflict_id == link.conflict_id) return;
     Conflict closed = known->second;
-    if (closed.state == ConflictState::open) --effects.open_conflicts;
     const bool by_person = pair.chosen || pair.chosen_deletion;
     closed.state = by_person && !pair.decision.conflict ? ConflictState::resolved : ConflictState::superseded;
     closed.resolved_at = parts_.runtime.clock->now();
@@ -291,7 +294,6 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
         field.rule = "parked";
         conflict.fields.push_back(std::move(field));
     }
-    ++effects.open_conflicts;
     ++effects.counters.conflicts;
     effects.events.push_back({"integration.conflict.detected",
                               json::object{{"conflictId", conflict.conflict_id},
@@ -333,10 +335,7 @@ void Run::add_written(Pair& pair, Effects& effects) {
             if (pair.records[at(side)]) (side == Side::source ? link.source_id : link.target_id) =
                                             pair.records[at(side)]->id;
     }
-    for (auto& decided : pair.automatic) {
-        identify(decided, link);
-        effects.writes.push_back(put(to_document(decided)));
-    }
+    add_automatic(pair, effects, link);
     add_journal(pair, link.link_id, effects);
     if (pair.fresh_link) register_link(pair, link, effects);
     if (!pair.base_advanced && !pair.fresh_link) return;
@@ -349,9 +348,8 @@ void Run::register_link(const Pair& pair, const Link& link, Effects& effects) {
     ++effects.links;
     created_ordinals_.push_back(link.ordinal);
     for (const Side side : {Side::source, Side::target}) {
-        if (!pair.was_candidate[at(side)]) continue;
+        if (!pair.was_candidate[at(side)] && session_.stream().candidates[at(side)] == 0) continue;
         effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
-        --effects.candidates[at(side)];
     }
 }
 
@@ -364,8 +362,6 @@ Effects Run::effects_of(Pair& pair) {
             if (before != pair.parked->parked_id) effects.writes.push_back(remove("parked", before));
             pair.parked->attempts = pair.parked_attempts + 1;
             pair.parked->parked_at = pair.parked_at;
-        } else {
-            ++effects.parked;
         }
         effects.writes.push_back(put(to_document(*pair.parked)));
         add_parked_conflict(pair, effects);
@@ -386,10 +382,8 @@ Effects Run::effects_of(Pair& pair) {
     if (pair.was_parked) {
         effects.writes.push_back(
             remove("parked", parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {})));
-        --effects.parked;
         if (pair.parked_conflict) {
             Conflict closed = *pair.parked_conflict;
-            if (closed.state == ConflictState::open) --effects.open_conflicts;
             closed.state = pair.actor == "sync" ? ConflictState::superseded : ConflictState::resolved;
             closed.resolved_by = pair.actor;
             closed.resolved_at = now;

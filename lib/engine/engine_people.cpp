@@ -263,7 +263,6 @@ Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinn
         conflict.note = resolution.note;
         std::vector<Effects> effects(1);
         effects.front().writes.push_back(put(to_document(conflict)));
-        --effects.front().open_conflicts;
         co_return co_await session.commit(std::move(effects), std::nullopt);
     }
     co_return Result<>();

@@ -92,6 +92,29 @@ Async<Result<>> Run::fetch_pairs(std::vector<Pair*> pairs) {
     co_return Result<>();
 }
 
+// Which side may hold a record that a lost create made, and will tell when it is asked again?
+Async<Result<>> Run::load_uncertain() {
+    uncertain_ = {};
+    if (session_.stream().parked == 0) co_return Result<>();
+    Query query = of_stream();
+    query.conditions.emplace_back("reason", Condition::Comparison::equal,
+                                  IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
+        if (!page) co_return page.error();
+        for (const auto& document : page->documents) {
+            auto parked = from_document<ParkedRecord>(document);
+            if (!parked) co_return parked.error();
+            const bool origin_gone = parked->payload.empty();
+            if (parked->sent.empty() || parked->discarded || waits_for_lost_create(*parked, origin_gone)) continue;
+            uncertain_[at(other(parked->side))] = true;
+        }
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
 Async<Result<>> Run::map_pair(Pair& pair) {
     std::vector<Pair*> pointers{&pair};
     if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;

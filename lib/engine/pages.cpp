@@ -162,12 +162,9 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             } else if (candidate != known.candidates.end()) {
                 effects.writes.push_back(
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
-                --effects.candidates[at(side)];
             }
-            if (parked != known.parked.end() && parked->second.sent.empty()) {
+            if (parked != known.parked.end() && parked->second.sent.empty())
                 effects.writes.push_back(remove("parked", parked->second.parked_id));
-                --effects.parked;
-            }
             skip();
             continue;
         }
@@ -329,7 +326,7 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
         const bool differs =
             !compared || changed(pinned_.mapping.from_object(*pair.link->base), *values, pinned_.policy);
         if (differs) ++work.changed;
-        const bool known_here = differs || !pair.link->conflict_id.empty() || pair.was_parked ||
+        const bool known_here = differs || lacks_inflow(side, *values, pinned_.policy) || !pair.link->conflict_id.empty() || pair.was_parked ||
                                 pair.link->evaluated_under != fingerprint_ || pair.link->version(other(side)).empty();
         if (!known_here) {
             // Only members that nobody maps have changed: remember the version, look no further.
@@ -355,7 +352,6 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
     Effects effects;
     Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
     effects.writes.push_back(put(to_document(candidate)));
-    if (!pair.was_candidate[at(side)]) ++effects.candidates[at(side)];
     work.effects.push_back(std::move(effects));
 }
 
@@ -478,16 +474,13 @@ Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64
         parked.attempts = before->attempts + 1;
         parked.parked_at = before->parked_at;
         parked.discarded = before->discarded && before->payload == parked.payload;
-    } else {
-        ++effects.parked;
-        if (observer_) {
-            PlannedRecord planned;
-            planned.action = "park";
-            planned.entity_type = parked.entity_type;
-            (side == Side::source ? planned.source_id : planned.shard_id) = parked.record_id;
-            planned.reason = parked.reason.message;
-            observer_->on_planned(planned);
-        }
+    } else if (observer_) {
+        PlannedRecord planned;
+        planned.action = "park";
+        planned.entity_type = parked.entity_type;
+        (side == Side::source ? planned.source_id : planned.shard_id) = parked.record_id;
+        planned.reason = parked.reason.message;
+        observer_->on_planned(planned);
     }
     effects.writes.push_back(put(to_document(parked)));
     co_return effects;
@@ -570,7 +563,6 @@ Async<Result<>> Run::clear_mended_rows(Side side, std::uint64_t pass) {
             // Rows as the adapter met them carry the number of the listing; records carry a version instead.
             if (parked->side != side || parked->pass == 0 || parked->pass >= pass) continue;
             effects.front().writes.push_back(remove("parked", parked->parked_id));
-            --effects.front().parked;
         }
         if (!effects.front().writes.empty()) {
             if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)

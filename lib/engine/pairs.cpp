@@ -76,12 +76,31 @@ Situation Run::situation_of(const Pair& pair) const {
     };
     fill(Side::source, situation.source);
     fill(Side::target, situation.target);
+    freeze_open_fields(pair, situation);
     if (situation.base && pair.link && pair.link->evaluated_under != fingerprint_ && pair.records[0] && pair.records[1])
         // Under a changed mapping a field may look for its value where nobody ever put it. That is no agreement to be
         // kept: the side that has a value tells it to the other.
         for (std::size_t i = 0; i < situation.base->size(); ++i)
             if (pair.values[0][i].has_value() != pair.values[1][i].has_value()) (*situation.base)[i].reset();
     return situation;
+}
+
+// What a conflict shows stands still until a person decides, or a side moves on from it. Another mapping asks anew.
+void Run::freeze_open_fields(const Pair& pair, Situation& situation) const {
+    if (!pair.link || pair.link->conflict_id.empty() || pair.link->evaluated_under != fingerprint_) return;
+    const auto known = conflicts_.find(pair.link->conflict_id);
+    if (known == conflicts_.end() || known->second.type != ConflictType::update_update || !pair.records[0] ||
+        !pair.records[1])
+        return;
+    situation.frozen.resize(pinned_.policy.fields.size());
+    const auto same = [&](std::size_t i, const FieldValue& shown, const FieldValue& now) {
+        return shown.has_value() == now.has_value() && (!now || pinned_.mapping.equal(i, *shown, *now));
+    };
+    for (const auto& field : known->second.fields)
+        for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i)
+            if (pinned_.policy.fields[i].name == field.field)
+                situation.frozen[i] = same(i, field.source, pair.values[0][i]) &&
+                                      same(i, field.target, pair.values[1][i]);
 }
 
 // An adapter may hand over what no JSON text can hold (a NaN, text that is not UTF-8). It must not travel.
@@ -125,6 +144,21 @@ void Run::part_matched(Pair& pair) {
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
+// While a create may have made a record over there, a record that nobody knows may be that one. It waits until the
+// create has been asked for, which the next attempt does.
+void Run::hold_uncertain(Pair& pair) {
+    if (pair.link || pair.sent) return;
+    for (const Side side : both_sides) {
+        if (!uncertain_[at(side)] || !pair.records[at(side)]) continue;
+        MappingFault fault;
+        fault.error = Error(ErrorCode::unavailable,
+                            fmt::format("a create was sent to {} without an answer, and this may be the record that it "
+                                        "made; it waits until that is known",
+                                        to_string(side)));
+        return park(pair, side, fault);
+    }
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.attempted = false;
@@ -148,6 +182,7 @@ void Run::decide(Pair& pair) {
     settle_attempts(pair, Side::target);
     settle_attempts(pair, Side::source);
     if (pair.matched && !pair.link) part_matched(pair);
+    if (pair.state == State::pending) hold_uncertain(pair);
     if (pair.state != State::pending) return;
     if (!pair.link && !pair.matched) {
         // A record without partner: it is created on the other side, where the stream flows there.
@@ -333,6 +368,7 @@ Async<Result<>> Run::load_conflicts(std::vector<Pair>& pairs) {
 
 Async<Result<>> Run::process(std::vector<Pair>& pairs) {
     if (auto loaded = co_await load_conflicts(pairs); !loaded) co_return loaded;
+    if (auto loaded = co_await load_uncertain(); !loaded) co_return loaded;
     for (std::size_t round = 0;; ++round) {
         std::vector<Pair*> pending;
         for (auto& pair : pairs)
@@ -380,7 +416,7 @@ Async<Result<>> Run::process(std::vector<Pair>& pairs) {
             if (written) pair->state = State::settled;
         }
     }
-    co_return Result<>();
+    co_return co_await check_made(pairs);
 }
 
 } // namespace castiel_sync

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace castiel_sync {
@@ -134,7 +135,7 @@ bool Run::holds(const Pair& pair, Side side, std::string_view field, const json:
 // Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent
 // over may have been lost by it, and is kept.
 void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
-    if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
+    if (attempt.entry.action != "updated") return;
     std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
         return !change.before || holds(pair, side, change.field, *change.before);
     });
@@ -286,6 +287,46 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
         // The wait may have outlasted the lease.
         if (auto fence = co_await session_.verify_fence(); !fence) co_return fence;
         waiting = std::move(again);
+    }
+    co_return Result<>();
+}
+
+// A system may answer a create with a record that it has already (it knows the same e-mail address, say). Where that one
+// is linked, the two records of this side can't both be its partner: a person decides.
+Async<Result<>> Run::check_made(std::vector<Pair>& pairs) {
+    for (const Side side : both_sides) {
+        std::vector<std::string> ids;
+        std::map<std::string, Pair*> made;
+        std::vector<std::pair<Pair*, std::string>> taken; // and by whom
+        const auto by = [&](const std::string& id) { return fmt::format("{} record {}", to_string(other(side)), id); };
+        for (auto& pair : pairs) {
+            const auto& record = pair.records[at(side)];
+            if (pair.state == State::parked || !pair.created[at(side)] || !record) continue;
+            const auto [first, fresh] = made.try_emplace(record->id, &pair);
+            if (fresh) ids.push_back(record->id);
+            else taken.emplace_back(&pair, by(first->second->records[at(other(side))]->id));
+        }
+        if (ids.empty()) continue;
+        auto links = co_await links_by(side, std::move(ids));
+        if (!links) co_return links.error();
+        for (const auto& link : *links) {
+            Pair& pair = *made.at(link.id(side));
+            if (link.state != Link::State::live || (pair.link && pair.link->link_id == link.link_id)) continue;
+            taken.emplace_back(&pair, by(link.id(other(side))));
+        }
+        for (auto& [pair, partner] : taken) {
+            if (pair->state == State::parked) continue;
+            const std::string id = pair->records[at(side)]->id;
+            pair->sent.reset(); // it is known now what became of it
+            pair->created[at(side)] = false;
+            if (std::exchange(pair->fresh_link, false)) pair->link.reset();
+            MappingFault fault;
+            fault.error = Error(ErrorCode::already_exists,
+                                fmt::format("possible_duplicate: {} answered the create with its record {}, which is "
+                                            "linked to {}; merge the two, or discard this one",
+                                            to_string(side), id, partner));
+            park(*pair, other(side), fault);
+        }
     }
     co_return Result<>();
 }

@@ -82,7 +82,6 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
                 if (asked[i]->sent.empty()) {
                     Effects gone; // it left the stream by itself
                     gone.writes.push_back(remove("parked", asked[i]->parked_id));
-                    --gone.parked;
                     effects.push_back(std::move(gone));
                     continue;
                 }
@@ -116,7 +115,6 @@ void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects
             Effects change;
             Candidate candidate{session_.stream().stream_id, side, record.id, *key, true, false};
             change.writes.push_back(put(to_document(candidate)));
-            if (!pair.was_candidate[at(side)]) ++change.candidates[at(side)];
             effects.push_back(std::move(change));
             staged_ = true; // it stays parked until the settling has found its place
             return;
@@ -191,6 +189,14 @@ Async<Result<>> Run::recover_intent(Intent intent) {
             if (!answers) co_return answers.error();
             made = std::move(*answers);
         }
+        std::vector<std::string> made_ids;
+        for (const auto& one : made)
+            if (one.presence == FetchedRecord::Presence::present) made_ids.push_back(one.record.id);
+        auto made_links = co_await links_by(written, std::move(made_ids));
+        if (!made_links) co_return made_links.error();
+        std::set<std::string> linked; // by another record of the same create's history
+        for (const auto& link : *made_links)
+            if (link.state == Link::State::live) linked.insert(link.id(written));
         Known known;
         if (auto loaded = co_await load_known(from, ids, known); !loaded) co_return loaded;
         for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -201,6 +207,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
                                   made[i].presence == FetchedRecord::Presence::absent;
             // Where the same key may answer with what was made and deleted since, it is asked all the same.
             if (not_made && (origin_gone || !capabilities.idempotent_creates)) continue;
+            if (was_made && linked.contains(made[i].record.id)) continue;
             Pair pair;
             pair.origin = from;
             pair.idempotency_key = key_of[ids[i]];
@@ -246,6 +253,17 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     co_return co_await commit_pairs(pairs, std::move(effects));
 }
 
+// Whether it happened can't be told any more. What it was sent over is kept.
+void Run::note_attempted(Intent::Attempt attempt, Effects& effects) const {
+    if (attempt.entry.action != "updated") return;
+    std::erase_if(attempt.entry.changes, [](const JournalChange& change) { return !change.before; });
+    if (attempt.entry.changes.empty()) return;
+    attempt.entry.action = "attempted";
+    Document document = to_document(attempt.entry, attempt.link_id);
+    document.expires_at = parts_.runtime.clock->now() + parts_.limits.journal_retention;
+    effects.writes.push_back(put(std::move(document)));
+}
+
 // Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been
 // written. Both sides' writes of a pair at once, whatever documents they are in: one explains the other.
 Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
@@ -285,6 +303,8 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
         if (!fresh) {
             if (position->second < pairs.size())
                 pairs[position->second].attempts[at(written)].push_back(std::move(attempts[i]));
+            else
+                note_attempted(std::move(attempts[i]), effects.front());
             continue;
         }
         Pair pair;
@@ -297,9 +317,12 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
             for (const auto& link : *links)
                 if (link.source_id == ids[0][i]) pair.link = link;
         }
-        // Somebody ended the link, or linked one of the two to another record: it is theirs to tell what holds now.
-        if (pair.link && (pair.link->state != Link::State::live || pair.link->target_id != ids[1][i])) {
+        // Somebody ended the link, or linked one of the two to another record, or the record was new and its link was
+        // never stored: what holds now is told elsewhere.
+        if (pair.link && (pair.link->state != Link::State::live || pair.link->source_id != ids[0][i] ||
+                          pair.link->target_id != ids[1][i])) {
             position->second = std::string::npos;
+            note_attempted(std::move(attempts[i]), effects.front());
             continue;
         }
         if (!pair.link) {

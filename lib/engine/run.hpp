@@ -135,6 +135,7 @@ private:
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
     Async<Result<>> load_lost_creates(Side side, PageWork& work);
+    Async<Result<>> load_uncertain();
     bool adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work);
     Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);
     Async<Result<>> clear_mended_rows(Side side, std::uint64_t pass);
@@ -173,6 +174,7 @@ private:
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_intent(Intent intent);
+    void note_attempted(Intent::Attempt attempt, Effects& effects) const;
     Async<Result<>> resume_attempts(std::vector<Intent>& intents);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
     [[nodiscard]] Query of_stream() const;
@@ -182,6 +184,8 @@ private:
     Async<Result<>> process(std::vector<Pair>& pairs);
     Async<Result<>> resolve_references(std::vector<Pair*>& pairs);
     [[nodiscard]] bool carries(Pair& pair, Side side);
+    void freeze_open_fields(const Pair& pair, Situation& situation) const;
+    void hold_uncertain(Pair& pair);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
     bool link_made(Pair& pair);
@@ -191,6 +195,7 @@ private:
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
     [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);
     Async<Result<>> find_repeated_creates(std::vector<Pair*>& pairs);
+    Async<Result<>> check_made(std::vector<Pair>& pairs);
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
@@ -208,6 +213,7 @@ private:
     // effects.cpp: what a decided pair leaves behind
     [[nodiscard]] Effects effects_of(Pair& pair);
     void add_conflict(Pair& pair, Effects& effects, Link& link);
+    void add_automatic(Pair& pair, Effects& effects, const Link& link) const;
     [[nodiscard]] Conflict make_conflict(const Pair& pair, ConflictType type, ConflictState state) const;
     void identify(Conflict& conflict, const Link& link) const;
     void add_parked_conflict(const Pair& pair, Effects& effects);
@@ -241,6 +247,7 @@ private:
     std::string fingerprint_;
     bool moves_checkpoint_ = true;
     std::optional<RecordPage> first_page_; // of the source, when the cycle looked at it already
+    std::array<bool, 2> uncertain_{};      // a create over there may have happened, and will be asked for again
     bool resuming_ = false;                // what an earlier execution had under way
     bool fresh_candidates_left_ = false;   // the cap ended the settling
     bool deletions_left_ = false;          // the cap ended the deleting

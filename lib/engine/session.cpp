@@ -222,12 +222,8 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
                 for (auto& any : next.checkpoints)
                     if (any)
                         for (auto& side : any->sides) side.links_ended = true;
-            add(next.open_conflicts, effects.open_conflicts);
-            add(next.parked, effects.parked);
-            for (std::size_t side = 0; side < 2; ++side) {
-                add(next.candidates[side], effects.candidates[side]);
-                if (checkpoint) add(checkpoint->sides[side].seen, effects.seen[side]);
-            }
+            if (checkpoint)
+                for (std::size_t side = 0; side < 2; ++side) add(checkpoint->sides[side].seen, effects.seen[side]);
             for (const auto& write : effects.writes) list.add(write);
             for (const auto& draft : effects.events) {
                 Event event = make_event(draft, execution, next);
@@ -235,9 +231,19 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
                 list.add(put(to_document(event)));
             }
         }
-        if (chunk.change) chunk.change(next);
-        if (!administrative_) list.add(put(to_document(execution)));
         std::vector<Write> writes = list.take();
+        const auto counted = co_await count_changes(writes);
+        if (!counted) {
+            const Error error = counted.error();
+            if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts) co_return error;
+            co_await pause(parts_, attempt, error);
+            continue;
+        }
+        add(next.open_conflicts, counted->open_conflicts);
+        add(next.parked, counted->parked);
+        for (std::size_t side = 0; side < 2; ++side) add(next.candidates[side], counted->candidates[side]);
+        if (chunk.change) chunk.change(next);
+        if (!administrative_) writes.push_back(put(to_document(execution)));
         writes.front() = replace(to_document(next));
         // Conditional too: once expired, the slot may belong to an execution on another stream.
         if (slot_id_ && chunk.release) writes.push_back(remove("slot", *slot_id_, slot_etag_));
@@ -273,8 +279,8 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         }
         const bool ours = is_ours(*current);
         const bool released = chunk.release && current->token == token_ && !current->lease;
-        if ((ours || released) && current->commit_sequence == next.commit_sequence &&
-            error.code == ErrorCode::unknown_outcome) {
+        // People change the document without counting a commit: this number is ours.
+        if ((ours || released) && current->commit_sequence == next.commit_sequence) {
             stream_ = std::move(*current);
             execution_ = std::move(execution);
             if (chunk.release) co_return Result<>();
@@ -287,6 +293,43 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         stream_ = std::move(*current);
         if (auto held = co_await refresh_slot(); !held) co_return held.error();
     }
+}
+
+// The stream counts its parked records, candidates and open conflicts. What a write adds to a count depends on what
+// stands in its place, and only the store knows that for certain.
+Async<Result<Session::CountChanges>> Session::count_changes(const std::vector<Write>& writes) {
+    CountChanges changes;
+    for (const std::string_view kind : {"parked", "candidate", "conflict"}) {
+        std::vector<std::string> ids;
+        const auto count = [&](const Document& document, std::int64_t by) -> Result<> {
+            if (kind == "parked") {
+                changes.parked += by;
+            } else if (kind == "conflict") {
+                auto conflict = from_document<Conflict>(document);
+                if (!conflict) return conflict.error();
+                if (conflict->state == ConflictState::open) changes.open_conflicts += by;
+            } else {
+                auto candidate = from_document<Candidate>(document);
+                if (!candidate) return candidate.error();
+                changes.candidates[index_of(candidate->side)] += by;
+            }
+            return {};
+        };
+        for (const auto& write : writes) {
+            if (write.document.kind != kind) continue;
+            ids.push_back(write.document.id);
+            if (write.action == Write::Action::remove) continue;
+            if (auto counted = count(write.document, 1); !counted) co_return counted.error();
+        }
+        if (ids.empty()) continue;
+        auto present = co_await parts_.store->read(tenant_id_, std::string(kind), std::move(ids));
+        if (!present) co_return present.error();
+        for (const auto& document : *present) {
+            if (!document) continue;
+            if (auto counted = count(*document, -1); !counted) co_return counted.error();
+        }
+    }
+    co_return changes;
 }
 
 Async<Result<>> Session::refresh_slot() {

@@ -25,9 +25,6 @@ struct Effects {
     std::vector<EventDraft> events;
     SyncCounters counters; // increments
     std::int64_t links = 0;
-    std::int64_t open_conflicts = 0;
-    std::int64_t parked = 0;
-    std::array<std::int64_t, 2> candidates{};
     std::array<std::int64_t, 2> seen{};
 
     Effects() = default;
@@ -69,7 +66,13 @@ public:
 
 private:
     struct Chunk;
+    struct CountChanges { // of the documents that the stream counts
+        std::int64_t open_conflicts = 0;
+        std::int64_t parked = 0;
+        std::array<std::int64_t, 2> candidates{};
+    };
     Async<Result<>> commit_chunk(Chunk chunk);
+    Async<Result<CountChanges>> count_changes(const std::vector<Write>& writes);
     Async<Result<StreamDocument>> read_stream();
     Async<Result<>> refresh_slot();
     Async<Result<>> reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes);

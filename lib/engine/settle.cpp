@@ -194,7 +194,6 @@ Async<Result<>> Run::refresh_members(std::map<std::string, Group>& groups,
                 if (answer.presence == FetchedRecord::Presence::absent || answer.record.deleted) {
                     change.writes.push_back(remove(
                         "candidate", candidate_id(member.candidate.stream_id, side, member.candidate.record_id)));
-                    --change.candidates[at(side)];
                     effects.push_back(std::move(change));
                     return true;
                 }
@@ -317,7 +316,6 @@ Async<Result<>> Run::record_ambiguous(const std::string& conflict_id, const std:
         for (auto& member : *members) wait(member.candidate, effects);
     change.writes.push_back(put(to_document(conflict)));
     if (fresh) {
-        ++change.open_conflicts;
         ++change.counters.conflicts;
         change.events.push_back({"integration.conflict.detected",
                                  json::object{{"conflictId", conflict.conflict_id},
@@ -351,7 +349,6 @@ Async<Result<>> Run::close_conflict(const std::string& conflict_id, std::vector<
     conflict->resolved_by = "sync";
     Effects change;
     change.writes.push_back(put(to_document(*conflict)));
-    --change.open_conflicts;
     effects.push_back(std::move(change));
     co_return Result<>();
 }

@@ -111,6 +111,10 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
         record.exists = false;
         record.removed_by_user = true;
         record.removed_at = write.at;
+        for (std::size_t i = 0; i < plans.size() && base_reader_; ++i)
+            if (record.fields[i] && !(nodes_[*record.fields[i]].where == key && nodes_[*record.fields[i]].by_user) &&
+                !same(base_reader_(key, i), nodes_[*record.fields[i]].value, plans[i].unordered))
+                record.removed_unconfirmed = true;
         ++group.removed_by_users[at(key.side)];
         for (auto& [field, counter] : group.counters) counter.tainted = true;
         return;

@@ -55,6 +55,7 @@ struct RecordState {
     std::vector<std::optional<NodeId>> fields; // what each field holds now (or held when the record was removed)
     std::set<std::size_t> emptied;             // fields that a user took away
     std::map<std::size_t, std::optional<NodeId>> last_seen; // what they held then
+    bool removed_unconfirmed = false; // it held what the engine had written there and not recorded yet
     std::uint64_t user_position = 0;           // of the last change that a user made
     nanoseconds user_changed_at{};
     std::uint64_t user_changed_tick = 0;

@@ -51,15 +51,21 @@ void Oracle::check_resurrections() const {
         for (const RecordKey& key : group.records) {
             const RecordState& removed = *ledger_.find(key);
             if (!removed.removed_by_user || group.last_user_change > removed.removed_at) continue;
+            if (removed.removed_unconfirmed) continue; // to the engine the other side's edit was news still
             // Had the deleting user seen everything that lived on the other side?
             std::vector<NodeId> seen;
             for (const auto& node : removed.fields)
                 if (node) seen.push_back(*node);
             const auto known = ledger_.ancestry(seen, false); // the engine can't know that they had the same value
+            const auto was_seen = [&](NodeId id) { return known.contains(id) || !ledger_.node(id).by_user; };
             bool all_seen = true;
             for (const RecordKey& other : group.records)
-                for (const auto& node : ledger_.find(other)->fields)
-                    all_seen = all_seen && (!node || known.contains(*node) || !ledger_.node(*node).by_user);
+                for (const auto& node : ledger_.find(other)->fields) {
+                    if (!node) continue;
+                    // A sum or a union holds the edits that it is made of.
+                    const auto parts = ledger_.node(*node).by_user ? std::vector<NodeId>() : ledger_.node(*node).parents;
+                    all_seen = all_seen && was_seen(*node) && std::all_of(parts.begin(), parts.end(), was_seen);
+                }
             if (!all_seen) continue;
             for (const RecordKey& other : group.records)
                 if (other.side == key.side && other != key && ledger_.find(other)->exists &&

@@ -151,7 +151,10 @@ FieldAnswer decide_field(const Case& c, const FieldState& field, std::optional<R
     FieldAnswer still;
     still.base = field.base;
     if (field.agree()) return write(field, *field.source, false);
-    if (field.frozen) return still;
+    if (field.frozen) {
+        still.conflict = true;
+        return still;
+    }
     const bool both_present = field.source && field.target;
     if (record_rule && both_present) {
         auto value = by_rule(*record_rule, c, field.base, *field.source, *field.target);

@@ -24,6 +24,17 @@ std::string member(const json::object& object, std::string_view name) {
     return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+// Which of the stream's counts this document is part of; empty: none.
+std::string counted_as(const cs::Document& document) {
+    if (document.kind == "parked") return "parked";
+    if (document.kind == "conflict") return text_at(document, 4) == "open" ? "openConflicts" : "";
+    if (document.kind == "link")
+        return member(json::parse(document.body).get_object(), "state").empty() ? "links" : "";
+    if (document.kind != "candidate") return {};
+    return member(json::parse(document.body).get_object(), "side") == "source" ? "source candidates"
+                                                                              : "target candidates";
+}
+
 bool terminal(const std::string& status) {
     return status == "completed" || status == "failed" || status == "cancelled";
 }
@@ -61,9 +72,30 @@ void StoreMirror::committed(const std::string& node, const std::vector<cs::Write
     });
     if (touches && !fenced)
         report_("I19", fmt::format("{} committed a stream's documents without the stream's own", node));
+    for (const cs::Write& write : writes)
+        if (write.document.kind == "stream") check_counts(write.document);
     // Judged when everything that the commit holds is known.
     for (const CursorMove& move : std::exchange(cursor_moves_, {}))
         if (on_cursor_) on_cursor_(streams_.at(move.stream_id), move.side, move.after, move.up_to);
+}
+
+void StoreMirror::count(const cs::Document& document, int change) {
+    if (auto name = counted_as(document); !name.empty()) counts_[{text_at(document, 0), std::move(name)}] += change;
+}
+
+// What the engine believes to be there decides what it looks for.
+void StoreMirror::check_counts(const cs::Document& stream) {
+    const json::value parsed = json::parse(stream.body);
+    const json::object& body = parsed.get_object();
+    const auto check = [&](const char* name, const json::value& said) {
+        const std::int64_t counted = counts_[{stream.id, name}];
+        if (said.to_number<std::int64_t>() != counted)
+            report_("I30", fmt::format("stream {} counts {} {}, and the store holds {}", stream.id,
+                                       said.to_number<std::int64_t>(), name, counted));
+    };
+    for (const char* name : {"links", "parked", "openConflicts"}) check(name, body.at(name));
+    check("source candidates", body.at("candidates").get_array()[0]);
+    check("target candidates", body.at("candidates").get_array()[1]);
 }
 
 void StoreMirror::index_link(const std::string& link_id, const LinkMirror& link, bool add) {
@@ -267,7 +299,9 @@ void StoreMirror::keep_document(const cs::Write& write) {
     const bool indexed = kind == "conflict" || kind == "candidate" || kind == "deletion" || kind == "parked";
     auto& documents = documents_[kind];
     const auto known = documents.find(write.document.id);
+    if (write.action == cs::Write::Action::put) count(write.document, 1);
     if (known != documents.end()) {
+        count(known->second, -1);
         if (indexed)
             for (const RecordKey& key : subjects(known->second)) about_[{kind, key}].erase(known->first);
         documents.erase(known);

@@ -85,6 +85,8 @@ private:
     void committed_execution(const std::string& node, const cs::Write& write);
     void committed_stream(const std::string& node, const cs::Write& write);
     void keep_document(const cs::Write& write);
+    void count(const cs::Document& document, int change);
+    void check_counts(const cs::Document& stream);
     [[nodiscard]] std::vector<RecordKey> subjects(const cs::Document& document) const;
     void keep_evidence(const cs::Document& document);
     struct CursorMove {
@@ -106,6 +108,7 @@ private:
     std::map<std::string, std::map<std::string, cs::Document>> documents_;               // by kind and id
     std::map<std::pair<std::string, RecordKey>, std::set<std::string>> about_; // ids by kind and record
     std::map<RecordKey, std::vector<std::string>> links_by_record_;
+    std::map<std::pair<std::string, std::string>, std::int64_t> counts_; // by stream and name
     std::set<RecordKey> possible_duplicates_;
     std::unordered_set<std::uint64_t> kept_tags_;
     std::unordered_set<std::uint64_t> kept_numbers_;

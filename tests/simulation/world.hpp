@@ -102,7 +102,7 @@ private:
     cs::Async<bool> run_round(Node& node);
     cs::Async<void> run_to_an_end(Node& node, cs::SyncRequest request, std::vector<cs::Execution>& ended);
     cs::Async<void> judge_latches(Node& node);
-    cs::Async<void> resolve_conflicts();
+    cs::Async<void> resolve_conflicts(std::size_t& deletions_met);
     [[nodiscard]] bool can_be_chosen(const cs::Conflict& conflict, Side side) const;
     cs::Async<void> publish(Node& node);
     [[nodiscard]] Node& healthy_node();
