@@ -313,16 +313,19 @@ void Run::add_journal(Pair& pair, const std::string& link_id, Effects& effects) 
     }
 }
 
-// A write that may arrive yet stays on record: the next run looks for it.
-void Run::keep_attempts(const Pair& pair, Effects& effects) const {
+// Writes that may have happened, or may arrive yet, stay on record: the next run looks for them, and until then nobody
+// decides about what they may have written.
+void Run::keep_attempts(const Pair& pair, Effects& effects) {
     for (const Side side : {Side::source, Side::target}) {
         if (pair.attempts[at(side)].empty()) continue;
         Intent intent;
         intent.stream_id = session_.stream().stream_id;
         intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
         intent.written = side;
-        intent.attempts.push_back(pair.attempts[at(side)].back());
+        intent.attempts = pair.attempts[at(side)];
         effects.writes.push_back(put(to_document(intent)));
+        unsettled_.emplace(Side::source, intent.attempts.back().entry.source_id);
+        unsettled_.emplace(Side::target, intent.attempts.back().entry.target_id);
     }
 }
 
@@ -367,7 +370,7 @@ Effects Run::effects_of(Pair& pair) {
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
         add_written(pair, effects);
-        if (!resuming_) keep_attempts(pair, effects);
+        keep_attempts(pair, effects);
         return effects;
     }
     if (pair.state == State::out_of_scope) {

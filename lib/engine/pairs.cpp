@@ -159,9 +159,24 @@ void Run::hold_uncertain(Pair& pair) {
     }
 }
 
+void Run::hold_unsettled(Pair& pair) {
+    if (!pair.attempts[0].empty() || !pair.attempts[1].empty()) return;
+    for (const Side side : both_sides) {
+        const auto& record = pair.records[at(side)];
+        const std::string& id = record ? record->id : pair.link ? pair.link->id(side) : pair.ids[at(side)];
+        if (!unsettled_.contains({side, id})) continue;
+        MappingFault fault;
+        fault.error = Error(ErrorCode::unavailable, "a write to this record was sent and its outcome could not be asked "
+                                                    "for yet; the next run asks again");
+        return park(pair, side, fault);
+    }
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.attempted = false;
+    if (!unsettled_.empty()) hold_unsettled(pair);
+    if (pair.state != State::pending) return;
     if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;
     if (pair.records[0] && !matches(pinned_.filters, pair.records[0]->fields)) {
         pair.state = State::out_of_scope;

@@ -186,6 +186,7 @@ private:
     [[nodiscard]] bool carries(Pair& pair, Side side);
     void freeze_open_fields(const Pair& pair, Situation& situation) const;
     void hold_uncertain(Pair& pair);
+    void hold_unsettled(Pair& pair);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
     bool link_made(Pair& pair);
@@ -205,7 +206,7 @@ private:
     static void withdraw(Pair& pair);
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
-    void keep_attempts(const Pair& pair, Effects& effects) const;
+    void keep_attempts(const Pair& pair, Effects& effects);
     static void advance_base(Pair& pair, const Intent::Attempt& attempt);
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
     void park(Pair& pair, Side side, const MappingFault& fault);
@@ -248,6 +249,7 @@ private:
     bool moves_checkpoint_ = true;
     std::optional<RecordPage> first_page_; // of the source, when the cycle looked at it already
     std::array<bool, 2> uncertain_{};      // a create over there may have happened, and will be asked for again
+    std::set<std::pair<Side, std::string>> unsettled_; // records: writes to them may have happened, nobody knows yet
     bool resuming_ = false;                // what an earlier execution had under way
     bool fresh_candidates_left_ = false;   // the cap ended the settling
     bool deletions_left_ = false;          // the cap ended the deleting

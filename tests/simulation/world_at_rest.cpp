@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace simulation {
 
@@ -119,11 +120,15 @@ cs::Async<void> World::settle(std::string purpose) {
     for (std::size_t round = 0; round < most_rounds; ++round) {
         rounds_wrote_ = false;
         const std::uint64_t writes = ledger_.engine_writes();
-        const std::size_t conflicts = mirror_.documents("conflict").size();
+        // A link that ended or a record that was parked may be this round's answer to news that the next one settles.
+        const auto held = [&] {
+            return std::array{mirror_.documents("conflict").size(), mirror_.documents("parked").size(),
+                              mirror_.documents("deletion").size(), mirror_.documents("intent").size()};
+        };
+        const auto before = held();
         const bool complete = co_await run_round(node);
         if (!violations_.none()) co_return;
-        const bool wrote = rounds_wrote_ || ledger_.engine_writes() != writes ||
-                           mirror_.documents("conflict").size() != conflicts;
+        const bool wrote = rounds_wrote_ || ledger_.engine_writes() != writes || held() != before;
         if (complete && !wrote) {
             co_await publish(node);
             trace_.note("{}: at rest after {} rounds", purpose, round + 1);
