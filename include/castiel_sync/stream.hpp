@@ -72,6 +72,7 @@ struct ParkedRecord {
     std::string field;         // where one field is to blame
     std::string payload;       // the record as read
     json::object sent;         // by shard field, where a create was sent and nobody knows whether it happened
+    std::string sent_key;      // the idempotency key of that create
     std::uint64_t attempts = 1;
     bool discarded = false;    // a person set it aside; it comes back when the record changes on its side
     std::string version;       // of the record as read; a record that did not change is not tried again

@@ -158,6 +158,10 @@ Async<Result<>> Run::drop_held_deletions() {
                 auto link = from_document<Link>(*(*documents)[i]);
                 if (!link) co_return link.error();
                 if (link->state != Link::State::live || !detached.insert(link->link_id).second) continue;
+                if (!link->conflict_id.empty()) { // with the link, what it was about is over
+                    if (auto closed = co_await close_conflict(link->conflict_id, effects); !closed) co_return closed;
+                    link->conflict_id.clear();
+                }
                 link->state = Link::State::detached;
                 effects[i].writes.push_back(put(to_document(*link)));
                 --effects[i].links;

@@ -242,6 +242,7 @@ void members(A& a, ParkedRecord& v) {
     a("payload", v.payload);
     a("attempts", v.attempts);
     a.sparse("sent", v.sent);
+    a.sparse("sentKey", v.sent_key);
     a.sparse("discarded", v.discarded);
     a.sparse("version", v.version);
     a.sparse("pass", v.pass);

@@ -162,6 +162,8 @@ Async<Result<>> Engine::State::resolve_on_link(Run& run, Session& session, Pinne
     if (!documents->front()) co_return Error(ErrorCode::not_found, "the link of this conflict is gone");
     auto link = from_document<Link>(*documents->front());
     if (!link) co_return link.error();
+    if (link->state != Link::State::live)
+        co_return Error(ErrorCode::stale, "the two records of this conflict are no longer a pair");
     if (link->conflict_id != shown.conflict_id)
         co_return Error(ErrorCode::stale, "the record has moved on and this conflict with it; look at the newer one");
     std::vector<Pair> pairs(1);

@@ -45,7 +45,10 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     }
     parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, {});
     // Without this the next attempt would take an older record, which its create answers with, for what it sent.
-    if (pair.sent) parked.sent = pinned_.mapping.to_object(*pair.sent);
+    if (pair.sent) {
+        parked.sent = pinned_.mapping.to_object(*pair.sent);
+        parked.sent_key = pair.idempotency_key;
+    }
     parked.reason = fault.error;
     parked.field = fault.field;
     parked.parked_at = parts_.runtime.clock->now();

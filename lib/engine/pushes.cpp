@@ -95,7 +95,12 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
     Intent::Attempt attempt;
     if (pair.link) attempt.link_id = pair.link->link_id;
     attempt.entry = journal_entry(pair, side, removal ? "deleted" : "updated");
-    attempt.others = pinned_.mapping.to_object(pair.values[at(other(side))]);
+    FieldValues others = pair.values[at(other(side))];
+    // The source is written only once the target has been.
+    if (side == Side::source)
+        for (std::size_t i = 0; i < pair.decision.to_target.size(); ++i)
+            if (pair.decision.to_target[i]) others[i] = pair.decision.to_target[i];
+    attempt.others = pinned_.mapping.to_object(others);
     if (pair.decision.automatic)
         attempt.automatic = make_conflict(pair, *pair.decision.automatic, ConflictState::auto_resolved);
     return attempt;
@@ -113,6 +118,10 @@ void Run::settle_attempts(Pair& pair, Side side) {
             attempts.pop_back();
             continue;
         }
+        const Intent::Attempt whole = std::move(attempts.back());
+        attempts.pop_back();
+        if (resuming_)
+            for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
         attempts.clear();
         if (attempt.entry.action == "deleted") {
             pair.removed[at(side)] = true;
@@ -142,6 +151,17 @@ void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
     if (attempt.entry.changes.empty()) return;
     attempt.entry.action = "attempted";
     pair.journal.push_back(std::move(attempt.entry));
+}
+
+// An older write under one that did arrive: what it was sent over is kept, unless the newer one tells the same.
+void Run::note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Intent::Attempt& newer) const {
+    std::erase_if(hidden.entry.changes, [&](const JournalChange& change) {
+        return std::any_of(newer.entry.changes.begin(), newer.entry.changes.end(), [&](const JournalChange& told) {
+            return told.field == change.field && told.before.has_value() == change.before.has_value() &&
+                   (!told.before || equal_values(*told.before, *change.before));
+        });
+    });
+    note_overtaken(pair, side, std::move(hidden));
 }
 
 // Leaves in the attempt what did arrive.

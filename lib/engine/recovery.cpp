@@ -142,15 +142,44 @@ Async<Result<>> Run::recover_intents() {
     }
     if (intents.empty()) co_return Result<>();
     resuming_ = true;
+    // Creates first: a write to a record that has been replaced since means nothing without its successor.
+    for (std::size_t i = 0; i < intents.size(); ++i)
+        if (auto recovered = co_await recover_creates(intents, i); !recovered) co_return recovered;
     if (auto resumed = co_await resume_attempts(intents); !resumed) co_return resumed;
-    for (auto& intent : intents)
-        if (auto recovered = co_await recover_intent(std::move(intent)); !recovered) co_return recovered;
     resuming_ = false;
     co_return Result<>();
 }
 
-Async<Result<>> Run::recover_intent(Intent intent) {
-    if (intent.items.empty()) co_return Result<>(); // it went with its attempts
+// Takes the writes to the records of this pair out of the intents. Those to a record that its create replaces are noted.
+void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
+                        Effects& effects) const {
+    const Side from = other(written);
+    const auto id = [](const Intent::Attempt& attempt, Side side) -> const std::string& {
+        return side == Side::source ? attempt.entry.source_id : attempt.entry.target_id;
+    };
+    for (auto& intent : intents) {
+        const std::size_t before = intent.attempts.size();
+        std::erase_if(intent.attempts, [&](Intent::Attempt& attempt) {
+            if (id(attempt, from) != pair.ids[at(from)]) return false;
+            const std::string& partner = id(attempt, written);
+            if (partner == replaced || (pair.matched && partner != pair.ids[at(written)]))
+                note_attempted(std::move(attempt), effects);
+            else
+                pair.attempts[at(intent.written)].push_back(std::move(attempt));
+            return true;
+        });
+        if (intent.attempts.size() == before) continue;
+        if (intent.items.empty() && intent.attempts.empty())
+            effects.writes.push_back(remove("intent", intent.intent_id));
+        else
+            effects.writes.push_back(put(to_document(intent)));
+    }
+}
+
+Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number) {
+    Intent intent = intents[number];
+    if (intent.items.empty()) co_return Result<>();
+    intents[number].items.clear();
     const Side written = intent.written;
     const Side from = other(written);
     const auto& capabilities = pinned_.capabilities[at(written)];
@@ -176,7 +205,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     }
     std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
     std::vector<Pair> pairs;
-    std::vector<Effects> effects;
+    std::vector<Effects> effects(1);
     if (!ids.empty()) {
         auto origins = co_await fetch(from, ids, std::vector<std::string>());
         if (!origins) co_return origins.error();
@@ -227,6 +256,7 @@ Async<Result<>> Run::recover_intent(Intent intent) {
                 pair.matched = true;
                 pair.created[at(written)] = true;
             }
+            take_attempts(intents, pair, written, replaced[ids[i]], effects.front());
             if (!origin_exists && !origin_gone) {
                 MappingFault fault;
                 const Error unknown(ErrorCode::unavailable,
@@ -247,7 +277,12 @@ Async<Result<>> Run::recover_intent(Intent intent) {
     }
     references_.clear();
     lost_references_.clear();
-    intents_ = {intent.intent_id};
+    // Its other writes are settled later.
+    if (intents[number].attempts.empty())
+        effects.front().writes.push_back(remove("intent", intent.intent_id));
+    else
+        effects.front().writes.push_back(put(to_document(intents[number])));
+    intents_.clear();
     page_updates_ = {};
     if (auto processed = co_await process(pairs); !processed) co_return processed;
     co_return co_await commit_pairs(pairs, std::move(effects));
@@ -272,13 +307,11 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
     std::vector<Intent::Attempt> attempts;
     intents_.clear();
     for (auto& intent : intents) {
+        if (intent.attempts.empty()) continue;
         attempts.insert(attempts.end(), intent.attempts.begin(), intent.attempts.end());
-        const bool any = !intent.attempts.empty();
-        intent.attempts.clear();
-        if (intent.items.empty()) intents_.push_back(intent.intent_id);
-        else if (any) effects.front().writes.push_back(put(to_document(intent)));
+        intents_.push_back(intent.intent_id);
     }
-    if (attempts.empty() && intents_.empty()) co_return Result<>();
+    if (attempts.empty()) co_return Result<>();
     std::stable_sort(attempts.begin(), attempts.end(), [](const Intent::Attempt& one, const Intent::Attempt& other) {
         return one.entry.at < other.entry.at;
     });

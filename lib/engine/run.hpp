@@ -173,7 +173,9 @@ private:
     Async<Result<>> retry_parked();
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
-    Async<Result<>> recover_intent(Intent intent);
+    Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number);
+    void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
+                       Effects& effects) const;
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;
     Async<Result<>> resume_attempts(std::vector<Intent>& intents);
     Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
@@ -205,6 +207,7 @@ private:
     [[nodiscard]] bool holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const;
     static void withdraw(Pair& pair);
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
+    void note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Intent::Attempt& newer) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
     void keep_attempts(const Pair& pair, Effects& effects);
     static void advance_base(Pair& pair, const Intent::Attempt& attempt);

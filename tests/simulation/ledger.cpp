@@ -300,6 +300,14 @@ std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of, bool 
     return seen;
 }
 
+std::vector<NodeId> Ledger::earlier_equals(NodeId id) const {
+    std::vector<NodeId> equals;
+    for (const NodeId earlier : ancestry({id}, false))
+        if (earlier != id && same(nodes_[earlier].value, nodes_[id].value, plan(nodes_[id].where, nodes_[id].field).unordered))
+            equals.push_back(earlier);
+    return equals;
+}
+
 bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
     return ancestry({descendant}).contains(ancestor);
 }

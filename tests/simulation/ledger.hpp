@@ -98,6 +98,8 @@ public:
 
     // Everything that the authors of these values had seen, themselves included.
     [[nodiscard]] std::unordered_set<NodeId> ancestry(const std::vector<NodeId>& of, bool twins = true) const;
+    // Among what its author had seen: the values that this one puts back.
+    [[nodiscard]] std::vector<NodeId> earlier_equals(NodeId id) const;
     [[nodiscard]] bool descends_from(NodeId descendant, NodeId ancestor) const;
 
     // User writes that live on nowhere: no present value, no value that a user removed, and none that is `kept`

@@ -46,12 +46,8 @@ std::string Oracle::unaccounted(const RecordKey& key, const RecordState& record)
         if (mirror_.mentions("parked", partner) || mirror_.mentions("deletion", partner)) continue;
         const RecordState* other = ledger_.find(partner);
         if (!other) return fmt::format("{} is linked to {}, which never existed", to_string(key), to_string(partner));
-        for (std::size_t i = 0; i < record.fields.size(); ++i) {
-            // Put back to what both sides had agreed on, while the partner went: no edit to be seen.
-            const auto* base = link->base.if_contains(scenario_.entities[key.entity].fields[i].shard);
-            if (!other->exists && base && same(*base, value(key, i))) continue;
+        for (std::size_t i = 0; i < record.fields.size(); ++i)
             if (auto fault = unaccounted_field(key, record, partner, i); !fault.empty()) return fault;
-        }
     }
     return {};
 }
@@ -84,6 +80,8 @@ std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& r
         const ValueNode& theirs = ledger_.node(*partner.fields[field]);
         if (same(theirs.value, mine.value, plan.unordered)) return {};
         if (ledger_.descends_from(*partner.fields[field], *record.fields[field])) return {};
+        for (const NodeId id : ledger_.earlier_equals(*record.fields[field])) // put back: no edit to be noticed
+            if (ledger_.descends_from(*partner.fields[field], id)) return {};
         // Where the field flows one way only, a rule may let the other side's own edit stand, and nothing is written.
         if (!to_here && theirs.by_user && theirs.where.side != key.side) return {};
         if (!to_here && whole_records_win() && edited(partner_key)) return {};
@@ -170,8 +168,9 @@ bool Oracle::left_alone(const RecordKey& from, const RecordKey& to, std::size_t 
     const auto& sync = scenario_.integration.sync;
     const bool flows_by_default = !sync.conflict_resolution || *sync.conflict_resolution == Strategy::merge;
     if (!flows_by_default || sync.initial_strategy) return true;
-    // By default the flowing side wins whenever both changed: only a later edit over there can stand.
-    return standing.at > ledger_.node(*here->fields[field]).at;
+    // By default the flowing side wins whenever both changed: only a later edit over there can stand, or one against a
+    // value that was put back.
+    return !ledger_.earlier_equals(*here->fields[field]).empty() || standing.at > ledger_.node(*here->fields[field]).at;
 }
 
 bool Oracle::may_differ(const RecordKey& source, const RecordKey& target, std::size_t field) const {
