@@ -133,6 +133,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
         differs = differs || !decide_without_rule(field);
     }
     const Strategy record_strategy = situation.base ? policy.record_strategy : policy.initial_strategy;
+    const std::string& custom_strategy = situation.base ? policy.custom_strategy : policy.initial_custom_strategy;
     // Without a base there is no telling who changed what: the record rule speaks where the two differ.
     const bool by_record = record_strategy != Strategy::merge && source_changed && target_changed &&
                            (situation.base || differs);
@@ -147,7 +148,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
             continue;
         }
         if (by_record) {
-            decisions[i] = decide_record_field(field, record_strategy, policy.custom_strategy, situation, policy);
+            decisions[i] = decide_record_field(field, record_strategy, custom_strategy, situation, policy);
         } else if (auto decision = decide_without_rule(field)) {
             decisions[i] = std::move(*decision);
         } else {
@@ -280,6 +281,9 @@ Policy make_policy(const SyncConfig& config, const Mapping& mapping, Direction d
         definition.conflict_resolution ? definition.custom_strategy : config.custom_strategy;
     policy.initial_strategy =
         definition.initial_strategy.value_or(config.initial_strategy.value_or(policy.record_strategy));
+    policy.initial_custom_strategy = definition.initial_strategy ? definition.custom_strategy
+                                     : config.initial_strategy   ? config.custom_strategy
+                                                                 : policy.custom_strategy;
     policy.tie_break = definition.tie_break.value_or(config.tie_break);
     policy.newest_wins_tolerance = config.newest_wins_tolerance;
     policy.delete_strategy = definition.delete_conflict_resolution.value_or(config.delete_conflict_resolution);

@@ -29,6 +29,7 @@ struct Policy {
     std::string custom_strategy;
     Strategy initial_strategy =
         Strategy::merge; // first comparison of two matched records; merge = by field, per field strategy
+    std::string initial_custom_strategy;
     Strategy tie_break = Strategy::manual;
     std::chrono::milliseconds newest_wins_tolerance{2000};
     DeleteStrategy delete_strategy = DeleteStrategy::manual;
