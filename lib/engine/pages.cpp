@@ -242,6 +242,7 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
     if (parked.sent.empty()) return;
     pair.repeated_create = true;
     pair.sent = pinned_.mapping.from_object(parked.sent);
+    pair.sent_from = parked.side;
     pair.idempotency_key = parked.sent_key;
 }
 

@@ -27,6 +27,7 @@ bool any_present(const FieldValues& values) {
 
 void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     ParkedRecord parked;
+    if (pair.sent) side = pair.sent_from; // that is what the next attempt goes on from
     const auto& record = pair.records[at(side)];
     parked.stream_id = session_.stream().stream_id;
     parked.integration_id = pinned_.integration.id;

@@ -250,7 +250,10 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     pair.retry_reason = ErrorCode::unknown_outcome;
     if (item.action != PushItem::Action::create) return;
     pair.repeated_create = true;
-    if (!pair.sent) pair.sent = pair.decision.base;
+    if (!pair.sent) {
+        pair.sent = pair.decision.base;
+        pair.sent_from = other(side);
+    }
     if (tells_outcome(side)) return;
     MappingFault fault;
     fault.error = Error(ErrorCode::unknown_outcome,
@@ -358,7 +361,7 @@ Async<Result<>> Run::find_repeated_creates(std::vector<Pair*>& pairs) {
         std::vector<std::string> keys;
         std::vector<Pair*> asked;
         for (Pair* pair : pairs)
-            if (pair->repeated_create && !pair->matched && pair->origin == other(side)) {
+            if (pair->repeated_create && !pair->matched && pair->sent_from == other(side)) {
                 keys.push_back(pair->idempotency_key);
                 asked.push_back(pair);
             }

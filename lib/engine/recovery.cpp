@@ -241,6 +241,7 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
             pair.origin = from;
             pair.idempotency_key = key_of[ids[i]];
             pair.sent = sent[ids[i]];
+            pair.sent_from = from;
             pair.repeated_create = true;
             if (const auto link = link_of.find(ids[i]); link != link_of.end()) pair.link = link->second;
             pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);

@@ -46,6 +46,7 @@ struct Pair {
     bool fresh_link = false;           // `link` was made for it and is not stored yet
     std::string idempotency_key;       // of a create that may be a repetition
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
+    Side sent_from = Side::source;     // the side whose record it copies
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
     std::array<bool, 2> was_candidate{false, false};
     std::optional<HeldDeletion> deletion;

@@ -312,6 +312,14 @@ bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
     return ancestry({descendant}).contains(ancestor);
 }
 
+// Somebody set the same value once more, and it stands.
+bool Ledger::written_again(const Group& group, NodeId id) const {
+    const auto standing = present(group, nodes_[id].field);
+    return std::any_of(standing.begin(), standing.end(), [&](NodeId other) {
+        return same(nodes_[other].value, nodes_[id].value, plan(nodes_[id].where, nodes_[id].field).unordered);
+    });
+}
+
 std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode&)>& kept) const {
     std::vector<NodeId> lost;
     for (const auto& [name, group] : groups_) {
@@ -328,7 +336,7 @@ std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode
         const auto alive = ancestry(roots);
         for (const auto& nodes : group.nodes)
             for (const NodeId id : nodes)
-                if (nodes_[id].by_user && !alive.contains(id)) lost.push_back(id);
+                if (nodes_[id].by_user && !alive.contains(id) && !written_again(group, id)) lost.push_back(id);
     }
     return lost;
 }

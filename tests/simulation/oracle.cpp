@@ -204,9 +204,9 @@ void Oracle::judge_single(const RecordKey& key, std::vector<std::string>& faults
     if (!scenario_.flows_to(far)) return;
     const auto links = mirror_.links_of(key);
     if (links.empty()) {
-        // It waits for the row over there that shares its key and can't be read.
+        // It waits for a row that shares its key and can't be read.
         if (mirror_.mentions("candidate", key))
-            for (const RecordKey& other : ledger_.partners(key))
+            for (const RecordKey& other : ledger_.groups().at(ledger_.find(key)->group).records)
                 if (mirror_.mentions("parked", other)) return;
         faults.push_back(fmt::format("{} has no counterpart and no link", to_string(key)));
         return;

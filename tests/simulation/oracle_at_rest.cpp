@@ -34,7 +34,23 @@ void Oracle::check_lost_writes() const {
         return scenario_.entities[node.where.entity].fields[node.field].kind == FieldKind::counter ||
                (traces.tags.empty() && traces.numbers.empty());
     };
-    const auto kept = [&](const ValueNode& node) { return mirror_.keeps(node) || traceless(node); };
+    Traces unsettled; // writes that wait until their record can be read again
+    for (const auto& [id, intent] : mirror_.documents("intent")) {
+        const Traces traces = traces_in(intent.body);
+        unsettled.tags.insert(unsettled.tags.end(), traces.tags.begin(), traces.tags.end());
+        unsettled.numbers.insert(unsettled.numbers.end(), traces.numbers.begin(), traces.numbers.end());
+    }
+    const auto waits = [&](const ValueNode& node) {
+        const auto among = [](const auto& all) {
+            return [&all](const auto one) { return std::find(all.begin(), all.end(), one) != all.end(); };
+        };
+        const Traces traces = traces_in(text(node.value));
+        return std::all_of(traces.tags.begin(), traces.tags.end(), among(unsettled.tags)) &&
+               std::all_of(traces.numbers.begin(), traces.numbers.end(), among(unsettled.numbers));
+    };
+    const auto kept = [&](const ValueNode& node) {
+        return mirror_.keeps(node) || traceless(node) || waits(node);
+    };
     for (const NodeId id : ledger_.lost_writes(kept)) {
         const ValueNode& node = ledger_.node(id);
         const FieldPlan& plan = scenario_.entities[node.where.entity].fields[node.field];
