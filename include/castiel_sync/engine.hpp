@@ -51,7 +51,7 @@ struct EngineParts {
     const AdapterRegistry* adapters = nullptr;      // external systems, by providerName
     AdapterFactory shards;                          // the target side
     IntegrationCatalog* catalog = nullptr;
-    EventSink* events = nullptr;
+    EventSink* events = nullptr; // none: events stay in the outbox until an engine with a sink publishes them
     const ConflictStrategies* strategies = nullptr; // may be null: `custom` defers
     Observer* observer = nullptr;                   // may be null
     EngineLimits limits;

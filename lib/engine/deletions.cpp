@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 namespace castiel_sync {
@@ -102,6 +104,18 @@ Async<Result<>> Run::carry_out_deletions() {
         if (!pairs.empty()) {
             auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
             if (!documents) co_return documents.error();
+            std::array<std::vector<std::string>, 2> survivors;
+            for (std::size_t i = 0; i < pairs.size(); ++i) {
+                const auto& document = (*documents)[i];
+                if (!document) continue;
+                auto link = from_document<Link>(*document);
+                if (!link) co_return link.error();
+                survivors[at(pairs[i].origin)].push_back(link->id(pairs[i].origin));
+            }
+            std::array<Known, 2> known;
+            for (const Side side : {Side::source, Side::target})
+                if (auto loaded = co_await load_known(side, survivors[at(side)], known[at(side)]); !loaded)
+                    co_return loaded;
             std::vector<Pair> live;
             std::set<std::string> taken; // both sides of one link may be gone: it ends once
             for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -116,6 +130,10 @@ Async<Result<>> Run::carry_out_deletions() {
                     effects.push_back(std::move(drop));
                     continue;
                 }
+                // It may have been made once more already, by a create that nobody answered.
+                const auto& parked = known[at(pairs[i].origin)].parked;
+                if (const auto found = parked.find(link->id(pairs[i].origin)); found != parked.end())
+                    note_parked(pairs[i], found->second);
                 pairs[i].link = std::move(*link);
                 live.push_back(std::move(pairs[i]));
             }

@@ -367,6 +367,11 @@ Effects Run::effects_of(Pair& pair) {
             pair.parked->parked_at = pair.parked_at;
         }
         effects.writes.push_back(put(to_document(*pair.parked)));
+        for (auto& candidate : pair.candidates) {
+            if (!candidate || pair.fresh_link) continue;
+            candidate->fresh = false; // the retry of what is parked brings it back
+            effects.writes.push_back(put(to_document(*candidate)));
+        }
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
         add_written(pair, effects);

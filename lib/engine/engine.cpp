@@ -198,6 +198,10 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     execution.trigger = request.trigger;
     execution.started_at = with.runtime.clock->now();
 
+    // A claim is made or not, never half: who cancels meanwhile is heard right after it.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation(),
+                                                       asio::disable_cancellation());
     auto found = co_await find_stream(*with.store, integration.tenant_id, plan.stream_id);
     const auto refused = [&](Error error) {
         execution.status = error.code == ErrorCode::busy ? SyncStatus::pending : SyncStatus::failed;
@@ -233,18 +237,27 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
         co_return execution;
     }
 
+    const auto asked = co_await asio::this_coro::cancellation_state;
+    const bool cancelled_early = asked.cancelled() != asio::cancellation_type::none;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_await asio::this_coro::throw_if_cancelled(true);
+
+    const Error cancelled(ErrorCode::cancelled,
+                          "cancelled; what was committed stays, the next run goes on from there");
     Result<> result;
     std::optional<Trip> trip;
     std::vector<std::string> examples;
     try {
-        if (stands_still)
+        if (cancelled_early)
+            result = cancelled;
+        else if (stands_still)
             result = *stands_still;
         else
             result = co_await execute(mode, session, integration, plan, request, trip, examples);
     } catch (const boost::system::system_error& fault) {
         result =
             fault.code() == asio::error::operation_aborted
-                ? Error(ErrorCode::cancelled, "cancelled; what was committed stays, the next run goes on from there")
+                ? cancelled
                 : Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
     } catch (const std::exception& fault) {
         result = Error(ErrorCode::internal, fmt::format("an adapter or store threw: {}", fault.what()));
@@ -307,6 +320,10 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
         co_return Error(ErrorCode::invalid_request, "sync is switched off for integration " + integration->id);
     auto plans = plan_streams(*integration, request);
     if (!plans) co_return plans.error();
+    // Cancelling ends the streams' work, each at its next safe point; the task around them is begun and ended whole.
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation(),
+                                                       asio::disable_cancellation());
     TaskDocument task;
     task.task_id = make_uuid(*with.runtime.random);
     task.request = request;
@@ -318,8 +335,9 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
         if (!receipt) co_return receipt.error();
     }
     std::vector<Execution> executions;
-    bool cancelled = false;
-    co_await asio::this_coro::throw_if_cancelled(false);
+    const auto asked_early = co_await asio::this_coro::cancellation_state;
+    bool cancelled = asked_early.cancelled() != asio::cancellation_type::none;
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     for (auto& plan : *plans) {
         const auto asked = co_await asio::this_coro::cancellation_state;
         cancelled = cancelled || asked.cancelled() != asio::cancellation_type::none;
@@ -355,14 +373,23 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     co_return executions;
 }
 
+// In a coroutine of its own: what a run does about cancellation ends with it, and is not the caller's.
+Async<Result<std::vector<Execution>>> Engine::State::run_apart(RunMode mode, SyncRequest request) {
+    Result<std::vector<Execution>> executions(Error(ErrorCode::cancelled, "cancelled before anything was begun"));
+    try {
+        executions = co_await asio::co_spawn(parts.runtime.executor, run(std::move(mode), std::move(request)),
+                                             asio::use_awaitable);
+    } catch (const boost::system::system_error& fault) {
+        if (fault.code() != asio::error::operation_aborted) throw;
+    }
+    co_return executions;
+}
+
 Async<Result<std::vector<Execution>>> Engine::run(SyncRequest request) {
     RunMode mode;
     mode.parts = &state_->parts;
     mode.observer = state_->parts.observer;
-    // A coroutine of its own: what it does about cancellation ends with it, and is not the caller's.
-    auto executions = co_await asio::co_spawn(state_->parts.runtime.executor, state_->run(mode, std::move(request)),
-                                              asio::use_awaitable);
-    co_return executions;
+    return state_->run_apart(std::move(mode), std::move(request));
 }
 
 Async<Result<std::vector<Execution>>> Engine::preview(SyncRequest request, Observer& plan) {
@@ -374,9 +401,7 @@ Async<Result<std::vector<Execution>>> Engine::preview(SyncRequest request, Obser
     mode.parts = &parts;
     mode.observer = &plan;
     mode.wrap = [](std::unique_ptr<Adapter> adapter, Side) { return make_dry_run_adapter(std::move(adapter)); };
-    auto executions = co_await asio::co_spawn(state_->parts.runtime.executor, state_->run(mode, std::move(request)),
-                                              asio::use_awaitable);
-    co_return executions;
+    co_return co_await state_->run_apart(std::move(mode), std::move(request));
 }
 
 Async<Result<>> Engine::check(std::string tenant_id, std::string integration_id) {
@@ -408,6 +433,7 @@ Async<Result<std::size_t>> Engine::publish_events(std::string tenant_id) {
 }
 
 Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) {
+    if (!parts.events) co_return std::size_t{0};
     publish_again.insert(tenant_id);
     if (publishing) co_return std::size_t{0};
     publishing = true;

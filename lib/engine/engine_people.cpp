@@ -343,7 +343,7 @@ Async<Result<>> Engine::State::retry_one(Run& run, Session& session, Pinned& pin
             co_return outcome.error.value_or(Error(ErrorCode::stale, "the record changed meanwhile; retry once more"));
     }
     std::vector<ParkedRecord> one{parked};
-    co_return co_await run.retry_these(std::move(one));
+    co_return co_await run.retry_these(std::move(one), true);
 }
 
 Async<Result<>> Engine::discard_parked(std::string tenant_id, std::string parked_id) {

@@ -43,6 +43,7 @@ struct Engine::State {
     Async<Result<Pinned>> pin(const RunMode& mode, const Integration& integration, const StreamPlan& plan,
                               const std::vector<Filter>& filters);
     Async<Result<std::vector<Execution>>> run(RunMode mode, SyncRequest request);
+    Async<Result<std::vector<Execution>>> run_apart(RunMode mode, SyncRequest request);
     Async<Execution> run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
                                 SyncRequest request, std::string task_id);
     Async<Result<>> execute(const RunMode& mode, Session& session, const Integration& integration,

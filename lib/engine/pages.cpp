@@ -176,7 +176,8 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             const bool unchanged = link->state != Link::State::live ||
                                    (!record.version.empty() && record.version == link->version(side) &&
                                     link->evaluated_under == fingerprint_);
-            if (unchanged || !flows_from(side)) {
+            // What was parked is looked at all the same: the other side may have changed while this row was unreadable.
+            if ((unchanged && parked == known.parked.end()) || !flows_from(side)) {
                 skip();
                 continue;
             }
@@ -280,13 +281,24 @@ Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
     co_return Result<>();
 }
 
+bool Run::holds_all(const FieldValues& values, const FieldValues& sent) const {
+    for (std::size_t i = 0; i < sent.size(); ++i)
+        if (sent[i] && (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i]))) return false;
+    return true;
+}
+
+bool Run::holds_what_was_sent(const Pair& pair) const {
+    const Side made = other(pair.sent_from);
+    const json::object& fields = pair.records[at(made)]->fields;
+    const auto values = made == Side::source ? pinned_.mapping.read_source(fields, references_)
+                                             : pinned_.mapping.read_target(fields);
+    return values && holds_all(*values, *pair.sent);
+}
+
 // A new record that holds just what such a create sent is what it made: the two belong together, and are no new pair.
 bool Run::adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work) {
     const auto made_by = [&](const ParkedRecord& parked) {
-        const FieldValues sent = pinned_.mapping.from_object(parked.sent);
-        for (std::size_t i = 0; i < sent.size(); ++i)
-            if (sent[i] && (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i]))) return false;
-        return true;
+        return holds_all(values, pinned_.mapping.from_object(parked.sent));
     };
     const auto found = std::find_if(work.lost_creates.begin(), work.lost_creates.end(), made_by);
     if (found == work.lost_creates.end()) return false;

@@ -270,6 +270,14 @@ void Run::plan_pushes(Pair& pair) {
             pair.state = State::out_of_scope;
             return;
         }
+        if (pair.sent && pair.sent_from == from && !tells_outcome(side) && !pair.may_repeat) {
+            MappingFault fault;
+            fault.error = Error(ErrorCode::unknown_outcome,
+                                fmt::format("possible_duplicate: a create was sent to {} without an answer; look "
+                                            "there, then retry or discard",
+                                            to_string(side)));
+            return park(pair, from, fault);
+        }
         PushItem item;
         item.action = PushItem::Action::create;
         const Record& origin = *pair.records[at(from)];

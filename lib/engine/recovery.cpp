@@ -13,33 +13,13 @@ std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
 
+// Lost creates first: others wait to know what became of them.
 Async<Result<>> Run::retry_parked() {
     // What waits for a parent may find it only after a sibling did: go on while somebody was helped.
     for (std::uint64_t before = session_.stream().parked; before > 0;) {
-        for (const ErrorCode reason : {ErrorCode::missing_reference, ErrorCode::stale, ErrorCode::unavailable,
-                                       ErrorCode::throttled, ErrorCode::unknown_outcome}) {
-            Query query = of_stream();
-            query.conditions.emplace_back("reason", Condition::Comparison::equal,
-                                          IndexValue(std::string(to_string(reason))));
-            query.limit = 200;
-            for (;;) {
-                Query copy = query;
-                auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
-                if (!page) co_return page.error();
-                std::vector<ParkedRecord> parked;
-                for (const auto& document : page->documents) {
-                    auto one = from_document<ParkedRecord>(document);
-                    if (!one) co_return one.error();
-                    if (one->discarded || one->record_id.empty()) continue;
-                    if (reason == ErrorCode::unknown_outcome && !tells_outcome(other(one->side)))
-                        continue; // only a person may repeat this one
-                    parked.push_back(std::move(*one));
-                }
-                if (auto retried = co_await retry_these(std::move(parked)); !retried) co_return retried;
-                if (page->continuation.empty()) break;
-                query.continuation = page->continuation;
-            }
-        }
+        for (const ErrorCode reason : {ErrorCode::unknown_outcome, ErrorCode::missing_reference, ErrorCode::stale,
+                                       ErrorCode::unavailable, ErrorCode::throttled})
+            if (auto retried = co_await retry_reason(reason); !retried) co_return retried;
         const auto now = session_.stream().parked;
         if (now >= before) break;
         before = now;
@@ -47,7 +27,32 @@ Async<Result<>> Run::retry_parked() {
     co_return Result<>();
 }
 
-Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
+Async<Result<>> Run::retry_reason(ErrorCode reason) {
+    if (session_.stream().parked == 0) co_return Result<>();
+    Query query = of_stream();
+    query.conditions.emplace_back("reason", Condition::Comparison::equal,
+                                  IndexValue(std::string(to_string(reason))));
+    query.limit = 200;
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
+        if (!page) co_return page.error();
+        std::vector<ParkedRecord> parked;
+        for (const auto& document : page->documents) {
+            auto one = from_document<ParkedRecord>(document);
+            if (!one) co_return one.error();
+            if (one->discarded || one->record_id.empty()) continue;
+            if (reason == ErrorCode::unknown_outcome && !tells_outcome(other(one->side)))
+                continue; // only a person may repeat this one
+            parked.push_back(std::move(*one));
+        }
+        if (auto retried = co_await retry_these(std::move(parked), false); !retried) co_return retried;
+        if (page->continuation.empty()) co_return Result<>();
+        query.continuation = page->continuation;
+    }
+}
+
+Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_person) {
     std::vector<Pair> pairs;
     std::vector<Effects> effects;
     for (const Side side : {Side::source, Side::target}) {
@@ -69,6 +74,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked) {
             FetchedRecord& answer = (*answers)[i];
             Pair pair;
             pair.origin = side;
+            pair.may_repeat = by_person;
             note_parked(pair, *asked[i]);
             pair.was_candidate[at(side)] = known.candidates.contains(ids[i]);
             for (auto& link : *links)

@@ -207,6 +207,8 @@ Async<Result<>> Run::rebaseline_if_needed() {
 Async<Result<>> Run::execute() {
     if (auto ready = co_await rebaseline_if_needed(); !ready) co_return ready;
     if (auto recovered = co_await recover_intents(); !recovered) co_return recovered;
+    // Until it is known what became of them, new records over there have to wait.
+    if (auto asked = co_await retry_reason(ErrorCode::unknown_outcome); !asked) co_return asked;
     if (session_.stream().drop_deletions_requested) {
         if (auto dropped = co_await drop_held_deletions(); !dropped) co_return dropped;
     }

@@ -47,8 +47,10 @@ struct Pair {
     std::string idempotency_key;       // of a create that may be a repetition
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
     Side sent_from = Side::source;     // the side whose record it copies
+    bool may_repeat = false;           // a person wants a create repeated that may have happened
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
     std::array<bool, 2> was_candidate{false, false};
+    std::array<std::optional<Candidate>, 2> candidates; // that the settling brought here
     std::optional<HeldDeletion> deletion;
     bool hold = false;                 // the deletion was found just now: it is held, not carried out
     bool was_parked = false;
@@ -94,7 +96,8 @@ public:
     Async<Result<>> map_pair(Pair& pair);
 
     // Reads these records anew and runs them through the stream.
-    Async<Result<>> retry_these(std::vector<ParkedRecord> parked);
+    // `by_person`: also a create that may have happened, on a system that can't tell.
+    Async<Result<>> retry_these(std::vector<ParkedRecord> parked, bool by_person);
 
     // Reads the present state of both sides of these pairs; `known` afterwards. Unknown presence parks the pair.
     Async<Result<>> fetch_pairs(std::vector<Pair*> pairs);
@@ -137,6 +140,8 @@ private:
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
     Async<Result<>> load_lost_creates(Side side, PageWork& work);
     Async<Result<>> load_uncertain();
+    [[nodiscard]] bool holds_all(const FieldValues& values, const FieldValues& sent) const;
+    [[nodiscard]] bool holds_what_was_sent(const Pair& pair) const;
     bool adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work);
     Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);
     Async<Result<>> clear_mended_rows(Side side, std::uint64_t pass);
@@ -172,6 +177,7 @@ private:
     Async<Result<>> carry_out_deletions();
     Async<Result<>> drop_held_deletions();
     Async<Result<>> retry_parked();
+    Async<Result<>> retry_reason(ErrorCode reason);
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number);

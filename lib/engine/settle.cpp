@@ -239,6 +239,7 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
         pair.was_candidate[at(side)] = true;
         pair.known[at(side)] = true;
         pair.records[at(side)] = std::move(member.record);
+        pair.candidates[at(side)] = std::move(member.candidate);
         pairs.push_back(std::move(pair));
     };
     for (auto* members : {&sources, &targets})
@@ -258,10 +259,17 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
         pair.matched = true;
         pair.was_candidate = {true, true};
         pair.known = {true, true};
-        for (auto* member : {&sources.front(), &targets.front()})
+        for (auto* member : {&sources.front(), &targets.front()}) {
             if (member->parked) note_parked(pair, *member->parked);
+            pair.candidates[at(member->candidate.side)] = member->candidate;
+        }
         pair.records[0] = std::move(sources.front().record);
         pair.records[1] = std::move(targets.front().record);
+        if (pair.sent && !holds_what_was_sent(pair)) {
+            // Its twin by key, not what its lost create made: nothing was ever agreed between the two.
+            pair.sent.reset();
+            pair.repeated_create = false;
+        }
         pairs.push_back(std::move(pair));
         co_return Result<>();
     }

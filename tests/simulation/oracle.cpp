@@ -151,10 +151,7 @@ bool Oracle::whole_records_win() const {
 }
 
 bool Oracle::edited(const RecordKey& key) const {
-    const auto& fields = ledger_.find(key)->fields;
-    return std::any_of(fields.begin(), fields.end(), [&](const std::optional<NodeId>& id) {
-        return id && ledger_.node(*id).by_user && ledger_.node(*id).where == key;
-    });
+    return ledger_.find(key)->user_changed_tick > 0;
 }
 
 // May the value at `to` stay as it is, though `from` differs and the field flows only from there?
