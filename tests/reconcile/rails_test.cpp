@@ -85,8 +85,8 @@ TEST_CASE("empty_side: an empty listing while links exist, however few") {
     CHECK(trip->rail == Rail::empty_side);
     CHECK(trip->flow == Side::target);
     CHECK(trip->count == 1);
-    CHECK(trip->reason == "the source answers empty while 1 linked records exist; approve to delete them in the shards, "
-                          "or reject");
+    CHECK(trip->reason == "the source answers empty while 1 linked records exist; approve to delete them in the "
+                          "shards, or reject");
     CHECK_FALSE(judge_empty_side(limits(), Side::source, 0, 0));
     CHECK_FALSE(judge_empty_side(limits(), Side::source, 5, 5));
     CHECK(judge_empty_side(limits(), Side::source, 6, 5));
