@@ -190,6 +190,38 @@ TEST_CASE("exit 4 while a rail holds, a conflict beside it or not; an approval l
     CHECK(office.command({"latches", "list"}).output.empty());
 }
 
+TEST_CASE("a mapping that changed makes exit 4 until a person approves; then both sides are compared anew") {
+    const Office office;
+    office.workplace.edit("config/local.yaml", "shardField: name }", "shardField: name, transform: uppercase }");
+    CHECK(office.run() == 4);
+    CHECK(office.name_of("Ada") == "Ada");
+    CHECK(office.command({"latches", "list"}).lines().at(0).at("rail") == "mapping_changed");
+    const std::string id = office.only_id({"latches", "list"}, "latchId");
+    CHECK(office.command({"latches", "approve", id}).exit_code == 0);
+    CHECK(office.run() == 0);
+    office.workplace.edit(office.crm, R"("name":"Ada")", R"("name":"Ada King")");
+    CHECK(office.run() == 0);
+    CHECK(office.name_of("Ada") == "ADA KING");
+}
+
+TEST_CASE("records outside of pullFilters or their entity's filters are out of scope: never created, never deleted") {
+    const Office office;
+    office.workplace.edit("config/local.yaml", "      rails: { maxDeletes: 1 }\n",
+                          "      pullFilters:\n        - { field: age, operator: not_equals, value: \"40\" }\n");
+    office.workplace.edit("config/local.yaml", "          matchKeys: [email]\n",
+                          "          matchKeys: [email]\n          filters: { name: [Ada, Bob, Fay] }\n");
+    office.workplace.edit(office.crm, R"("name":"Bob")", R"("name":"Bobby")");
+    office.workplace.edit(office.crm, R"("name":"Eve")", R"("name":"Evelyn")");
+    office.workplace.write(office.crm, office.workplace.read(office.crm) +
+                                           R"({"id":4,"mail":"fay@x.example","name":"Fay","age":"50"})" +
+                                           "\n" R"({"id":5,"mail":"gus@x.example","name":"Gus","age":"51"})" +
+                                           "\n" R"({"id":6,"mail":"bob2@x.example","name":"Bob","age":"40"})" + "\n");
+    CHECK(office.run() == 0);
+    CHECK(office.command({"shards", "list", "--type", "contact"}).lines().size() == 4);
+    CHECK(office.name_of("Bob") == "Bob");
+    CHECK(office.name_of("Eve") == "Eve");
+}
+
 TEST_CASE("exit 1 for what is not there, 2 for what can't be asked") {
     const Office office;
     for (const char* noun : {"conflicts", "executions"})
