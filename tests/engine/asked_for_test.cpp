@@ -1,4 +1,4 @@
-// What a run that was asked for does: on a stream that stands still, beside an unfinished cycle, with a forgetful store.
+// What a run that was asked for does: on a stream that stands still, beside an unfinished cycle, with lost commits.
 #include "world.hpp"
 
 #include <fmt/format.h>

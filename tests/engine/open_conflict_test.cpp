@@ -12,8 +12,12 @@ Integration with_rule(Strategy strategy) {
     return integration;
 }
 
-json::object contact(const char* name, const char* phone) { return {{"mail", "a@x"}, {"name", name}, {"phone", phone}}; }
-json::object shard(const char* name, const char* phone) { return {{"email", "a@x"}, {"name", name}, {"phone", phone}}; }
+json::object contact(const char* name, const char* phone) {
+    return {{"mail", "a@x"}, {"name", name}, {"phone", phone}};
+}
+json::object shard(const char* name, const char* phone) {
+    return {{"email", "a@x"}, {"name", name}, {"phone", phone}};
+}
 
 // Both sides give the record another name at the same moment. Answers the conflict.
 Conflict disagree(World& world) {
