@@ -34,11 +34,15 @@ TEST_CASE("a listing in whose middle another link ended still finds the record t
     World world;
     const auto people = create_people(world, 3);
     world.sync_well();
+    world.sync_well(); // what it wrote itself has been read by now
     const auto partner = partner_of(world, people[0]);
     world.limits.page_records = 2;
     world.limits.max_records_per_sync = 2;
     world.rebuild();
-    REQUIRE(world.sync_well().has_more); // it has met the first two
+    REQUIRE(world.sync_well().has_more);
+    const auto listing = world.stored<StreamDocument>("stream").at(0).checkpoints.back()->sides[0];
+    REQUIRE(listing.listing);
+    REQUIRE(listing.seen == 2); // it has met the first two
 
     // One of these two ends, by the other side; and the third, which it has not met yet, goes away.
     world.target.remove("contact", partner);
