@@ -72,15 +72,7 @@ TEST_CASE("a crash anywhere between a listing and the feed behind it loses no de
             REQUIRE(world.loop.run(world.engine->reset_stream(tenant, world.stream().stream_id)).has_value());
             world.commits.next.assign(commits, Fate::arrives);
             world.commits.next.push_back(fate);
-            try {
-                world.loop.run(world.engine->run(world.request()));
-            } catch (const ProcessDied&) {
-            }
-            died = world.process.dead;
-            world.process.dead = false;
-            world.heal();
-            world.rebuild();
-            world.loop.run_for(std::chrono::minutes(5));
+            died = world.sync_and_perhaps_die();
             world.sync_well();
             REQUIRE(world.source.ids("contacts").size() == 2);
             REQUIRE(world.target.ids("contact").size() == 2);

@@ -129,6 +129,32 @@ TEST_CASE("a record that is made once more after its deletion is made with a key
     }
 }
 
+TEST_CASE("a crash at any step of a second making makes one record only (I6)") {
+    for (const auto& capabilities : {creates(true, false), creates(false, true)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        bool died = true;
+        for (std::size_t commits = 0; died; ++commits) {
+            CAPTURE(commits);
+            World world(recreating(), able(true), capabilities);
+            world.source.create("contacts", person("a@x", "A"));
+            world.sync_well();
+            world.target.remove("contact", world.target_id());
+            world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+            world.commits.next.assign(commits, Fate::arrives);
+            world.commits.next.push_back(Fate::dies_before);
+            died = world.sync_and_perhaps_die();
+            world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+            world.sync_well();
+            world.sync_well();
+            REQUIRE(world.target.ids("contact").size() == 1);
+            REQUIRE(world.source.ids("contacts").size() == 1);
+            REQUIRE(world.live_links().size() == 1);
+            REQUIRE(world.parked().empty());
+            REQUIRE(world.shard().at("name").as_string() == "C");
+        }
+    }
+}
+
 TEST_CASE("a second making whose answers never came is repeated with its key, whatever its origin is by then (I6)") {
     World world(recreating(), able(true), creates(true, false));
     world.source.create("contacts", person("a@x", "A"));

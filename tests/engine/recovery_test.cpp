@@ -145,6 +145,23 @@ TEST_CASE("a sum that both sides hold already is not added again when its commit
     CHECK(world.conflicts().empty());
 }
 
+TEST_CASE("a crash at any step of the recovery from a crash counts a sum once all the same (I3)") {
+    bool died = true;
+    for (std::size_t commits = 0; died; ++commits) {
+        CAPTURE(commits);
+        World world(with_strategy(phone_field, Strategy::add_delta));
+        added_on_both_sides(world);
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        world.commits.next.assign(commits, Fate::arrives);
+        world.commits.next.push_back(Fate::dies_after);
+        died = world.sync_and_perhaps_die();
+        world.sync_well();
+        REQUIRE(sums(world) == std::pair(113, 113));
+        REQUIRE(world.stored<Intent>("intent").empty());
+    }
+}
+
 TEST_CASE("a record that can't be read after a crash keeps its lost write on record, and waits (I2, I3)") {
     World world(with_strategy(phone_field, Strategy::add_delta));
     added_on_both_sides(world);
