@@ -33,7 +33,7 @@ Async<ExitCode> execute(Session& session, ParkedListArguments arguments) {
     Table table({"id", "since", "entity", "side", "record", "place", "why"}, 100);
     for (const ParkedRecord& each : parked->items)
         table.add({short_id(each.parked_id), shown(each.parked_at), each.entity_type, std::string(to_string(each.side)),
-                   each.record_id, each.place, each.reason.message});
+                   each.record_id, each.place, (each.discarded ? "set aside: " : "") + each.reason.message});
     print_table(session, table, "No parked records.", parked->more);
     co_return ExitCode::done;
 }

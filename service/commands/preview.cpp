@@ -67,7 +67,7 @@ private:
 } // namespace
 
 Async<ExitCode> execute(Session& session, PreviewArguments arguments) {
-    auto integrations = session.integrations(arguments.sync.integration);
+    auto integrations = session.integrations(arguments.sync.integration, arguments.sync.entity);
     if (!integrations) co_return fail(session, integrations.error());
     if (auto opened = session.open_store(Session::Missing::pretend); !opened) co_return fail(session, opened.error());
     // The plan of the whole run, not of its first execution.

@@ -178,11 +178,31 @@ private:
                 results_, [&](const StreamResult& each) { return each.last.stream_id == stream.stream_id; });
             if (!ran) continue;
             conflicts_ += stream.open_conflicts;
-            parked_ += stream.parked;
+            if (stream.parked != 0) co_await count_parked(integration, stream.entity_type);
             if (stream.latch) latches_.push_back(std::move(*stream.latch));
         }
         if (conflicts_ != 0 || parked_ != 0) code_ = graver(code_, ExitCode::waiting);
         if (!latches_.empty()) code_ = graver(code_, ExitCode::latched);
+    }
+
+    // Those that a person discarded wait for their record to change, not for a person.
+    Async<void> count_parked(const Integration& integration, std::string entity) {
+        ListRequest request;
+        request.tenant_id = integration.tenant_id;
+        request.integration_id = integration.id;
+        request.entity = std::move(entity);
+        request.limit = 500;
+        do {
+            ListRequest next = request;
+            auto page = co_await session_.engine().list_parked(std::move(next));
+            if (!page) {
+                code_ = graver(code_, fail(session_, page.error()));
+                co_return;
+            }
+            for (const ParkedRecord& each : page->items)
+                if (!each.discarded) ++parked_;
+            request.cursor = std::move(page->next_cursor);
+        } while (!request.cursor.empty());
     }
 
     void summarize() {
@@ -226,7 +246,7 @@ private:
 } // namespace
 
 Async<ExitCode> execute(Session& session, RunArguments arguments) {
-    auto integrations = session.integrations(arguments.sync.integration);
+    auto integrations = session.integrations(arguments.sync.integration, arguments.sync.entity);
     if (!integrations) co_return fail(session, integrations.error());
     if (auto opened = session.open_store(Session::Missing::create); !opened) co_return fail(session, opened.error());
     ProgressObserver progress(session.console());

@@ -214,7 +214,19 @@ Result<std::string> Session::tenant() const {
                                  : "the configured integrations belong to several tenants; name one with --tenant");
 }
 
-Result<std::vector<Integration>> Session::integrations(const std::string& wanted) const {
+Result<std::vector<Integration>> Session::integrations(const std::string& wanted, const std::string& entity) const {
+    auto found = named_integrations(wanted);
+    if (!found || entity.empty()) return found;
+    std::erase_if(*found, [&](const Integration& each) {
+        return std::ranges::none_of(each.sync.entity_mappings, [&](const EntityMapping& mapping) {
+            return mapping.external_entity == entity;
+        });
+    });
+    if (found->empty()) return Error(ErrorCode::invalid_request, "no integration maps an entity \"" + entity + "\"");
+    return found;
+}
+
+Result<std::vector<Integration>> Session::named_integrations(const std::string& wanted) const {
     if (!common_.tenant.empty() && !is_uuid(common_.tenant))
         return Error(ErrorCode::invalid_request, "--tenant must be a UUID");
     std::vector<Integration> of_tenant = configuration_.integrations;

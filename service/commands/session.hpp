@@ -52,13 +52,17 @@ public:
 
     // --tenant, or the only one that the configuration knows.
     [[nodiscard]] Result<std::string> tenant() const;
-    // Those that --tenant and --integration leave; at least one. `wanted`: an id, a unique beginning of it, a name.
-    [[nodiscard]] Result<std::vector<Integration>> integrations(const std::string& wanted) const;
+    // Those that --tenant, --integration and --entity leave; at least one. `wanted`: an id, a unique beginning of it, a
+    // name. `entity`: they map it; empty: any.
+    [[nodiscard]] Result<std::vector<Integration>> integrations(const std::string& wanted,
+                                                                const std::string& entity = "") const;
 
     // A command line that works: with the program's name and the common options that this one was given.
     [[nodiscard]] std::string hint(std::string_view command) const;
 
 private:
+    [[nodiscard]] Result<std::vector<Integration>> named_integrations(const std::string& wanted) const;
+
     struct Threads;
     class Watch;
 

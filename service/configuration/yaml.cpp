@@ -155,6 +155,18 @@ private:
     bool exhausted_ = false;
 };
 
+// The parser puts another character where bytes are no UTF-8, so that a password or a path would silently change.
+std::size_t first_line_without_utf8(std::string_view text) {
+    for (std::size_t line = 1; !text.empty(); ++line) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const json::value written(text.substr(0, end));
+        const auto carried = parse_json(to_json(written)); // which shows U+FFFD for what is no UTF-8
+        if (!carried || *carried != written) return line;
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return 0;
+}
+
 } // namespace
 
 std::optional<json::value> read_plain_scalar(std::string_view text) {
@@ -177,6 +189,11 @@ LocatedDocument read_yaml(const std::string& text, const std::string& source, st
     LocatedDocument document;
     Place whole;
     whole.source = source;
+    if (const std::size_t line = first_line_without_utf8(text)) {
+        whole.line = line;
+        faults.push_back({whole, "", "holds bytes that are not UTF-8; save the file as UTF-8"});
+        return document;
+    }
     try {
         const std::vector<YAML::Node> documents = YAML::LoadAll(text);
         if (documents.size() > 1) {

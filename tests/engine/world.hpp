@@ -5,11 +5,17 @@
 #include <castiel_sync/testing/recording_sink.hpp>
 #include <castiel_sync/testing/sim_clock.hpp>
 #include <castiel_sync/testing/simulated_system.hpp>
+#include <engine/documents.hpp>
+
+#include "trouble.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace castiel_sync::testing {
@@ -78,6 +84,11 @@ struct World {
     SimClock clock{loop};
     std::unique_ptr<Random> random = make_seeded_random(7);
     std::unique_ptr<Store> store = make_memory_store(clock);
+    Process process;
+    Fates commits;
+    WiredStore wired_store{*store, commits, process};
+    Wire to_source;
+    Wire to_target;
     SimulatedSystem source;
     SimulatedSystem target;
     RecordingSink sink;
@@ -90,12 +101,20 @@ struct World {
 
     explicit World(Integration integration = contacts_integration(), AdapterCapabilities source_can = able(false),
                    AdapterCapabilities target_can = able(true))
-        : source(loop, system_options("crm", source_can)), target(loop, system_options("shards", target_can)) {
+        : World(std::move(integration), system_options("crm", source_can), system_options("shards", target_can)) {}
+    World(Integration integration, SimulatedSystemOptions source_options, SimulatedSystemOptions target_options)
+        : source(loop, std::move(source_options)), target(loop, std::move(target_options)) {
         limits.max_records_per_sync = 100'000;
-        registry.add(source.describe(), source.factory("sync"));
+        registry.add(source.describe(), wired(source, to_source));
         use(std::move(integration));
     }
     ~World() { loop.destroy(); }
+
+    AdapterFactory wired(SimulatedSystem& system, Wire& wire) {
+        return [&](const AdapterContext&) -> Result<std::unique_ptr<Adapter>> {
+            return std::unique_ptr<Adapter>(std::make_unique<WiredAdapter>(system.connect("sync"), wire, process));
+        };
+    }
 
     // From now on the integration is this one.
     void use(Integration integration) {
@@ -108,9 +127,9 @@ struct World {
     void rebuild() {
         EngineParts parts;
         parts.runtime = Runtime{loop.executor(), &clock, random.get()};
-        parts.store = store.get();
+        parts.store = &wired_store;
         parts.adapters = &registry;
-        parts.shards = target.factory("sync");
+        parts.shards = wired(target, to_target);
         parts.catalog = catalog.get();
         parts.events = &sink;
         parts.strategies = &strategies;
@@ -144,6 +163,24 @@ struct World {
         return execution;
     }
 
+    // A run in which the process dies, as a fate says; afterwards another one is there, and the dead one's hold on the
+    // stream has run out.
+    void sync_and_die() { REQUIRE(sync_and_perhaps_die()); }
+    // The same where the run may end before its fate strikes. Answers whether it did strike; everything goes well then.
+    bool sync_and_perhaps_die() {
+        try {
+            loop.run(engine->run(request()));
+        } catch (const ProcessDied&) {
+        }
+        const bool died = std::exchange(process.dead, false);
+        heal();
+        rebuild();
+        loop.run_for(std::chrono::minutes(5));
+        return died;
+    }
+    // From now on everything goes well.
+    void heal() { commits = to_source.pushes = to_target.pushes = Fates(); }
+
     json::object only(SimulatedSystem& system, const std::string& entity) const {
         const auto ids = system.ids(entity);
         REQUIRE(ids.size() == 1);
@@ -159,6 +196,40 @@ struct World {
     }
     std::string source_id() { return source.ids("contacts").front(); }
     std::string target_id() { return target.ids("contact").front(); }
+
+    // What the store holds, whoever tells otherwise.
+    template <class T>
+    std::vector<T> stored(std::string kind) {
+        Query query;
+        query.limit = 1000;
+        auto page = loop.run(store->query(tenant, std::move(kind), std::move(query)));
+        REQUIRE(page.has_value());
+        REQUIRE(page->continuation.empty());
+        std::vector<T> items;
+        for (const auto& document : page->documents) {
+            auto item = from_document<T>(document);
+            REQUIRE(item.has_value());
+            items.push_back(std::move(*item));
+        }
+        return items;
+    }
+    std::vector<Link> live_links() {
+        auto links = stored<Link>("link");
+        std::erase_if(links, [](const Link& link) { return link.state != Link::State::live; });
+        return links;
+    }
+    std::vector<JournalEntry> journal(std::string_view action, Side written = Side::target) {
+        auto entries = stored<JournalEntry>("journal");
+        std::erase_if(entries, [&](const JournalEntry& entry) {
+            return entry.action != action || entry.written != written;
+        });
+        return entries;
+    }
+    std::vector<Event> events(std::string_view type) const {
+        auto events = sink.distinct();
+        std::erase_if(events, [&](const Event& event) { return event.type != type; });
+        return events;
+    }
 
     std::vector<Conflict> conflicts(std::string state = "open") {
         ListRequest list;

@@ -3,6 +3,9 @@
 
 #include <castiel_sync/integration.hpp>
 
+#include <initializer_list>
+#include <utility>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing_mapping;
 
@@ -213,4 +216,52 @@ TEST_CASE("one-way fields are said with their whole path, as they are written") 
     REQUIRE(parsed.integration.has_value());
     CHECK(notes(parsed.faults, "syncConfig.entityMappings[0].fieldMappings[0].transforms[0]",
                 "'name' flows inbound only"));
+}
+
+TEST_CASE("every strategy is set by its word: for records, for fields and for deletions") {
+    const auto record = [](std::string_view word) {
+        const std::string members = R"("conflictResolution": ")" + std::string(word) + "\"";
+        const auto parsed = integration(with_mapping(members + (word == "custom" ? R"(, "customStrategy": "x")" : "")));
+        return parsed.sync.conflict_resolution;
+    };
+    const auto field = [](std::string_view word) {
+        const std::string custom = word == "custom" ? R"(, "customStrategy": "x")" : "";
+        return entity_mapping(R"("fieldMappings": [{"externalField": "a", "shardField": "a", "strategy": ")" +
+                              std::string(word) + "\"" + custom + "}]")
+            .field_mappings.at(0)
+            .strategy;
+    };
+    for (const auto& [word, strategy] : std::initializer_list<std::pair<std::string_view, Strategy>>{
+             {"source_wins", Strategy::source_wins},
+             {"target_wins", Strategy::target_wins},
+             {"newest_wins", Strategy::newest_wins},
+             {"manual", Strategy::manual},
+             {"source_unless_blank", Strategy::source_unless_blank},
+             {"target_unless_blank", Strategy::target_unless_blank},
+             {"custom", Strategy::custom}}) {
+        CAPTURE(word);
+        CHECK(record(word) == strategy);
+        CHECK(field(word) == strategy);
+    }
+    CHECK(record("merge") == Strategy::merge);
+    for (const auto& [word, strategy] : std::initializer_list<std::pair<std::string_view, Strategy>>{
+             {"max", Strategy::max},
+             {"min", Strategy::min},
+             {"union", Strategy::union_},
+             {"add_delta", Strategy::add_delta},
+             {"concat", Strategy::concat}}) {
+        CAPTURE(word);
+        CHECK(field(word) == strategy);
+    }
+    for (const auto& [word, strategy] : std::initializer_list<std::pair<std::string_view, DeleteStrategy>>{
+             {"source_wins", DeleteStrategy::source_wins},
+             {"target_wins", DeleteStrategy::target_wins},
+             {"update_wins", DeleteStrategy::update_wins},
+             {"delete_wins", DeleteStrategy::delete_wins},
+             {"unlink", DeleteStrategy::unlink},
+             {"manual", DeleteStrategy::manual}}) {
+        CAPTURE(word);
+        CHECK(integration(with_mapping(R"("deleteConflictResolution": ")" + std::string(word) + "\""))
+                  .sync.delete_conflict_resolution == strategy);
+    }
 }

@@ -110,6 +110,10 @@ TEST_CASE(
     CHECK(notes(compiled.faults, "fieldMappings[0].values", "inbound only"));
     CHECK_FALSE(compiled.mapping->fields()[0].to_source);
     CHECK(from_target(*compiled.mapping, R"({"s": "anything"})") == R"({"s":"anything"})");
+    compiled = compile(
+        R"("fieldMappings": [{"externalField": "s", "shardField": "s", "values": {"A": "x", "B": "x", "C": "y"}}])");
+    REQUIRE(compiled.mapping.has_value());
+    CHECK_FALSE(compiled.mapping->fields()[0].to_source);
 }
 
 TEST_CASE("the shard's values are read in normal form, so that equal ones compare as equal") {

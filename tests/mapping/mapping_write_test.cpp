@@ -53,7 +53,7 @@ TEST_CASE("what stands in the way of a path parks the record") {
 TEST_CASE("a required field can't be emptied or left out of the external record") {
     const auto contact = fields(R"({"externalField": "mail", "shardField": "email", "required": true},
                                    {"externalField": "name", "shardField": "name"})");
-    CHECK(to_source(contact, R"({"mail": "m"})", R"({"email": null})").starts_with("parked"));
+    CHECK(to_source(contact, R"({"mail": "m"})", R"({"email": null})").starts_with("parked: field 'email'"));
     CHECK(to_source(contact, R"({"mail": "m"})", R"({"email": ""})").starts_with("parked"));
     CHECK(to_source(contact, "{}", R"({"name": "Ada"})").starts_with("parked"));
     CHECK(to_source(contact, R"({"mail": "m"})", R"({"name": "Ada"})") == R"({"mail":"m","name":"Ada"})");

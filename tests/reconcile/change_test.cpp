@@ -95,6 +95,18 @@ TEST_CASE("where a field flows one way, no rule invents a third value or asks a 
     }
 }
 
+TEST_CASE("a third value that can reach one side only is no agreement: the base does not take it") {
+    ConflictStrategies strategies;
+    strategies.add("fifteen", [](const FieldConflict&) { return json::value(15); });
+    Policy inbound = by_field(Strategy::custom);
+    inbound.fields[0].custom_strategy = "fifteen";
+    inbound.custom_strategies = &strategies;
+    inbound.fields[0].to_source = false;
+    CHECK(decide(inbound, R"({"value":1})", R"({"value":2})", R"({"value":3})") ==
+          R"(update | target {"value":15} | value: custom:fifteen)");
+    CHECK(decide(inbound, R"({"value":1})", R"({"value":2})", R"({"value":15})") == "nothing");
+}
+
 TEST_CASE("fields of an open conflict stand still, the others flow, and equal values end it") {
     Situation open = situation(two, R"({"a":1,"b":2})", R"({"a":7,"b":2})", R"({"a":8,"b":3})");
     open.frozen = {true, false};
@@ -126,6 +138,9 @@ TEST_CASE("matched records that were never compared come together field by field
     CHECK(decide(target_wins, never, R"({"a":1,"b":2})", R"({"a":5})") ==
           R"(update | source {"a":5} | target {"b":2} | base {"a":5,"b":2} | a: target_wins automatic)"
           R"( | b: changed_on_source | automatic update_update)");
+    // A null that was never agreed on is no difference, for a rule of the record either.
+    CHECK(decide(target_wins, never, R"({"a":1})", R"({"a":null})") ==
+          R"(update | target {"a":1} | base {"a":1} | a: changed_on_source)");
     // It speaks once: with a base, the record strategy does.
     CHECK(decide(target_wins, R"({"a":0})", R"({"a":1})", R"({"a":5})") ==
           "nothing | a: manual open | conflict update_update");

@@ -52,6 +52,10 @@ TEST_CASE("field newest_wins: the later side, by more than the tolerance") {
     CHECK(decide(policy, now) == open("newest_wins/manual"));
     policy.newest_wins_tolerance = std::chrono::milliseconds(1999);
     CHECK(decide(policy, now) == decided("source", "3", "newest_wins"));
+    now.target.modified_at = at_second(1);
+    CHECK(decide(policy, now) == decided("target", "2", "newest_wins"));
+    policy.newest_wins_tolerance = std::chrono::milliseconds(2000);
+    CHECK(decide(policy, now) == open("newest_wins/manual"));
 }
 
 TEST_CASE("field newest_wins: with a missing time on either side, tie_break decides") {

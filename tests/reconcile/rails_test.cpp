@@ -58,7 +58,7 @@ TEST_CASE("max_updates by share: off at 1, judged from 20 linked records on, and
     CHECK(judge_updates(limits(), Side::target, 12, 20, 11));
     RailLimits off = limits();
     off.max_update_share = 1.0;
-    CHECK_FALSE(judge_updates(off, Side::target, 20, 20, 0));
+    CHECK_FALSE(judge_updates(off, Side::target, 21, 20, 0)); // records that were linked and written in this very run
 }
 
 TEST_CASE("all_changed: every one of at least 20 records that were read, and enough to speak of all") {
@@ -85,8 +85,8 @@ TEST_CASE("empty_side: an empty listing while links exist, however few") {
     CHECK(trip->rail == Rail::empty_side);
     CHECK(trip->flow == Side::target);
     CHECK(trip->count == 1);
-    CHECK(trip->reason == "the source answers empty while 1 linked records exist; approve to delete them in the shards, "
-                          "or reject");
+    CHECK(trip->reason == "the source answers empty while 1 linked records exist; approve to delete them in the "
+                          "shards, or reject");
     CHECK_FALSE(judge_empty_side(limits(), Side::source, 0, 0));
     CHECK_FALSE(judge_empty_side(limits(), Side::source, 5, 5));
     CHECK(judge_empty_side(limits(), Side::source, 6, 5));

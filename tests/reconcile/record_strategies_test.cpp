@@ -110,8 +110,8 @@ TEST_CASE("custom: the registered rule decides each field, sees both records, an
     ConflictStrategies strategies;
     strategies.add("larger_a", [](const FieldConflict& conflict) -> std::optional<json::value> {
         if (conflict.field == "c") return std::nullopt;
-        const bool source_larger = conflict.source_fields.at("a").as_int64() > conflict.target_fields.at("a").as_int64();
-        return source_larger ? conflict.source : conflict.target;
+        const auto a_of = [](const json::object& fields) { return fields.at("a").as_int64(); };
+        return a_of(conflict.source_fields) > a_of(conflict.target_fields) ? conflict.source : conflict.target;
     });
     Policy policy = by_record(Strategy::custom);
     policy.custom_strategies = &strategies;

@@ -301,6 +301,63 @@ TEST_CASE("faults in an integration point at its lines") {
     CHECK(faults.find("integrations[0].settings.path: is missing") != std::string::npos);
 }
 
+TEST_CASE("faults of a mapping's meaning are told together, each with its line: one place twice, a cycle, a value") {
+    Setup setup;
+    const auto faults = faults_of(setup.load({setup.write("bad.yaml", R"(
+integrations:
+  - id: 7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01
+    tenantId: 7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001
+    providerName: files
+    settings: { path: ./crm }
+    syncConfig:
+      conflictResolution: newest
+      rails: { maxDeleteShare: 1.5 }
+      pullFilters:
+        - { field: stage, operator: like, value: x }
+      entityMappings:
+        - externalEntity: contacts
+          shardTypeId: contact
+          matchKeys: [phone]
+          fieldMappings:
+            - { externalField: mail, shardField: email }
+            - { externalField: alias, shardField: email }
+            - { externalField: a, shardField: a, transform: trin }
+            - { externalField: company, shardField: companyId, reference: companies }
+        - externalEntity: companies
+          shardTypeId: company
+          fieldMappings:
+            - { externalField: boss, shardField: bossId, reference: contacts }
+)")}));
+    const auto told = [&](const std::string& part) { return faults.find(part) != std::string::npos; };
+    CAPTURE(faults);
+    const std::string config = "integrations[0].syncConfig.";
+    CHECK(told("bad.yaml:8: " + config + "conflictResolution: "));
+    CHECK(told("bad.yaml:9: " + config + "rails.maxDeleteShare: "));
+    CHECK(told("bad.yaml:11: " + config + "pullFilters[0].operator: "));
+    CHECK(told("bad.yaml:15: " + config + "entityMappings[0].matchKeys[0]: "));
+    CHECK(told("bad.yaml:18: " + config + "entityMappings[0].fieldMappings[1].shardField: "));
+    CHECK(told("bad.yaml:19: " + config + "entityMappings[0].fieldMappings[2].transform: "));
+    CHECK(told("bad.yaml:24: " + config + "entityMappings[1].fieldMappings[0].reference: closes a cycle"));
+    CHECK(std::count(faults.begin(), faults.end(), '\n') == 7);
+}
+
+TEST_CASE("hostile configuration files are refused with their name, and never half read") {
+    Setup setup;
+    const std::string deep(5000, '[');
+    for (const std::string& text : {std::string("server: { host: \"\xff\xfe\" }\n"), std::string("a\0b: 1\n", 7), deep,
+                                    std::string("server: !!binary abc\n"), std::string("? [a]\n: 1\n"),
+                                    std::string("<<: *nowhere\n"), std::string("server:\n\tport: 1\n")}) {
+        CAPTURE(text.substr(0, 40));
+        const auto loaded = setup.load({setup.write("bad.yaml", text)});
+        CHECK_FALSE(loaded.configuration.has_value());
+        CHECK(faults_of(loaded).starts_with("bad.yaml"));
+    }
+    const auto folder = std::filesystem::temp_directory_path();
+    const auto loaded = setup.load({folder.string()});
+    CHECK_FALSE(loaded.configuration.has_value());
+    CHECK(faults_of(loaded).starts_with(folder.filename().string()));
+}
+
 TEST_CASE("an adapter that does not exist, and an id used twice, are faults") {
     Setup setup;
     std::string text = integration;

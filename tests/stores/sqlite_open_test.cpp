@@ -6,6 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 namespace fs = std::filesystem;
@@ -26,6 +30,20 @@ Error open_error(const std::string& path) {
 }
 
 bool mentions(const Error& error, const std::string& text) { return error.message.find(text) != std::string::npos; }
+
+// Root may write everywhere, so these tests step down for a while.
+class AsNobody {
+public:
+    AsNobody() : stepped_(::geteuid() == 0 && ::seteuid(65534) == 0) {}
+    ~AsNobody() {
+        if (stepped_ && ::seteuid(0) != 0) std::abort();
+    }
+    AsNobody(const AsNobody&) = delete;
+    AsNobody& operator=(const AsNobody&) = delete;
+
+private:
+    bool stepped_;
+};
 
 unsigned permissions(const fs::path& path) {
     struct stat status {};
@@ -134,13 +152,30 @@ TEST_CASE("a database that another process holds for itself is unavailable") {
     CHECK(open_error(path).code == ErrorCode::unavailable);
 }
 
-TEST_CASE("a file that may not be written is refused") {
-    if (::geteuid() == 0) return; // root writes everywhere
+TEST_CASE("a file or a folder that may not be written is refused by name, and nothing is left behind") {
     TemporaryFolder folder;
     const std::string path = folder.file("store.db");
-    open_store(path);
-    REQUIRE(::chmod(path.c_str(), 0400) == 0);
-    CHECK(open_error(path).code == ErrorCode::invalid_configuration);
+    REQUIRE(commit(*open_store(path), put(document("a"))).has_value());
+    const std::string before = read_bytes(path);
+    const auto refused = [&](const std::string& opened) {
+        REQUIRE(::chmod(folder.path().c_str(), 0555) == 0);
+        std::optional<Error> error;
+        {
+            const AsNobody nobody;
+            error = open_error(options_for(opened));
+        }
+        REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
+        CHECK(error->code == ErrorCode::invalid_configuration);
+        CHECK_MESSAGE(mentions(*error, opened), error->message);
+    };
+    SUBCASE("the file") { REQUIRE(::chmod(path.c_str(), 0444) == 0); }
+    SUBCASE("the folder, in which the log must be made") { REQUIRE(::chmod(path.c_str(), 0666) == 0); }
+    refused(path);
+    refused(folder.file("new.db"));
+    CHECK(read_bytes(path) == before);
+    CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
+    REQUIRE(::chmod(path.c_str(), 0600) == 0);
+    CHECK(contents(*open_store(path)) == "a={}");
 }
 
 TEST_CASE("read_only reads and never writes") {

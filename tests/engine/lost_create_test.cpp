@@ -1,0 +1,240 @@
+#include "world.hpp"
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+// Nothing but what is known of the create itself could tell whose record it made.
+Integration without_match_keys() {
+    Integration integration = contacts_integration();
+    integration.sync.entity_mappings[0].match_keys.clear();
+    return integration;
+}
+
+AdapterCapabilities creates(bool idempotent, bool found_by_key) {
+    AdapterCapabilities capabilities = able(true);
+    capabilities.idempotent_creates = idempotent;
+    capabilities.finds_by_idempotency_key = found_by_key;
+    return capabilities;
+}
+
+const AdapterCapabilities tells_nothing = creates(false, false);
+
+json::object shard(const char* mail, const char* name) { return {{"email", mail}, {"name", name}}; }
+
+// The late one arrives, while no run is under way.
+void deliver(World& world) {
+    REQUIRE(world.to_target.under_way.size() == 1);
+    auto adapter = world.target.connect("sync");
+    REQUIRE(world.loop.run(adapter->push(std::move(world.to_target.under_way.front()))).has_value());
+    world.to_target.under_way.clear();
+}
+
+void all_in_one_pair(World& world) {
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.stream().links == 1);
+    CHECK(world.live_links().size() == 1);
+    CHECK(world.parked().empty());
+    CHECK(world.stream().parked == 0);
+    CHECK(world.shard().at("name") == world.contact().at("name"));
+    CHECK(world.conflicts().empty());
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
+} // namespace
+
+TEST_CASE("a create that nobody can ask for is parked with what was sent, and never repeated by itself (I6)") {
+    World world(without_match_keys(), able(true), tells_nothing);
+    world.source.create("contacts", person("a@x", "A"));
+    SUBCASE("its answer was lost") {
+        world.to_target.pushes.next = {Fate::request_lost};
+        world.sync_well();
+    }
+    SUBCASE("its process died") {
+        world.to_target.pushes.next = {Fate::dies_before};
+        world.sync_and_die();
+        world.sync_well();
+    }
+    auto parked = world.parked();
+    REQUIRE(parked.size() == 1);
+    CHECK(parked[0].reason.code == ErrorCode::unknown_outcome);
+    CHECK(parked[0].reason.message.find("possible_duplicate") != std::string::npos);
+    CHECK(parked[0].record_id == world.source_id());
+    CHECK(parked[0].sent == json::object(shard("a@x", "A")));
+    CHECK(parked[0].sent_key == world.to_target.creates().at(0).idempotency_key);
+
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.to_target.creates().size() == 1);
+    CHECK(world.target.ids("contact").empty());
+    parked = world.parked();
+    REQUIRE(parked.size() == 1);
+    CHECK(parked[0].sent == json::object(shard("a@x", "A")));
+
+    // A person has looked, and it is not there.
+    auto retried = world.loop.run(world.engine->retry_parked(tenant, parked[0].parked_id, {}));
+    REQUIRE(retried.has_value());
+    CHECK_FALSE(retried->has_value());
+    world.sync_well();
+    all_in_one_pair(world);
+    CHECK(world.shard().at("name").as_string() == "B");
+    CHECK(world.to_target.creates().size() == 2);
+}
+
+TEST_CASE("a record that shows up with just what a lost create sent is its record, and is not copied back (I6)") {
+    World world(without_match_keys(), able(true), tells_nothing);
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::late};
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    bool origin_gone = false;
+    SUBCASE("nothing else happened") {}
+    SUBCASE("the origin has been edited since, and its edit goes there") {
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    }
+    SUBCASE("the origin has been edited and read since") {
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.sync_well();
+    }
+    SUBCASE("a user of the other side has made a record of their own meanwhile, which is copied") {
+        world.target.create("contact", shard("other@x", "Other"));
+        world.sync_well();
+        CHECK(world.source.ids("contacts").size() == 2);
+        deliver(world);
+        world.sync_well();
+        world.sync_well();
+        CHECK(world.source.ids("contacts").size() == 2);
+        CHECK(world.target.ids("contact").size() == 2);
+        CHECK(world.live_links().size() == 2);
+        CHECK(world.parked().empty());
+        return;
+    }
+    SUBCASE("the origin has been deleted since: so is the record that it made") {
+        world.source.remove("contacts", world.source_id());
+        world.sync_well();
+        origin_gone = true;
+    }
+    deliver(world);
+    world.sync_well();
+    world.sync_well();
+    if (origin_gone) {
+        CHECK(world.source.ids("contacts").empty());
+        CHECK(world.target.ids("contact").empty());
+        CHECK(world.parked().empty());
+        CHECK(world.live_links().empty());
+        return;
+    }
+    all_in_one_pair(world);
+    CHECK(world.to_target.creates().size() == 1);
+    CHECK(world.journal("created").size() == 1);
+}
+
+TEST_CASE("a lost create is found by the key that was sent, where the system looks up by key (I6)") {
+    World world(without_match_keys(), able(true), creates(false, true));
+    world.source.create("contacts", person("a@x", "A"));
+    SUBCASE("in the same run") {
+        world.to_target.pushes.next = {Fate::answer_lost};
+        world.sync_well();
+        CHECK(world.to_target.creates().size() == 1);
+        CHECK(world.journal("created").size() == 1);
+    }
+    SUBCASE("in the same run, and it had not arrived") {
+        world.to_target.pushes.next = {Fate::request_lost};
+        world.sync_well();
+        CHECK(world.to_target.creates().size() == 2);
+        CHECK(world.journal("created").size() == 1);
+    }
+    SUBCASE("after a crash") {
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        SUBCASE("and nothing else") {}
+        SUBCASE("and an edit of the origin") {
+            world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        }
+        SUBCASE("and an edit of what it made") {
+            world.target.edit("contact", world.target_id(), shard("a@x", "B"));
+        }
+        world.sync_well();
+        CHECK(world.to_target.creates().size() == 1);
+    }
+    SUBCASE("in a later run, when the look-up did not answer at first") {
+        world.to_target.pushes.next = {Fate::answer_lost};
+        world.to_target.key_look_ups_fail = 2;
+        world.sync_well();
+        const auto parked = world.parked();
+        REQUIRE(parked.size() >= 1);
+        const bool kept = std::any_of(parked.begin(), parked.end(), [&](const ParkedRecord& one) {
+            return one.side == Side::source && one.sent_key == world.to_target.creates().at(0).idempotency_key;
+        });
+        CHECK(kept);
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.sync_well();
+        CHECK(world.to_target.creates().size() == 1);
+    }
+    world.sync_well();
+    all_in_one_pair(world);
+}
+
+TEST_CASE("a lost create is repeated with the key that was sent, where that makes no second record (I6)") {
+    World world(without_match_keys(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    SUBCASE("in the same run") {
+        world.to_target.pushes.next = {Fate::answer_lost};
+        world.sync_well();
+    }
+    SUBCASE("after a crash") {
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        SUBCASE("and nothing else") {}
+        SUBCASE("and an edit of the origin") {
+            world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        }
+        SUBCASE("and an edit of what it made") {
+            world.target.edit("contact", world.target_id(), shard("a@x", "B"));
+        }
+        world.sync_well();
+    }
+    SUBCASE("in a later run, after none of its answers came") {
+        world.to_target.pushes.otherwise = Fate::request_lost;
+        world.sync_well();
+        world.heal();
+        const auto parked = world.parked();
+        REQUIRE(parked.size() == 1);
+        CHECK(parked[0].sent_key == world.to_target.creates().at(0).idempotency_key);
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.sync_well();
+    }
+    world.sync_well();
+    all_in_one_pair(world);
+    const auto sent = world.to_target.creates();
+    CHECK(sent.size() >= 2);
+    for (const auto& item : sent) CHECK(item.idempotency_key == sent.front().idempotency_key);
+    CHECK(world.journal("created").size() == 1);
+}
+
+TEST_CASE("while a create over there is uncertain, a record that nobody knows waits and is not copied back (I7)") {
+    World world(without_match_keys(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.otherwise = Fate::answer_lost;
+    world.to_target.meanwhile = [&] { world.target.edit("contact", world.target_id(), shard("a@x", "edited")); };
+    world.sync_well();
+    world.heal();
+    REQUIRE(world.target.ids("contact").size() == 1);
+    REQUIRE(world.shard().at("name").as_string() == "edited");
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.live_links().empty());
+    auto parked = world.parked();
+    REQUIRE(parked.size() == 2);
+    std::sort(parked.begin(), parked.end(), [](const auto& one, const auto& other) { return one.side < other.side; });
+    CHECK(parked[0].side == Side::source);
+    CHECK(parked[0].reason.code == ErrorCode::unknown_outcome);
+    CHECK(parked[1].side == Side::target);
+    CHECK(parked[1].reason.code == ErrorCode::unavailable);
+    world.sync_well();
+    all_in_one_pair(world);
+    CHECK(world.contact().at("name").as_string() == "edited");
+}

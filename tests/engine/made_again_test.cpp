@@ -1,0 +1,193 @@
+// Creates that end at a record that is there already, and records that are made a second time on purpose.
+#include "world.hpp"
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+Integration without_match_keys() {
+    Integration integration = contacts_integration();
+    integration.sync.entity_mappings[0].match_keys.clear();
+    return integration;
+}
+
+Integration recreating() {
+    Integration integration = without_match_keys();
+    integration.sync.delete_conflict_resolution = DeleteStrategy::update_wins;
+    return integration;
+}
+
+AdapterCapabilities creates(bool idempotent, bool found_by_key) {
+    AdapterCapabilities capabilities = able(true);
+    capabilities.idempotent_creates = idempotent;
+    capabilities.finds_by_idempotency_key = found_by_key;
+    return capabilities;
+}
+
+void one_pair_and_a_question(World& world, const std::string& left_over) {
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.live_links().size() == 1);
+    CHECK(world.stream().links == 1);
+    const auto parked = world.parked();
+    REQUIRE(parked.size() == 1);
+    CHECK(parked[0].record_id == left_over);
+    CHECK(parked[0].reason.code == ErrorCode::already_exists);
+    CHECK(parked[0].reason.message.find("possible_duplicate") != std::string::npos);
+    CHECK(parked[0].reason.message.find(world.live_links().at(0).source_id) != std::string::npos);
+    CHECK(parked[0].sent.empty());
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    CHECK(open[0].type == ConflictType::unique_key);
+    CHECK(open[0].source_id == left_over);
+    CHECK(world.events("integration.conflict.detected").size() == 1);
+}
+
+} // namespace
+
+TEST_CASE("a create answered with a record that is linked already asks a person, and links nothing twice (I7)") {
+    for (const bool in_one_page : {false, true}) {
+        CAPTURE(in_one_page);
+        World world(without_match_keys());
+        world.to_target.unique = "email";
+        const auto first = world.source.create("contacts", person("a@x", "A"));
+        if (!in_one_page) world.sync_well();
+        const auto second = world.source.create("contacts", person("a@x", "Also A"));
+        CHECK(world.sync_well().counters.conflicts == 1);
+        one_pair_and_a_question(world, second);
+        CHECK(world.live_links().at(0).source_id == first);
+        CHECK(world.shard().at("name").as_string() == "A");
+
+        // Nobody answers: it waits, and is asked once. The linked one goes on meanwhile.
+        world.sync_well();
+        world.source.edit("contacts", first, person("a@x", "B"));
+        world.sync_well();
+        CHECK(world.shard().at("name").as_string() == "B");
+        one_pair_and_a_question(world, second);
+        CHECK(world.to_target.creates().size() == 2);
+
+        // Its user gives it an address of its own.
+        world.source.edit("contacts", second, person("b@x", "Also A"));
+        world.sync_well();
+        CHECK(world.target.ids("contact").size() == 2);
+        CHECK(world.live_links().size() == 2);
+        CHECK(world.parked().empty());
+        CHECK(world.conflicts().empty());
+    }
+}
+
+TEST_CASE("a create answered with a record that nobody has linked yet is its record (I7)") {
+    World world(without_match_keys());
+    world.to_target.unique = "email";
+    Integration inbound = without_match_keys();
+    inbound.sync.direction = Direction::inbound;
+    world.use(inbound);
+    world.target.create("contact", {{"email", "a@x"}, {"name", "A"}});
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.live_links().size() == 1);
+    CHECK(world.parked().empty());
+}
+
+TEST_CASE("a record that is made once more after its deletion is made with a key of its own (I6)") {
+    bool dies = false, edited = false;
+    SUBCASE("and nothing happens") {}
+    SUBCASE("and its process dies just after") { dies = true; }
+    SUBCASE("and its process dies just after, and the origin is edited") { dies = edited = true; }
+    for (const auto& capabilities : {creates(true, false), creates(false, true), creates(true, true)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        CAPTURE(capabilities.finds_by_idempotency_key);
+        World world(recreating(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        const auto first = world.target_id();
+        world.target.remove("contact", first);
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        if (dies) {
+            world.to_target.pushes.next = {Fate::dies_after};
+            world.sync_and_die();
+        }
+        if (edited) world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+        world.sync_well();
+        world.sync_well();
+        REQUIRE(world.target.ids("contact").size() == 1);
+        CHECK(world.target_id() != first);
+        CHECK(world.source.ids("contacts").size() == 1);
+        CHECK(world.shard().at("name").as_string() == (edited ? "C" : "B"));
+        const auto links = world.live_links();
+        REQUIRE(links.size() == 1);
+        CHECK(links[0].target_id == world.target_id());
+        CHECK(world.stream().links == 1);
+        CHECK(world.parked().empty());
+        const auto sent = world.to_target.creates();
+        REQUIRE(sent.size() >= 2);
+        for (std::size_t i = 1; i < sent.size(); ++i) {
+            CHECK(sent[i].idempotency_key != sent[0].idempotency_key);
+            CHECK(sent[i].idempotency_key == sent[1].idempotency_key);
+        }
+    }
+}
+
+TEST_CASE("a crash at any step of a second making makes one record only (I6)") {
+    for (const auto& capabilities : {creates(true, false), creates(false, true)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        bool died = true;
+        for (std::size_t commits = 0; died; ++commits) {
+            CAPTURE(commits);
+            World world(recreating(), able(true), capabilities);
+            world.source.create("contacts", person("a@x", "A"));
+            world.sync_well();
+            world.target.remove("contact", world.target_id());
+            world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+            world.commits.next.assign(commits, Fate::arrives);
+            world.commits.next.push_back(Fate::dies_before);
+            died = world.sync_and_perhaps_die();
+            world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+            world.sync_well();
+            world.sync_well();
+            REQUIRE(world.target.ids("contact").size() == 1);
+            REQUIRE(world.source.ids("contacts").size() == 1);
+            REQUIRE(world.live_links().size() == 1);
+            REQUIRE(world.parked().empty());
+            REQUIRE(world.shard().at("name").as_string() == "C");
+        }
+    }
+}
+
+TEST_CASE("a second making whose answers never came is repeated with its key, whatever its origin is by then (I6)") {
+    World world(recreating(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::late};
+    world.to_target.pushes.otherwise = Fate::request_lost;
+    world.sync_well();
+    world.heal();
+    const auto deliver = [&] { // what was sent first, at last
+        auto adapter = world.target.connect("sync");
+        REQUIRE(world.loop.run(adapter->push(world.to_target.under_way.at(0))).has_value());
+    };
+    const auto parked = world.parked();
+    REQUIRE(parked.size() == 1);
+    CHECK(parked[0].reason.code == ErrorCode::unknown_outcome);
+    CHECK(parked[0].sent_key == world.to_target.creates().back().idempotency_key);
+    world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+    SUBCASE("and arrives before that") { deliver(); }
+    SUBCASE("and arrives after that") {
+        world.sync_well();
+        deliver();
+    }
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.shard().at("name").as_string() == "C");
+    CHECK(world.parked().empty());
+    const auto links = world.live_links();
+    REQUIRE(links.size() == 1);
+    CHECK(links[0].target_id == world.target_id());
+    for (const auto& item : world.to_target.creates())
+        if (item.fields.at("name").as_string() != "A") CHECK(item.idempotency_key == parked[0].sent_key);
+}

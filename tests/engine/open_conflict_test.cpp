@@ -1,0 +1,185 @@
+// An open conflict waits for a person, whatever else happens to its record; and what else is settled field by field.
+#include "world.hpp"
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+Integration with_rule(Strategy strategy) {
+    Integration integration = contacts_integration();
+    integration.sync.conflict_resolution = strategy;
+    return integration;
+}
+
+json::object contact(const char* name, const char* phone) {
+    return {{"mail", "a@x"}, {"name", name}, {"phone", phone}};
+}
+json::object shard(const char* name, const char* phone) {
+    return {{"email", "a@x"}, {"name", name}, {"phone", phone}};
+}
+
+// Both sides give the record another name at the same moment. Answers the conflict.
+Conflict disagree(World& world) {
+    world.source.create("contacts", contact("A", "1"));
+    world.sync_well();
+    world.loop.run_for(std::chrono::hours(1));
+    world.source.edit("contacts", world.source_id(), contact("S", "1"));
+    world.target.edit("contact", world.target_id(), shard("T", "1"));
+    CHECK(world.sync_well().counters.conflicts == 1);
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    REQUIRE(open[0].fields.size() == 1);
+    REQUIRE(open[0].fields[0].field == "name");
+    world.loop.run_for(std::chrono::hours(1));
+    return open[0];
+}
+
+void still_open(World& world, const Conflict& conflict) {
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    CHECK(open[0].conflict_id == conflict.conflict_id);
+    CHECK(open[0].fields.size() == 1);
+    CHECK(world.contact().at("name").as_string() == "S");
+    CHECK(world.shard().at("name").as_string() == "T");
+    CHECK(world.stream().open_conflicts == 1);
+    CHECK(world.events("integration.conflict.detected").size() == 1);
+}
+
+} // namespace
+
+TEST_CASE("fields of an open conflict stand still while the others flow, and it stays one conflict (I8)") {
+    Strategy rule = Strategy::merge;
+    SUBCASE("under a rule for each field") {}
+    SUBCASE("under a rule for the record, which told a tie") { rule = Strategy::newest_wins; }
+    World world(with_rule(rule));
+    const Conflict conflict = disagree(world);
+
+    world.source.edit("contacts", world.source_id(), contact("S", "2"));
+    CHECK(world.sync_well().counters.conflicts == 0);
+    CHECK(world.shard().at("phone").as_string() == "2");
+    still_open(world, conflict);
+
+    world.loop.run_for(std::chrono::hours(1));
+    world.target.edit("contact", world.target_id(), shard("T", "3"));
+    CHECK(world.sync_well().counters.conflicts == 0);
+    CHECK(world.contact().at("phone").as_string() == "3");
+    still_open(world, conflict);
+
+    // The answer given now is about what it shows, and that is what stands.
+    ConflictResolution answer;
+    answer.choice = ConflictResolution::Choice::source;
+    const auto resolved = world.loop.run(world.engine->resolve_conflict(tenant, conflict.conflict_id, answer));
+    REQUIRE_MESSAGE(resolved.has_value(), resolved.error().message);
+    CHECK(resolved->state == ConflictState::resolved);
+    CHECK(world.shard().at("name").as_string() == "S");
+    CHECK(world.contact().at("name").as_string() == "S");
+    CHECK(world.shard().at("phone").as_string() == "3");
+}
+
+TEST_CASE("a record's rule decides about other fields of both sides, and leaves what stands open alone (I8)") {
+    World world(with_rule(Strategy::newest_wins));
+    const Conflict conflict = disagree(world);
+    SUBCASE("the newer one wins") {}
+    SUBCASE("the source wins, as somebody has configured since") { world.use(with_rule(Strategy::source_wins)); }
+    world.target.edit("contact", world.target_id(), shard("T", "3"));
+    world.loop.run_for(std::chrono::hours(1));
+    world.source.edit("contacts", world.source_id(), contact("S", "2"));
+    CHECK(world.sync_well().counters.conflicts == 0);
+    CHECK(world.shard().at("phone").as_string() == "2");
+    CHECK(world.contact().at("phone").as_string() == "2");
+    still_open(world, conflict);
+    const auto decided = world.conflicts("auto_resolved");
+    REQUIRE(decided.size() == 1);
+    REQUIRE(decided[0].fields.size() == 1);
+    CHECK(decided[0].fields[0].field == "phone");
+    world.sync_well();
+    still_open(world, conflict);
+}
+
+TEST_CASE("a side that moves on from what a conflict shows ends it: another takes its place (I8)") {
+    World world;
+    const Conflict conflict = disagree(world);
+    world.target.edit("contact", world.target_id(), shard("U", "1"));
+    CHECK(world.sync_well().counters.conflicts == 1);
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    CHECK(open[0].conflict_id != conflict.conflict_id);
+    CHECK(open[0].fields.at(0).target == json::value("U"));
+    CHECK(world.stream().open_conflicts == 1);
+    const auto before = world.loop.run(world.engine->find_conflict(tenant, conflict.conflict_id));
+    REQUIRE(before.has_value());
+    CHECK(before->state == ConflictState::superseded);
+    CHECK(world.events("integration.conflict.detected").size() == 2);
+    CHECK(world.contact().at("name").as_string() == "S");
+    CHECK(world.shard().at("name").as_string() == "U");
+}
+
+TEST_CASE("a side that moves on from a tie lets the rule decide, and nothing stays open (I8)") {
+    World world(with_rule(Strategy::newest_wins));
+    const Conflict conflict = disagree(world);
+    world.target.edit("contact", world.target_id(), shard("U", "1"));
+    CHECK(world.sync_well().counters.conflicts == 0);
+    CHECK(world.conflicts().empty());
+    CHECK(world.stream().open_conflicts == 0);
+    CHECK(world.contact().at("name").as_string() == "U");
+    CHECK(world.shard().at("name").as_string() == "U");
+    CHECK(world.loop.run(world.engine->find_conflict(tenant, conflict.conflict_id))->state ==
+          ConflictState::superseded);
+}
+
+TEST_CASE("a one-way value that a rule kept out comes in once the other side's own is taken away (I1)") {
+    for (const bool feed : {false, true}) {
+        CAPTURE(feed);
+        Integration integration = contacts_integration();
+        auto& phone = integration.sync.entity_mappings[0].field_mappings[2];
+        phone.direction = Direction::outbound;
+        phone.strategy = Strategy::source_wins;
+        World world(integration, able(feed));
+        world.source.create("contacts", contact("A", "mine"));
+        world.sync_well();
+        world.target.edit("contact", world.target_id(), shard("A", "theirs"));
+        world.sync_well();
+        REQUIRE(world.contact().at("phone").as_string() == "mine");
+        world.source.edit("contacts", world.source_id(), person("a@x", "A"));
+        world.sync_well();
+        REQUIRE(world.contact().if_contains("phone") != nullptr);
+        CHECK(world.contact().at("phone").as_string() == "theirs");
+        CHECK(world.shard().at("phone").as_string() == "theirs");
+    }
+}
+
+TEST_CASE("a record made on a side with integer ids is linked and referred to by an integer") {
+    auto parsed = parse_integration(*parse_json(R"({
+        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
+        "providerName": "crm", "settings": {},
+        "syncConfig": {"syncDirection": "bidirectional", "entityMappings": [
+            {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
+                {"externalField": "name", "shardField": "name"},
+                {"externalField": "company", "shardField": "companyId", "reference": "companies"}]},
+            {"externalEntity": "companies", "shardTypeId": "company", "fieldMappings": [
+                {"externalField": "title", "shardField": "title"}]}]}})"), true);
+    REQUIRE(parsed.integration.has_value());
+    auto numbers = system_options("crm", able(true));
+    numbers.integer_ids = true;
+    World world(*parsed.integration, numbers, system_options("shards", able(true)));
+    const auto company = world.target.create("company", {{"title", "Acme"}});
+    world.target.create("contact", {{"name", "Ada"}, {"companyId", company}});
+    SUBCASE("answered at once") {}
+    SUBCASE("found again after a lost answer") { world.to_source.pushes.next = {Fate::answer_lost}; }
+    SUBCASE("found again after a crash") {
+        world.to_source.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+    }
+    world.sync_well();
+    world.sync_well();
+    REQUIRE(world.source.ids("companies").size() == 1);
+    REQUIRE(world.source.ids("contacts").size() == 1);
+    CHECK(world.contact().at("company") == json::value(std::stoi(world.source.ids("companies").front())));
+    const auto links = world.live_links();
+    REQUIRE(links.size() == 2);
+    for (const auto& link : links) {
+        CHECK(link.integer_source_id);
+        CHECK_FALSE(link.integer_target_id);
+    }
+}

@@ -1,0 +1,198 @@
+#include "world.hpp"
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+
+namespace {
+
+constexpr std::size_t name_field = 1, phone_field = 2;
+
+Integration with_strategy(std::size_t field, Strategy strategy) {
+    Integration integration = contacts_integration();
+    integration.sync.entity_mappings[0].field_mappings[field].strategy = strategy;
+    return integration;
+}
+
+json::object shard(const char* mail, const char* name) { return {{"email", mail}, {"name", name}}; }
+
+// Both sides hold 100, then 110 and 103.
+void added_on_both_sides(World& world) {
+    world.source.create("contacts", {{"mail", "a@x"}, {"name", "A"}, {"phone", 100}});
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "A"}, {"phone", 110}});
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 103}});
+}
+
+std::pair<int, int> sums(World& world) {
+    return {world.contact().at("phone").to_number<int>(), world.shard().at("phone").to_number<int>()};
+}
+
+} // namespace
+
+TEST_CASE("a write that a crash hid is in the history once, with what it was written over and why (I17)") {
+    World world;
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    REQUIRE(world.shard().at("name").as_string() == "B");
+    SUBCASE("nobody touched the record since") {}
+    SUBCASE("a user has changed another field of it since") {
+        world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "B"}, {"phone", "7"}});
+    }
+    SUBCASE("the next process dies as well, before it has recorded anything of it") {
+        world.commits.next = {Fate::arrives, Fate::arrives, Fate::dies_before};
+        world.sync_and_die();
+    }
+    world.sync_well();
+    world.sync_well();
+    const auto written = world.journal("updated");
+    REQUIRE(written.size() == 1);
+    REQUIRE(written[0].changes.size() == 1);
+    CHECK(written[0].source_id == world.source_id());
+    CHECK(written[0].target_id == world.target_id());
+    CHECK(written[0].changes[0].field == "name");
+    CHECK(written[0].changes[0].before == json::value("A"));
+    CHECK(written[0].changes[0].after == json::value("B"));
+    CHECK(written[0].changes[0].rule == "changed_on_source");
+    CHECK(world.journal("attempted").empty());
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
+TEST_CASE("a rule's decision that a crash hid is recorded as decided, and is no open conflict (I8)") {
+    World world(with_strategy(name_field, Strategy::source_wins));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "S"));
+    world.target.edit("contact", world.target_id(), shard("a@x", "T"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    CHECK(world.stored<Conflict>("conflict").empty());
+    CHECK(world.sync_well().counters.conflicts == 0);
+    world.sync_well();
+    const auto decided = world.stored<Conflict>("conflict");
+    REQUIRE(decided.size() == 1);
+    CHECK(decided[0].state == ConflictState::auto_resolved);
+    CHECK(decided[0].type == ConflictType::update_update);
+    REQUIRE(decided[0].fields.size() == 1);
+    CHECK(decided[0].fields[0].field == "name");
+    CHECK(decided[0].fields[0].base == json::value("A"));
+    CHECK(decided[0].fields[0].source == json::value("S"));
+    CHECK(decided[0].fields[0].target == json::value("T"));
+    CHECK(decided[0].fields[0].result == json::value("S"));
+    CHECK(decided[0].fields[0].rule == "source_wins");
+    CHECK(world.events("integration.conflict.detected").empty());
+    CHECK(world.stream().open_conflicts == 0);
+    const auto written = world.journal("updated");
+    REQUIRE(written.size() == 1);
+    CHECK(written[0].changes.at(0).before == json::value("T"));
+}
+
+TEST_CASE("what a lost write was sent over is kept when a user has written over it since (I2)") {
+    World world(with_strategy(name_field, Strategy::source_wins));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "S"));
+    world.target.edit("contact", world.target_id(), shard("a@x", "T")); // read by nobody but the run that dies
+    SUBCASE("it had arrived") { world.to_target.pushes.next = {Fate::dies_after}; }
+    SUBCASE("it had not, and nobody can tell") { world.to_target.pushes.next = {Fate::dies_before}; }
+    world.sync_and_die();
+    world.target.edit("contact", world.target_id(), shard("a@x", "U"));
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.shard().at("name").as_string() == "S");
+    const auto attempted = world.journal("attempted");
+    REQUIRE(attempted.size() == 1);
+    REQUIRE(attempted[0].changes.size() == 1);
+    CHECK(attempted[0].changes[0].field == "name");
+    CHECK(attempted[0].changes[0].before == json::value("T"));
+    CHECK(attempted[0].changes[0].after == json::value("S"));
+    CHECK(attempted[0].changes[0].rule == "source_wins");
+    const auto written = world.journal("updated");
+    REQUIRE(written.size() == 1); // the one of the run that followed
+    CHECK(written[0].changes.at(0).before == json::value("U"));
+}
+
+TEST_CASE("a write that never arrived is no history (I17)") {
+    World world;
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::dies_before};
+    world.sync_and_die();
+    world.sync_well();
+    CHECK(world.shard().at("name").as_string() == "B");
+    CHECK(world.journal("updated").size() == 1);
+    CHECK(world.journal("attempted").empty());
+}
+
+TEST_CASE("a sum that both sides hold already is not added again when its commit was lost (I2, I3)") {
+    World world(with_strategy(phone_field, Strategy::add_delta));
+    added_on_both_sides(world);
+    world.to_source.pushes.next = {Fate::dies_after}; // the target is written first
+    world.sync_and_die();
+    REQUIRE(sums(world) == std::pair(113, 113));
+    int more = 0;
+    SUBCASE("nobody added anything since") {}
+    SUBCASE("a user of the target added five") {
+        more = 5;
+        world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 118}});
+    }
+    world.sync_well();
+    world.sync_well();
+    CHECK(sums(world) == std::pair(113 + more, 113 + more));
+    CHECK(world.conflicts().empty());
+}
+
+TEST_CASE("a crash at any step of the recovery from a crash counts a sum once all the same (I3)") {
+    bool died = true;
+    for (std::size_t commits = 0; died; ++commits) {
+        CAPTURE(commits);
+        World world(with_strategy(phone_field, Strategy::add_delta));
+        added_on_both_sides(world);
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        world.commits.next.assign(commits, Fate::arrives);
+        world.commits.next.push_back(Fate::dies_after);
+        died = world.sync_and_perhaps_die();
+        world.sync_well();
+        REQUIRE(sums(world) == std::pair(113, 113));
+        REQUIRE(world.stored<Intent>("intent").empty());
+    }
+}
+
+TEST_CASE("a record that can't be read after a crash keeps its lost write on record, and waits (I2, I3)") {
+    World world(with_strategy(phone_field, Strategy::add_delta));
+    added_on_both_sides(world);
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    REQUIRE(sums(world) == std::pair(110, 113));
+
+    // The record shows in the feed of the very run that could not ask for it, and is left alone all the same.
+    world.to_target.unreadable = 1;
+    world.sync_well();
+    CHECK(world.to_target.unreadable == 0);
+    CHECK(sums(world) == std::pair(110, 113));
+    CHECK_FALSE(world.stored<Intent>("intent").empty());
+    const auto parked = world.parked();
+    REQUIRE(parked.size() == 1);
+    CHECK(parked[0].reason.code == ErrorCode::unavailable);
+    CHECK(world.live_links().size() == 1);
+
+    std::size_t writes = 1;
+    SUBCASE("the next run asks again") {
+        world.sync_well();
+        CHECK(sums(world) == std::pair(113, 113));
+    }
+    SUBCASE("the next run asks again, after a user added some more") {
+        world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "A"}, {"phone", 112}});
+        world.sync_well();
+        CHECK(sums(world) == std::pair(115, 115));
+        writes = 2;
+    }
+    CHECK(world.parked().empty());
+    CHECK(world.stored<Intent>("intent").empty());
+    CHECK(world.stream().links == 1);
+    CHECK(world.journal("updated").size() == writes);
+}
