@@ -111,7 +111,7 @@ FieldDecision decide_record_field(const FieldView& field, Strategy strategy, con
 
 // A field of an open conflict, unless both sides came to hold the same.
 bool stands_still(std::size_t i, const FieldView& field, const Situation& situation) {
-    if (i >= situation.frozen.size() || !situation.frozen[i]) return false;
+    if (i >= situation.frozen.size() || situation.frozen[i].empty()) return false;
     return !field.source || !field.target || !same_value(*field.source, *field.target, field.policy.unordered);
 }
 
@@ -144,7 +144,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
             continue;
         }
         if (stands_still(i, field, situation)) {
-            decisions[i] = conflict_decision("open");
+            decisions[i] = conflict_decision(situation.frozen[i]);
             continue;
         }
         if (by_record) {

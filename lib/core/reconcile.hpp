@@ -51,7 +51,9 @@ struct Situation {
     std::optional<FieldValues> base; // nullopt: linked but never compared (first contact)
     SideState source;
     SideState target;
-    std::vector<bool> frozen; // fields of an open conflict that hold what it shows: they stand still; empty: none
+    // By field number, why it stands still until a person decides: "open" while both sides hold what an open conflict
+    // shows, "unknown_outcome" where a sum may or may not have been written; empty: it does not. No member: none does.
+    std::vector<std::string> frozen;
 };
 
 struct FieldDecision {

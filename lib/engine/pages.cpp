@@ -163,19 +163,24 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                 effects.writes.push_back(
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
             }
-            if (parked != known.parked.end() && parked->second.sent.empty())
-                effects.writes.push_back(remove("parked", parked->second.parked_id));
+            if (parked != known.parked.end() && parked->second.sent.empty()) {
+                if (auto dropped = co_await drop_parked(parked->second, work.effects); !dropped) co_return dropped;
+            }
             skip();
             continue;
         }
         if (link) {
-            if (link->state == Link::State::live) {
-                work.met.push_back(link->ordinal);
-                ++work.read_linked;
+            if (link->state != Link::State::live) { // parted: nothing is left to be tried
+                if (parked != known.parked.end()) {
+                    if (auto dropped = co_await drop_parked(parked->second, work.effects); !dropped) co_return dropped;
+                }
+                skip();
+                continue;
             }
-            const bool unchanged = link->state != Link::State::live ||
-                                   (!record.version.empty() && record.version == link->version(side) &&
-                                    link->evaluated_under == fingerprint_);
+            work.met.push_back(link->ordinal);
+            ++work.read_linked;
+            const bool unchanged = !record.version.empty() && record.version == link->version(side) &&
+                                   link->evaluated_under == fingerprint_;
             // What was parked is looked at all the same: the other side may have changed while this row was unreadable.
             if ((unchanged && parked == known.parked.end()) || !flows_from(side)) {
                 skip();
@@ -498,93 +503,6 @@ Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64
     }
     effects.writes.push_back(put(to_document(parked)));
     co_return effects;
-}
-
-// The listing is complete. Rows without id that it did not meet again are mended or gone; links that it did not meet
-// are held for deletion, which a fetch must confirm.
-Async<Result<>> Run::hold_missing(Side side) {
-    Checkpoint next = session_.checkpoint();
-    auto& state = next.sides[at(side)];
-    const auto links = session_.stream().links;
-    if (state.listed == 0 && flows_from(side)) {
-        std::uint64_t approved = 0;
-        for (const auto& approval : session_.stream().approvals)
-            if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
-        trip_ = judge_empty_side(pinned_.rails, side, links, approved);
-        if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
-    }
-    if (session_.stream().parked > 0) {
-        if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
-    }
-    if (flows_from(side) && (state.seen != links || state.links_ended)) {
-        Query query;
-        query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
-                                      IndexValue(session_.stream().stream_id));
-        query.conditions.emplace_back("ordinal", Condition::Comparison::greater_or_equal,
-                                      IndexValue(std::int64_t{0}));
-        query.order = {{"ordinal", false}};
-        query.limit = 1000;
-        std::optional<SeenBits> bits;
-        std::int64_t loaded_chunk = -1;
-        for (;;) {
-            Query copy = query;
-            auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
-            if (!page) co_return page.error();
-            std::vector<Effects> effects(1);
-            for (const auto& document : page->documents) {
-                auto link = from_document<Link>(document);
-                if (!link) co_return link.error();
-                if (link->state != Link::State::live) continue;
-                const std::int64_t chunk = link->ordinal / SeenBits::size;
-                if (chunk != loaded_chunk) {
-                    std::vector<std::string> ids{seen_id(side, chunk)};
-                    auto stored = co_await parts_.store->read(session_.tenant(), "seen", std::move(ids));
-                    if (!stored) co_return stored.error();
-                    bits = SeenBits::parse(stored->front() ? stored->front()->body : std::string(), state.pass);
-                    if (!bits) co_return Error(ErrorCode::corrupted, "stored seen bits can't be read");
-                    loaded_chunk = chunk;
-                }
-                if (bits->test(static_cast<std::size_t>(link->ordinal % SeenBits::size))) continue;
-                HeldDeletion held{link->stream_id, side, link->link_id, link->id(side), false};
-                effects.front().writes.push_back(put(to_document(held)));
-            }
-            if (!effects.front().writes.empty()) {
-                if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
-                    co_return committed;
-            }
-            if (page->continuation.empty()) break;
-            query.continuation = page->continuation;
-        }
-    }
-    Checkpoint done = session_.checkpoint();
-    done.sides[at(side)].missing_held = true;
-    std::vector<Effects> nothing;
-    co_return co_await session_.commit(std::move(nothing), std::move(done));
-}
-
-Async<Result<>> Run::clear_mended_rows(Side side, std::uint64_t pass) {
-    Query query;
-    query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(session_.stream().stream_id));
-    query.limit = 500;
-    for (;;) {
-        Query copy = query;
-        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
-        if (!page) co_return page.error();
-        std::vector<Effects> effects(1);
-        for (const auto& document : page->documents) {
-            auto parked = from_document<ParkedRecord>(document);
-            if (!parked) co_return parked.error();
-            // Rows as the adapter met them carry the number of the listing; records carry a version instead.
-            if (parked->side != side || parked->pass == 0 || parked->pass >= pass) continue;
-            effects.front().writes.push_back(remove("parked", parked->parked_id));
-        }
-        if (!effects.front().writes.empty()) {
-            if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
-                co_return committed;
-        }
-        if (page->continuation.empty()) co_return Result<>();
-        query.continuation = page->continuation;
-    }
 }
 
 } // namespace castiel_sync

@@ -16,6 +16,7 @@ using State = Pair::State;
 using Action = Decision::Action;
 
 constexpr std::array both_sides{Side::source, Side::target};
+constexpr const char* outcome_unknown = "unknown_outcome";
 
 std::size_t at(Side side) { return index_of(side); }
 
@@ -91,20 +92,25 @@ Situation Run::situation_of(const Pair& pair) const {
 
 // What a conflict shows stands still until a person decides, or a side moves on from it. Another mapping asks anew.
 void Run::freeze_open_fields(const Pair& pair, Situation& situation) const {
+    if (!pair.records[0] || !pair.records[1]) return;
+    situation.frozen.resize(pinned_.policy.fields.size());
+    for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i)
+        if (pair.doubtful.contains(pinned_.policy.fields[i].name)) situation.frozen[i] = outcome_unknown;
     if (!pair.link || pair.link->conflict_id.empty() || pair.link->evaluated_under != fingerprint_) return;
     const auto known = conflicts_.find(pair.link->conflict_id);
-    if (known == conflicts_.end() || known->second.type != ConflictType::update_update || !pair.records[0] ||
-        !pair.records[1])
-        return;
-    situation.frozen.resize(pinned_.policy.fields.size());
+    if (known == conflicts_.end() || known->second.type != ConflictType::update_update) return;
     const auto same = [&](std::size_t i, const FieldValue& shown, const FieldValue& now) {
         return shown.has_value() == now.has_value() && (!now || pinned_.mapping.equal(i, *shown, *now));
     };
     for (const auto& field : known->second.fields)
-        for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i)
-            if (pinned_.policy.fields[i].name == field.field)
-                situation.frozen[i] = same(i, field.source, pair.values[0][i]) &&
-                                      same(i, field.target, pair.values[1][i]);
+        for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
+            if (pinned_.policy.fields[i].name != field.field) continue;
+            const bool as_shown = same(i, field.source, pair.values[0][i]) && same(i, field.target, pair.values[1][i]);
+            // What a sum is made of is not known better because somebody adds to it.
+            if (as_shown || field.rule == outcome_unknown) situation.frozen[i] = field.rule == outcome_unknown
+                                                                                     ? field.rule
+                                                                                     : std::string("open");
+        }
 }
 
 // An adapter may hand over what no JSON text can hold (a NaN, text that is not UTF-8). It must not travel.

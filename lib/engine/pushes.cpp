@@ -81,12 +81,21 @@ Async<Result<>> Run::check_unconditional(Side side, std::vector<Pair*>& pairs) {
 // One side holds what was decided from the other side's value. Seen from there, that value is the base now: the other
 // side differs from it only by what came later, and what it held then is in the written value already (a rule such as
 // add_delta must not count it twice).
-void Run::advance_base(Pair& pair, const Intent::Attempt& attempt) {
-    if (!pair.link || !pair.link->base || attempt.entry.action != "updated") return;
-    for (const auto& change : attempt.entry.changes) {
-        const json::value* held = attempt.others.if_contains(change.field);
-        (*pair.link->base)[change.field] = held ? *held : *change.after;
+void Run::advance_base(Pair& pair, const Intent::Attempt& attempt) const {
+    if (attempt.entry.action != "updated") return;
+    const auto advance = [&](json::object& base) {
+        for (const auto& change : attempt.entry.changes) {
+            const json::value* held = attempt.others.if_contains(change.field);
+            base[change.field] = held ? *held : *change.after;
+        }
+    };
+    if (pair.sent) { // of a pair whose create was lost, that is the base
+        json::object sent = pinned_.mapping.to_object(*pair.sent);
+        advance(sent);
+        pair.sent = pinned_.mapping.from_object(sent);
     }
+    if (!pair.link || !pair.link->base) return;
+    advance(*pair.link->base);
     pair.base_advanced = true;
 }
 
@@ -114,12 +123,14 @@ void Run::settle_attempts(Pair& pair, Side side) {
         Intent::Attempt attempt = attempts.back();
         if (!arrived(pair, side, attempt)) {
             if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
+            if (resuming_) doubt(pair, side, attempts.back());
             if (resuming_) note_overtaken(pair, side, std::move(attempts.back()));
             attempts.pop_back();
             continue;
         }
         const Intent::Attempt whole = std::move(attempts.back());
         attempts.pop_back();
+        if (resuming_) doubt(pair, side, whole);
         if (resuming_)
             for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
         attempts.clear();
@@ -128,6 +139,9 @@ void Run::settle_attempts(Pair& pair, Side side) {
         } else {
             pair.updated[at(side)] = true;
             advance_base(pair, attempt);
+            // The source is written only once the target has been: so that did happen.
+            if (side == Side::source)
+                for (const auto& change : attempt.entry.changes) pair.doubtful.erase(change.field);
         }
         if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
         pair.journal.push_back(std::move(attempt.entry));
@@ -139,6 +153,18 @@ bool Run::holds(const Pair& pair, Side side, std::string_view field, const json:
         if (pinned_.policy.fields[i].name == field)
             return pair.values[at(side)][i] && pinned_.mapping.equal(i, *pair.values[at(side)][i], value);
     return false;
+}
+
+// A sum that was sent and is neither there nor what stood there before: somebody has added since, to the one or to the
+// other, and counting on would count it twice or not at all.
+void Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const {
+    if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
+    for (const auto& change : attempt.entry.changes)
+        for (const auto& field : pinned_.policy.fields) {
+            const bool grows = field.strategy == Strategy::add_delta || field.strategy == Strategy::concat;
+            if (!grows || field.name != change.field || holds(pair, side, change.field, *change.after)) continue;
+            if (change.before && !holds(pair, side, change.field, *change.before)) pair.doubtful.insert(change.field);
+        }
 }
 
 // Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent

@@ -27,6 +27,17 @@ Async<Result<>> Run::retry_parked() {
     co_return Result<>();
 }
 
+// Its record is gone: nothing is left to be tried or decided.
+Async<Result<>> Run::drop_parked(const ParkedRecord& parked, std::vector<Effects>& effects) {
+    Effects gone;
+    gone.writes.push_back(remove("parked", parked.parked_id));
+    effects.push_back(std::move(gone));
+    const bool shown = parked.reason.code == ErrorCode::already_exists ||
+                       parked.reason.code == ErrorCode::missing_reference;
+    if (!shown || session_.stream().open_conflicts == 0) co_return Result<>();
+    co_return co_await close_conflict(parked_conflict_id(parked), effects);
+}
+
 Async<Result<>> Run::retry_reason(ErrorCode reason) {
     if (session_.stream().parked == 0) co_return Result<>();
     Query query = of_stream();
@@ -86,9 +97,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_perso
             else if (!pair.link) {
                 if (waits_for_lost_create(*asked[i], true)) continue;
                 if (asked[i]->sent.empty()) {
-                    Effects gone; // it left the stream by itself
-                    gone.writes.push_back(remove("parked", asked[i]->parked_id));
-                    effects.push_back(std::move(gone));
+                    if (auto dropped = co_await drop_parked(*asked[i], effects); !dropped) co_return dropped;
                     continue;
                 }
             }
@@ -262,6 +271,10 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
                 pair.known[at(written)] = true;
                 pair.matched = true;
                 pair.created[at(written)] = true;
+                pair.decision.base = *pair.sent;
+                JournalEntry entry = journal_entry(pair, written, "created");
+                (from == Side::source ? entry.source_id : entry.target_id) = ids[i];
+                pair.journal.push_back(std::move(entry));
             }
             take_attempts(intents, pair, written, replaced[ids[i]], effects.front());
             if (!origin_exists && !origin_gone) {

@@ -69,6 +69,7 @@ struct Pair {
     std::array<std::optional<PushItem>, 2> pushes;
     std::array<std::vector<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet), oldest first
     std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
+    std::set<std::string> doubtful;    // fields whose lost write adds to a value: did it happen before the user's edit?
     bool attempted = false;            // the present decision is in `attempts`
     bool base_advanced = false;        // by a write that happened, whatever becomes of the pair
     std::vector<JournalEntry> journal;
@@ -178,6 +179,8 @@ private:
     Async<Result<>> drop_held_deletions();
     Async<Result<>> retry_parked();
     Async<Result<>> retry_reason(ErrorCode reason);
+    Async<Result<>> drop_parked(const ParkedRecord& parked, std::vector<Effects>& effects);
+    Async<Result<>> drop_gone(Side side, std::vector<ParkedRecord> parked, std::vector<Effects>& effects);
     void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number);
@@ -213,11 +216,12 @@ private:
     void settle_attempts(Pair& pair, Side side);
     [[nodiscard]] bool holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const;
     static void withdraw(Pair& pair);
+    void doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const;
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
     void note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Intent::Attempt& newer) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
     void keep_attempts(const Pair& pair, Effects& effects);
-    static void advance_base(Pair& pair, const Intent::Attempt& attempt);
+    void advance_base(Pair& pair, const Intent::Attempt& attempt) const;
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
     void park(Pair& pair, Side side, const MappingFault& fault);
 

@@ -80,7 +80,7 @@ struct Session::Chunk {
 
 Session::Session(const EngineParts& parts, std::string tenant_id, StreamDocument stream, Execution execution)
     : parts_(parts), tenant_id_(std::move(tenant_id)), stream_(std::move(stream)), execution_(std::move(execution)),
-      next_ordinal_(stream_.next_ordinal) {}
+      next_ordinal_(stream_.next_ordinal), commit_number_(stream_.commit_sequence) {}
 
 Async<Result<StreamDocument>> Session::read_stream() {
     std::vector<std::string> ids{stream_.stream_id};
@@ -203,9 +203,11 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
     for (const auto& effects : chunk.effects)
         for (std::size_t i = 0; i < effects.events.size(); ++i) event_ids.push_back(make_uuid(*parts_.runtime.random));
 
+    // Never used twice, also where a commit before this one was cancelled and nobody knows whether it happened.
+    const std::uint64_t number = ++commit_number_;
     for (std::size_t attempt = 0;; ++attempt) {
         StreamDocument next = stream_;
-        ++next.commit_sequence;
+        next.commit_sequence = number;
         if (chunk.release)
             next.lease.reset();
         else

@@ -87,6 +87,7 @@ private:
     std::optional<std::string> slot_id_;
     std::string slot_etag_;
     std::int64_t next_ordinal_ = 0;
+    std::uint64_t commit_number_ = 0;
     std::uint64_t token_ = 0;
     bool administrative_ = false;
 };

@@ -238,3 +238,17 @@ TEST_CASE("while a create over there is uncertain, a record that nobody knows wa
     all_in_one_pair(world);
     CHECK(world.contact().at("name").as_string() == "edited");
 }
+
+TEST_CASE("a create that is found by its key after a crash is in the history with what it sent") {
+    World world(without_match_keys(), able(true), creates(false, true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    world.sync_well();
+    const auto created = world.journal("created");
+    REQUIRE(created.size() == 1);
+    CHECK(created[0].source_id == world.source_id());
+    CHECK(created[0].target_id == world.target_id());
+    REQUIRE_FALSE(created[0].changes.empty());
+    CHECK(world.journal("linked").empty());
+}

@@ -191,3 +191,22 @@ TEST_CASE("a second making whose answers never came is repeated with its key, wh
     for (const auto& item : world.to_target.creates())
         if (item.fields.at("name").as_string() != "A") CHECK(item.idempotency_key == parked[0].sent_key);
 }
+
+TEST_CASE("a parked duplicate that its user deletes ends, and the question with it") {
+    bool feed = false;
+    SUBCASE("on a system that tells of deletions") { feed = true; }
+    SUBCASE("on one that only lists what it has") {}
+    World world(without_match_keys(), able(feed));
+    world.to_target.unique = "email";
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    const auto second = world.source.create("contacts", person("a@x", "Also A"));
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    REQUIRE(world.conflicts().size() == 1);
+    world.source.remove("contacts", second);
+    world.sync_well();
+    CHECK(world.parked().empty());
+    CHECK(world.conflicts().empty());
+    CHECK(world.conflicts("superseded").size() == 1);
+}

@@ -125,7 +125,7 @@ cs::Situation to_situation(const Case& c) {
     if (c.base) situation.base = to_values(*c.base);
     situation.source = to_side(c.source);
     situation.target = to_side(c.target);
-    situation.frozen = c.frozen;
+    for (const bool frozen : c.frozen) situation.frozen.emplace_back(frozen ? "open" : "");
     return situation;
 }
 
