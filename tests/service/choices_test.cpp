@@ -87,7 +87,9 @@ TEST_CASE("a paused stream is left alone until it is resumed") {
     const Office office;
     REQUIRE(office.command({"streams", "pause", "contacts"}).exit_code == 0);
     office.workplace.edit(office.crm, R"("name":"Ada")", R"("name":"Ada L.")");
-    office.run();
+    const auto paused = office.command({"run"});
+    CHECK(paused.exit_code != 0);
+    CHECK(paused.errors.find("paused") != std::string::npos);
     CHECK(office.name_of("Ada") == "Ada");
     REQUIRE(office.command({"streams", "resume", "contacts"}).exit_code == 0);
     CHECK(office.run() == 0);
