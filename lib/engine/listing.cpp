@@ -106,10 +106,10 @@ Async<Result<>> Run::clear_mended_rows(Side side, std::uint64_t pass) {
         for (const auto& document : page->documents) {
             auto parked = from_document<ParkedRecord>(document);
             if (!parked) co_return parked.error();
-            if (parked->side != side || parked->pass >= pass) continue;
+            if (parked->side != side || parked->pass >= pass || !parked->sent.empty()) continue;
             // Rows as the adapter met them carry the number of the listing; records carry a version instead.
             if (parked->pass == 0) {
-                if (parked->sent.empty() && !parked->record_id.empty()) records.push_back(std::move(*parked));
+                if (!parked->record_id.empty()) records.push_back(std::move(*parked));
                 continue;
             }
             if (auto dropped = co_await drop_parked(*parked, effects); !dropped) co_return dropped;

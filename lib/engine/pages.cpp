@@ -493,6 +493,8 @@ Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64
         parked.attempts = before->attempts + 1;
         parked.parked_at = before->parked_at;
         parked.discarded = before->discarded && before->payload == parked.payload;
+        parked.sent = std::move(before->sent); // whatever its origin looks like now
+        parked.sent_key = std::move(before->sent_key);
     } else if (observer_) {
         PlannedRecord planned;
         planned.action = "park";

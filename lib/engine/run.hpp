@@ -171,8 +171,8 @@ private:
     Async<Result<>> settle_group(const std::string& key, Group& group, std::vector<Pair>& pairs,
                                  std::vector<Effects>& effects);
     void wait(Candidate candidate, std::vector<Effects>& effects);
-    Async<Result<>> record_ambiguous(const std::string& conflict_id, const std::string& key, Group& group,
-                                     std::vector<Effects>& effects);
+    Async<Result<Conflict>> last_ambiguous(const std::string& key);
+    Async<Result<>> record_ambiguous(const std::string& key, Group& group, std::vector<Effects>& effects);
     Async<Result<>> close_conflict(const std::string& conflict_id, std::vector<Effects>& effects);
     Async<Result<>> confirm_deletions(std::array<std::uint64_t, 2>& held);
     Async<Result<>> carry_out_deletions();

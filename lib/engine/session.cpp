@@ -80,7 +80,7 @@ struct Session::Chunk {
 
 Session::Session(const EngineParts& parts, std::string tenant_id, StreamDocument stream, Execution execution)
     : parts_(parts), tenant_id_(std::move(tenant_id)), stream_(std::move(stream)), execution_(std::move(execution)),
-      next_ordinal_(stream_.next_ordinal), commit_number_(stream_.commit_sequence) {}
+      next_ordinal_(stream_.next_ordinal) {}
 
 Async<Result<StreamDocument>> Session::read_stream() {
     std::vector<std::string> ids{stream_.stream_id};
@@ -144,8 +144,8 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     }
     StreamDocument claimed = stream_;
     token_ = ++claimed.token;
-    ++claimed.commit_sequence;
-    renew(claimed);
+    commit_number_ = ++claimed.commit_sequence;
+    claimed.lease = Lease{parts_.instance, execution_.execution_id, now + parts_.limits.lease_duration}; // as the slot's
     claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
     if (!administrative_) claimed.last_run_at = now;
     execution_.fencing_token = token_;

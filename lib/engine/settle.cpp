@@ -247,11 +247,12 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
             if (member.candidate.separate) single(member);
             return member.candidate.separate;
         });
-    const std::string conflict_id = uuid_of({session_.stream().stream_id, "ambiguous_match", key});
     const bool ambiguous = !sources.empty() && !targets.empty() && sources.size() + targets.size() > 2;
-    if (ambiguous) co_return co_await record_ambiguous(conflict_id, key, group, effects);
+    if (ambiguous) co_return co_await record_ambiguous(key, group, effects);
     if (session_.stream().open_conflicts > 0) {
-        if (auto closed = co_await close_conflict(conflict_id, effects); !closed) co_return closed;
+        auto last = co_await last_ambiguous(key);
+        if (!last) co_return last.error();
+        if (auto closed = co_await close_conflict(last->conflict_id, effects); !closed) co_return closed;
     }
     if (sources.size() == 1 && targets.size() == 1) {
         Pair pair;
@@ -287,13 +288,30 @@ void Run::wait(Candidate candidate, std::vector<Effects>& effects) {
     effects.push_back(std::move(change));
 }
 
-Async<Result<>> Run::record_ambiguous(const std::string& conflict_id, const std::string& key, Group& group,
-                                      std::vector<Effects>& effects) {
-    std::vector<std::string> ids{conflict_id};
-    auto documents = co_await parts_.store->read(session_.tenant(), "conflict", std::move(ids));
-    if (!documents) co_return documents.error();
+// The conflict about this key that stands open or was ignored; else a new one, with an id of its own (I8).
+Async<Result<Conflict>> Run::last_ambiguous(const std::string& key) {
+    Conflict last, next;
+    next.conflict_id = uuid_of({session_.stream().stream_id, "ambiguous_match", key});
+    for (;;) {
+        std::vector<std::string> ids{next.conflict_id};
+        auto documents = co_await parts_.store->read(session_.tenant(), "conflict", std::move(ids));
+        if (!documents) co_return documents.error();
+        if (!documents->front()) break;
+        auto before = from_document<Conflict>(*documents->front());
+        if (!before) co_return before.error();
+        next.conflict_id = uuid_of({before->conflict_id, "again"});
+        last = std::move(*before);
+    }
+    const bool stands = !last.conflict_id.empty() &&
+                        (last.state == ConflictState::open || last.state == ConflictState::ignored);
+    co_return stands ? last : next;
+}
+
+Async<Result<>> Run::record_ambiguous(const std::string& key, Group& group, std::vector<Effects>& effects) {
+    auto before = co_await last_ambiguous(key);
+    if (!before) co_return before.error();
     Conflict conflict;
-    conflict.conflict_id = conflict_id;
+    conflict.conflict_id = before->conflict_id;
     conflict.tenant_id = session_.tenant();
     conflict.stream_id = session_.stream().stream_id;
     conflict.integration_id = pinned_.integration.id;
@@ -307,21 +325,15 @@ Async<Result<>> Run::record_ambiguous(const std::string& conflict_id, const std:
         for (const auto& member : group.members[at(side)])
             conflict.candidates.push_back(fmt::format("{}:{}", to_string(side), member.candidate.record_id));
     Effects change;
-    bool fresh = true;
-    if (documents->front()) {
-        auto before = from_document<Conflict>(*documents->front());
-        if (!before) co_return before.error();
-        const bool same = before->candidates == conflict.candidates;
-        if (same && (before->state == ConflictState::open || before->state == ConflictState::ignored)) {
-            for (auto* members : {&group.members[0], &group.members[1]})
-                for (auto& member : *members) wait(member.candidate, effects);
-            co_return Result<>();
-        }
-        fresh = before->state != ConflictState::open;
-        if (!fresh) conflict.created_at = before->created_at;
-    }
     for (auto* members : {&group.members[0], &group.members[1]})
         for (auto& member : *members) wait(member.candidate, effects);
+    const bool known = !before->candidates.empty();
+    if (known && before->candidates == conflict.candidates) co_return Result<>();
+    // Others than those that a person set aside: a question of its own.
+    if (known && before->state == ConflictState::ignored)
+        conflict.conflict_id = uuid_of({before->conflict_id, "again"});
+    const bool fresh = !known || before->state == ConflictState::ignored;
+    if (!fresh) conflict.created_at = before->created_at;
     change.writes.push_back(put(to_document(conflict)));
     if (fresh) {
         ++change.counters.conflicts;

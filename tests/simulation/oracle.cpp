@@ -34,6 +34,8 @@ std::string Oracle::unaccounted(const RecordKey& key, const RecordState& record)
     if (!scenario_.flows_to(far)) return {};
     for (const char* kind : {"parked", "conflict", "candidate", "deletion"})
         if (mirror_.mentions(kind, key)) return {};
+    for (const LinkMirror* link : mirror_.links_of(key)) // a pair is parked under the side that could not be read last
+        if (mirror_.mentions("parked", RecordKey{far, key.entity, link->id(far)})) return {};
     if (system(key.side).broken(scenario_.entities[key.entity].name(key.side), key.id))
         return fmt::format("{} can't be read and is not parked", to_string(key));
     if (!record.exists) return unaccounted_removal(key);

@@ -47,6 +47,7 @@ private:
     // Does the stream read this side, so that it notices what moves there?
     [[nodiscard]] bool reads(const RecordKey& key) const;
     [[nodiscard]] std::int64_t unknown_creates(const Group& group) const;
+    [[nodiscard]] bool chosen_by_person(const RecordKey& key) const;
     [[nodiscard]] std::string unaccounted_field(const RecordKey& key, const RecordState& record,
                                                 const RecordKey& partner_key, std::size_t field) const;
     [[nodiscard]] bool tells_deletions(Side side) const;
