@@ -163,6 +163,7 @@ Async<Result<>> Run::drop_held_deletions() {
         for (const auto& document : page->documents) {
             auto deletion = from_document<HeldDeletion>(document);
             if (!deletion) co_return deletion.error();
+            if (!deletion->confirmed) continue; // nobody was asked about it yet
             link_ids.push_back(deletion->link_id);
             Effects change;
             change.writes.push_back(remove("deletion", document.id));

@@ -414,6 +414,15 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
     references_.clear();
     lost_references_.clear();
     std::vector<Effects> faults;
+    std::vector<std::string> unreadable; // and yet there: not missing from a listing
+    for (const auto& fault : page.faults)
+        if (!fault.id.empty()) unreadable.push_back(fault.id);
+    if (!unreadable.empty()) {
+        auto links = co_await links_by(side, std::move(unreadable));
+        if (!links) co_return links.error();
+        for (const auto& link : *links)
+            if (link.state == Link::State::live) work.met.push_back(link.ordinal);
+    }
     for (auto& fault : page.faults) {
         auto effects = co_await park_fault(side, std::move(fault), next.sides[at(side)].pass);
         if (!effects) co_return effects.error();
