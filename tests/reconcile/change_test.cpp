@@ -109,12 +109,12 @@ TEST_CASE("a third value that can reach one side only is no agreement: the base 
 
 TEST_CASE("fields of an open conflict stand still, the others flow, and equal values end it") {
     Situation open = situation(two, R"({"a":1,"b":2})", R"({"a":7,"b":2})", R"({"a":8,"b":3})");
-    open.frozen = {true, false};
+    open.frozen = {"open", ""};
     CHECK(decide(two, open) ==
           R"(update | source {"b":3} | base {"a":1,"b":3} | a: open open | b: changed_on_target | conflict update_update)");
 
     Situation equal = situation(two, R"({"a":1,"b":2})", R"({"a":9,"b":2})", R"({"a":9,"b":2})");
-    equal.frozen = {true, false};
+    equal.frozen = {"open", ""};
     CHECK(decide(two, equal) == R"(nothing | base {"a":9,"b":2} | a: equal)");
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("an open field drags the fields beside it into no record rule") {
     Policy source_wins = two;
     source_wins.record_strategy = Strategy::source_wins;
     Situation open = situation(two, R"({"a":1,"b":2})", R"({"a":7,"b":2})", R"({"a":8,"b":3})");
-    open.frozen = {true, false};
+    open.frozen = {"open", ""};
     CHECK(decide(source_wins, open) ==
           R"(update | source {"b":3} | base {"a":1,"b":3} | a: open open | b: changed_on_target | conflict update_update)");
 }

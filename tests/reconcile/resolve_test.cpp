@@ -35,7 +35,7 @@ TEST_CASE("beside a choice, other edits flow and other conflicts stay open") {
 
 TEST_CASE("a choice wins over an open conflict's standstill") {
     Situation now = situation(two, R"({"a":1,"b":2})", R"({"a":7,"b":2})", R"({"a":8,"b":2})");
-    now.frozen = {true, false};
+    now.frozen = {"open", ""};
     CHECK(choose(now, R"({"a":8})") == R"(update | source {"a":8} | base {"a":8,"b":2} | a: person:ada)");
 }
 
