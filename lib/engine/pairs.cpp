@@ -176,8 +176,9 @@ void Run::hold_unsettled(Pair& pair) {
         const std::string& id = record ? record->id : pair.link ? pair.link->id(side) : pair.ids[at(side)];
         if (!unsettled_.contains({side, id})) continue;
         MappingFault fault;
-        fault.error = Error(ErrorCode::unavailable, "a write to this record was sent and its outcome could not be asked "
-                                                    "for yet; the next run asks again");
+        fault.error = Error(ErrorCode::unavailable,
+                            "a write to this record was sent and its outcome could not be asked for yet; the next run "
+                            "asks again");
         return park(pair, side, fault);
     }
 }

@@ -340,8 +340,8 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
     co_return Result<>();
 }
 
-// A system may answer a create with a record that it has already (it knows the same e-mail address, say). Where that one
-// is linked, the two records of this side can't both be its partner: a person decides.
+// A system may answer a create with a record that it has already (it knows the same e-mail address, say). Where that
+// one is linked, the two records of this side can't both be its partner: a person decides.
 Async<Result<>> Run::check_made(std::vector<Pair>& pairs) {
     for (const Side side : both_sides) {
         std::vector<std::string> ids;

@@ -165,7 +165,8 @@ Async<Result<>> Run::recover_intents() {
     co_return Result<>();
 }
 
-// Takes the writes to the records of this pair out of the intents. Those to a record that its create replaces are noted.
+// Takes the writes to the records of this pair out of the intents. Those to a record that its create replaces are
+// noted.
 void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
                         Effects& effects) const {
     const Side from = other(written);

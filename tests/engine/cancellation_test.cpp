@@ -47,7 +47,8 @@ private:
     Async<void> wait(bool done) {
         if (!done) ++calls;
         if (calls == cancel_at && done == after)
-            loop_.after(std::chrono::milliseconds(1), [this] { signal.emit(boost::asio::cancellation_type::terminal); });
+            loop_.after(std::chrono::milliseconds(1),
+                        [this] { signal.emit(boost::asio::cancellation_type::terminal); });
         co_await loop_.sleep(std::chrono::milliseconds(2));
     }
 
@@ -94,7 +95,7 @@ struct Cancelled {
 
 } // namespace
 
-TEST_CASE("a run that is cancelled at any step answers so, leaves nothing running, and the next one goes on (I16, I38)") {
+TEST_CASE("a run that is cancelled at any step says so, leaves nothing running, and the next goes on (I16, I38)") {
     bool reached_the_end = false;
     for (std::size_t step = 1; !reached_the_end; ++step)
         for (const bool after : {false, true}) {

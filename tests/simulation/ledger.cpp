@@ -303,7 +303,8 @@ std::unordered_set<NodeId> Ledger::ancestry(const std::vector<NodeId>& of, bool 
 std::vector<NodeId> Ledger::earlier_equals(NodeId id) const {
     std::vector<NodeId> equals;
     for (const NodeId earlier : ancestry({id}, false))
-        if (earlier != id && same(nodes_[earlier].value, nodes_[id].value, plan(nodes_[id].where, nodes_[id].field).unordered))
+        if (earlier != id &&
+            same(nodes_[earlier].value, nodes_[id].value, plan(nodes_[id].where, nodes_[id].field).unordered))
             equals.push_back(earlier);
     return equals;
 }

@@ -79,7 +79,8 @@ void Oracle::check_resurrections() const {
                 for (const auto& node : ledger_.find(other)->fields) {
                     if (!node) continue;
                     // A sum or a union holds the edits that it is made of.
-                    const auto parts = ledger_.node(*node).by_user ? std::vector<NodeId>() : ledger_.node(*node).parents;
+                    const ValueNode& whole = ledger_.node(*node);
+                    const auto parts = whole.by_user ? std::vector<NodeId>() : whole.parents;
                     all_seen = all_seen && was_seen(*node) && std::all_of(parts.begin(), parts.end(), was_seen);
                 }
             if (!all_seen) continue;
