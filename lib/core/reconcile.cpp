@@ -45,7 +45,7 @@ FieldDecision settle(const FieldView& field, FieldValue result, std::string rule
     else
         decision.verdict = settled && !field.same(field.base, result) ? Verdict::agreed : Verdict::nothing;
     if (decision.verdict == Verdict::nothing) return decision;
-    decision.automatic = automatic && settled;
+    decision.automatic = automatic; // also where it reaches one side only: that one's edit gave way
     decision.rule = std::move(rule);
     decision.result = std::move(result);
     return decision;

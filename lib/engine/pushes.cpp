@@ -352,8 +352,13 @@ Async<Result<>> Run::check_made(std::vector<Pair>& pairs) {
             const auto& record = pair.records[at(side)];
             if (pair.state == State::parked || !pair.created[at(side)] || !record) continue;
             const auto [first, fresh] = made.try_emplace(record->id, &pair);
-            if (fresh) ids.push_back(record->id);
-            else taken.emplace_back(&pair, by(first->second->records[at(other(side))]->id));
+            if (fresh) {
+                ids.push_back(record->id);
+                continue;
+            }
+            const Pair& one = *first->second;
+            const auto& partner = one.records[at(other(side))];
+            taken.emplace_back(&pair, by(partner ? partner->id : one.ids[at(other(side))]));
         }
         if (ids.empty()) continue;
         auto links = co_await links_by(side, std::move(ids));

@@ -95,7 +95,7 @@ TEST_CASE("where a field flows one way, no rule invents a third value or asks a 
     }
 }
 
-TEST_CASE("a third value that can reach one side only is no agreement: the base does not take it") {
+TEST_CASE("a third value that can reach one side only is a recorded decision, and no agreement for the base") {
     ConflictStrategies strategies;
     strategies.add("fifteen", [](const FieldConflict&) { return json::value(15); });
     Policy inbound = by_field(Strategy::custom);
@@ -103,7 +103,7 @@ TEST_CASE("a third value that can reach one side only is no agreement: the base 
     inbound.custom_strategies = &strategies;
     inbound.fields[0].to_source = false;
     CHECK(decide(inbound, R"({"value":1})", R"({"value":2})", R"({"value":3})") ==
-          R"(update | target {"value":15} | value: custom:fifteen)");
+          R"(update | target {"value":15} | value: custom:fifteen automatic | automatic update_update)");
     CHECK(decide(inbound, R"({"value":1})", R"({"value":2})", R"({"value":15})") == "nothing");
 }
 

@@ -141,9 +141,9 @@ FieldAnswer write(const FieldState& field, const Value& value, bool between_two_
     const Field wanted = value;
     if (!field.same(source, wanted) && field.rules.to_source) answer.to_source = source = wanted;
     if (!field.same(target, wanted) && field.rules.to_target) answer.to_target = target = wanted;
+    answer.automatic = between_two_edits && (answer.to_source || answer.to_target);
     if (!field.same(source, wanted) || !field.same(target, wanted)) return answer; // it can't get to both sides
     if (!field.same(field.base, wanted)) answer.base = wanted;
-    answer.automatic = between_two_edits && (answer.to_source || answer.to_target);
     return answer;
 }
 
@@ -164,9 +164,7 @@ FieldAnswer decide_field(const Case& c, const FieldState& field, std::optional<R
             const bool settled = answer.to_source || answer.to_target;
             const bool lost_edit = (answer.to_source && field.source_changed()) ||
                                    (answer.to_target && field.target_changed());
-            Field source = answer.to_source ? answer.to_source : field.source;
-            Field target = answer.to_target ? answer.to_target : field.target;
-            answer.automatic = settled && lost_edit && field.same(source, target);
+            answer.automatic = settled && lost_edit;
         } else {
             answer.conflict = true;
         }
