@@ -406,6 +406,7 @@ Effects Run::effects_of(Pair& pair) {
     const Action action = pair.decision.action;
     if (!pair.link && !both) { // an unlinked record that does not flow, or is gone
         ++effects.counters.skipped;
+        add_written(pair, effects);
         return effects;
     }
     Link link = pair.link ? *pair.link : new_link(pair.records[0]->id, pair.records[1]->id);

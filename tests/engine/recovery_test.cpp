@@ -114,6 +114,23 @@ TEST_CASE("what a lost write was sent over is kept when a user has written over 
     CHECK(written[0].changes.at(0).before == json::value("U"));
 }
 
+TEST_CASE("what a lost first write was sent over is in the journal, though both records are gone by then (I2)") {
+    Integration integration = contacts_integration();
+    integration.sync.initial_strategy = Strategy::source_wins;
+    World world(integration);
+    world.source.create("contacts", person("a@x", "S"));
+    world.target.create("contact", shard("a@x", "T"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    world.source.remove("contacts", world.source_id());
+    world.target.remove("contact", world.target_id());
+    world.sync_well();
+    const auto attempted = world.journal("attempted");
+    REQUIRE(attempted.size() == 1);
+    CHECK(attempted[0].changes.at(0).before == json::value("T"));
+    CHECK(world.live_links().empty());
+}
+
 TEST_CASE("a write that never arrived is no history (I17)") {
     World world;
     world.source.create("contacts", person("a@x", "A"));
