@@ -368,8 +368,9 @@ Effects Run::effects_of(Pair& pair) {
         }
         effects.writes.push_back(put(to_document(*pair.parked)));
         for (auto& candidate : pair.candidates) {
-            if (!candidate || pair.fresh_link) continue;
-            candidate->fresh = false; // the retry of what is parked brings it back
+            // The retry of what is parked brings it back; its twin is looked at again by itself.
+            if (!candidate || pair.fresh_link || candidate->side != pair.parked->side) continue;
+            candidate->fresh = false;
             effects.writes.push_back(put(to_document(*candidate)));
         }
         add_parked_conflict(pair, effects);
