@@ -84,8 +84,7 @@ FieldDecision decide_by_rule(const FieldView& field, Strategy strategy, const st
                              const Situation& situation, const Policy& policy) {
     // A sum or a joined text that can't reach both sides never becomes the base, and would grow with every run: where
     // a field flows one way only, the flowing side wins.
-    const bool grows = strategy == Strategy::add_delta || strategy == Strategy::concat;
-    if (grows && !(field.policy.to_source && field.policy.to_target))
+    if (accumulates(strategy) && !(field.policy.to_source && field.policy.to_target))
         strategy = field.policy.to_source ? Strategy::target_wins : Strategy::source_wins;
     StrategyAnswer answer = apply_strategy(
         {field.policy, strategy, custom_strategy, field.base, *field.source, *field.target, situation, policy});

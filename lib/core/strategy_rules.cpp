@@ -114,6 +114,8 @@ StrategyAnswer apply_custom(const StrategyQuestion& question) {
 
 } // namespace
 
+bool accumulates(Strategy strategy) { return strategy == Strategy::add_delta || strategy == Strategy::concat; }
+
 bool same_value(const json::value& left, const json::value& right, bool unordered) {
     return unordered ? equal_unordered(left, right) : equal_values(left, right);
 }

@@ -23,6 +23,9 @@ struct StrategyQuestion {
 
 [[nodiscard]] StrategyAnswer apply_strategy(const StrategyQuestion& question);
 
+// Applied twice to the same two edits, it counts them twice: a sum, a joined text.
+[[nodiscard]] bool accumulates(Strategy strategy);
+
 [[nodiscard]] bool same_value(const json::value& left, const json::value& right, bool unordered);
 
 } // namespace castiel_sync

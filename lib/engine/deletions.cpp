@@ -111,6 +111,7 @@ Async<Result<>> Run::carry_out_deletions() {
                 auto link = from_document<Link>(*document);
                 if (!link) co_return link.error();
                 survivors[at(pairs[i].origin)].push_back(link->id(pairs[i].origin));
+                if (link->state == Link::State::live) pairs[i].link = std::move(*link);
             }
             std::array<Known, 2> known;
             for (const Side side : {Side::source, Side::target})
@@ -119,10 +120,8 @@ Async<Result<>> Run::carry_out_deletions() {
             std::vector<Pair> live;
             std::set<std::string> taken; // both sides of one link may be gone: it ends once
             for (std::size_t i = 0; i < pairs.size(); ++i) {
-                const auto& document = (*documents)[i];
-                auto link = document ? from_document<Link>(*document) : Result<Link>(Error(ErrorCode::not_found, ""));
-                if (document && !link) co_return link.error();
-                if (!document || link->state != Link::State::live || !taken.insert(link->link_id).second) {
+                const auto& link = pairs[i].link;
+                if (!link || !taken.insert(link->link_id).second) {
                     Effects drop;
                     const auto& deletion = *pairs[i].deletion;
                     drop.writes.push_back(
@@ -134,7 +133,6 @@ Async<Result<>> Run::carry_out_deletions() {
                 const auto& parked = known[at(pairs[i].origin)].parked;
                 if (const auto found = parked.find(link->id(pairs[i].origin)); found != parked.end())
                     note_parked(pairs[i], found->second);
-                pairs[i].link = std::move(*link);
                 live.push_back(std::move(pairs[i]));
             }
             worked_ += page->documents.size();

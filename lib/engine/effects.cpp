@@ -340,18 +340,18 @@ void Run::add_written(Pair& pair, Effects& effects) {
     }
     add_automatic(pair, effects, link);
     add_journal(pair, link.link_id, effects);
-    if (pair.fresh_link) register_link(pair, link, effects);
+    if (pair.fresh_link) register_link(link, effects);
     if (!pair.base_advanced && !pair.fresh_link) return;
     link.source_version.clear(); // both sides are evaluated again
     link.target_version.clear();
     effects.writes.push_back(put(to_document(link)));
 }
 
-void Run::register_link(const Pair& pair, const Link& link, Effects& effects) {
+void Run::register_link(const Link& link, Effects& effects) {
     ++effects.links;
     created_ordinals_.push_back(link.ordinal);
     for (const Side side : {Side::source, Side::target}) {
-        if (!pair.was_candidate[at(side)] && session_.stream().candidates[at(side)] == 0) continue;
+        if (session_.stream().candidates[at(side)] == 0) continue;
         effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
     }
 }
@@ -411,9 +411,9 @@ Effects Run::effects_of(Pair& pair) {
         return effects;
     }
     Link link = pair.link ? *pair.link : new_link(pair.records[0]->id, pair.records[1]->id);
-    if (pair.fresh_link) register_link(pair, link, effects);
+    if (pair.fresh_link) register_link(link, effects);
     if (!pair.link) {
-        register_link(pair, link, effects);
+        register_link(link, effects);
         if (pair.journal.empty()) {
             JournalEntry entry = journal_entry(pair, Side::target, "linked");
             pair.journal.push_back(std::move(entry));

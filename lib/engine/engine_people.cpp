@@ -243,7 +243,6 @@ Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinn
                                 fmt::format("{} record {} is linked already", to_string(side), ids[0]));
             pair.records[at(side)] = std::move(answers->front().record);
             pair.known[at(side)] = true;
-            pair.was_candidate[at(side)] = true;
         }
         if (auto processed = co_await run.process_and_commit(pairs); !processed) co_return processed;
         if (pair.state == Pair::State::parked) co_return pair.parked->reason;

@@ -94,9 +94,7 @@ Async<Result<>> Run::drop_gone(Side side, std::vector<ParkedRecord> parked, std:
 }
 
 Async<Result<>> Run::clear_mended_rows(Side side, std::uint64_t pass) {
-    Query query;
-    query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(session_.stream().stream_id));
-    query.limit = 500;
+    Query query = of_stream();
     for (;;) {
         Query copy = query;
         auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));

@@ -92,10 +92,9 @@ Async<Result<>> Run::fetch_pairs(std::vector<Pair*> pairs) {
     co_return Result<>();
 }
 
-// Which side may hold a record that a lost create made, and will tell when it is asked again?
-Async<Result<>> Run::load_uncertain() {
-    uncertain_ = {};
-    if (session_.stream().parked == 0) co_return Result<>();
+// The parked records whose create may have happened.
+Async<Result<std::vector<ParkedRecord>>> Run::lost_creates() {
+    std::vector<ParkedRecord> lost;
     Query query = of_stream();
     query.conditions.emplace_back("reason", Condition::Comparison::equal,
                                   IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
@@ -106,13 +105,24 @@ Async<Result<>> Run::load_uncertain() {
         for (const auto& document : page->documents) {
             auto parked = from_document<ParkedRecord>(document);
             if (!parked) co_return parked.error();
-            const bool origin_gone = parked->payload.empty();
-            if (parked->sent.empty() || parked->discarded || waits_for_lost_create(*parked, origin_gone)) continue;
-            uncertain_[at(other(parked->side))] = true;
+            if (!parked->sent.empty()) lost.push_back(std::move(*parked));
         }
-        if (page->continuation.empty()) co_return Result<>();
+        if (page->continuation.empty()) co_return lost;
         query.continuation = page->continuation;
     }
+}
+
+// Which side may hold a record that a lost create made, and will tell when it is asked again?
+Async<Result<>> Run::load_uncertain() {
+    uncertain_ = {};
+    if (session_.stream().parked == 0) co_return Result<>();
+    auto lost = co_await lost_creates();
+    if (!lost) co_return lost.error();
+    for (const auto& parked : *lost) {
+        const bool origin_gone = parked.payload.empty();
+        if (!parked.discarded && !waits_for_lost_create(parked, origin_gone)) uncertain_[at(other(parked.side))] = true;
+    }
+    co_return Result<>();
 }
 
 Async<Result<>> Run::map_pair(Pair& pair) {

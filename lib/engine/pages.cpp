@@ -29,7 +29,6 @@ struct Run::PageWork {
     std::vector<std::int64_t> met;  // ordinals of the linked records
     std::vector<ParkedRecord> lost_creates; // sent to this side, and nobody knows whether they happened
     std::map<std::string, Link> lost_links;          // of their origins, where the create was to replace a record
-    std::set<std::string> lost_candidates;           // those of their origins that are candidates
     std::uint64_t read_linked = 0;
     std::uint64_t changed = 0;
 
@@ -198,7 +197,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
         pair.origin = side;
         pair.known[at(side)] = true;
         if (link) pair.link = std::move(*link);
-        pair.was_candidate[at(side)] = candidate != known.candidates.end();
+        pair.staged = candidate != known.candidates.end();
         if (parked != known.parked.end()) note_parked(pair, parked->second);
         if (side == Side::source && !matches(pinned_.filters, record.fields)) {
             skip();
@@ -257,28 +256,15 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
 Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
     if (session_.stream().parked == 0 || pinned_.capabilities[at(side)].finds_by_idempotency_key)
         co_return Result<>();
-    Query query = of_stream();
-    query.conditions.emplace_back("reason", Condition::Comparison::equal,
-                                  IndexValue(std::string(to_string(ErrorCode::unknown_outcome))));
+    auto lost = co_await lost_creates();
+    if (!lost) co_return lost.error();
     std::vector<std::string> ids;
-    for (;;) {
-        Query copy = query;
-        auto page = co_await parts_.store->query(session_.tenant(), "parked", std::move(copy));
-        if (!page) co_return page.error();
-        for (const auto& document : page->documents) {
-            auto parked = from_document<ParkedRecord>(document);
-            if (!parked) co_return parked.error();
-            if (parked->side == side || parked->sent.empty()) continue;
-            ids.push_back(parked->record_id);
-            work.lost_creates.push_back(std::move(*parked));
-        }
-        if (page->continuation.empty()) break;
-        query.continuation = page->continuation;
+    for (auto& parked : *lost) {
+        if (parked.side == side) continue;
+        ids.push_back(parked.record_id);
+        work.lost_creates.push_back(std::move(parked));
     }
     if (ids.empty()) co_return Result<>();
-    Known known;
-    if (auto loaded = co_await load_known(other(side), ids, known); !loaded) co_return loaded;
-    for (const auto& [id, candidate] : known.candidates) work.lost_candidates.insert(id);
     auto links = co_await links_by(other(side), ids);
     if (!links) co_return links.error();
     for (auto& link : *links)
@@ -311,7 +297,6 @@ bool Run::adopt_lost_create(Side side, Pair& pair, const FieldValues& values, Pa
     note_parked(pair, *found);
     pair.origin = from;
     pair.matched = true;
-    pair.was_candidate[at(from)] = work.lost_candidates.contains(found->record_id);
     if (const auto link = work.lost_links.find(found->record_id); link != work.lost_links.end())
         pair.link = link->second;
     pair.records[at(from)].emplace();
@@ -365,7 +350,7 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
         return;
     }
     const auto key = pinned_.mapping.match_key(*values);
-    if (!key || (at_once && !pair.was_candidate[at(side)])) {
+    if (!key || (at_once && !pair.staged)) {
         work.pairs.push_back(std::move(pair));
         return;
     }

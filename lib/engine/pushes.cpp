@@ -1,6 +1,8 @@
 // The far side is written: intents first, then the pushes, then what each outcome means for its pair.
 #include <engine/run.hpp>
 
+#include <core/strategy_rules.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -161,8 +163,8 @@ void Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const {
     if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
     for (const auto& change : attempt.entry.changes)
         for (const auto& field : pinned_.policy.fields) {
-            const bool grows = field.strategy == Strategy::add_delta || field.strategy == Strategy::concat;
-            if (!grows || field.name != change.field || holds(pair, side, change.field, *change.after)) continue;
+            if (!accumulates(field.strategy) || field.name != change.field) continue;
+            if (holds(pair, side, change.field, *change.after)) continue;
             if (change.before && !holds(pair, side, change.field, *change.before)) pair.doubtful.insert(change.field);
         }
 }

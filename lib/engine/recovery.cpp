@@ -79,15 +79,12 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_perso
         if (!answers) co_return answers.error();
         auto links = co_await links_by(side, ids);
         if (!links) co_return links.error();
-        Known known;
-        if (auto loaded = co_await load_known(side, ids, known); !loaded) co_return loaded;
         for (std::size_t i = 0; i < asked.size(); ++i) {
             FetchedRecord& answer = (*answers)[i];
             Pair pair;
             pair.origin = side;
             pair.may_repeat = by_person;
             note_parked(pair, *asked[i]);
-            pair.was_candidate[at(side)] = known.candidates.contains(ids[i]);
             for (auto& link : *links)
                 if (link.id(side) == ids[i] && link.state == Link::State::live) pair.link = link;
             if (answer.presence == FetchedRecord::Presence::unknown) continue; // as before
@@ -174,16 +171,18 @@ void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, 
         return side == Side::source ? attempt.entry.source_id : attempt.entry.target_id;
     };
     for (auto& intent : intents) {
+        std::vector<Intent::Attempt> of_others;
         const std::size_t before = intent.attempts.size();
-        std::erase_if(intent.attempts, [&](Intent::Attempt& attempt) {
-            if (id(attempt, from) != pair.ids[at(from)]) return false;
+        for (auto& attempt : intent.attempts) {
             const std::string& partner = id(attempt, written);
-            if (partner == replaced || (pair.matched && partner != pair.ids[at(written)]))
+            if (id(attempt, from) != pair.ids[at(from)])
+                of_others.push_back(std::move(attempt));
+            else if (partner == replaced || (pair.matched && partner != pair.ids[at(written)]))
                 note_attempted(std::move(attempt), effects);
             else
                 pair.attempts[at(intent.written)].push_back(std::move(attempt));
-            return true;
-        });
+        }
+        intent.attempts = std::move(of_others);
         if (intent.attempts.size() == before) continue;
         if (intent.items.empty() && intent.attempts.empty())
             effects.writes.push_back(remove("intent", intent.intent_id));
@@ -260,7 +259,6 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
             pair.sent_from = from;
             pair.repeated_create = true;
             if (const auto link = link_of.find(ids[i]); link != link_of.end()) pair.link = link->second;
-            pair.was_candidate[at(from)] = known.candidates.contains(ids[i]);
             if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
                 note_parked(pair, parked->second);
             if (origin_exists) pair.records[at(from)] = std::move((*origins)[i].record);
@@ -384,7 +382,6 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
             for (const Side side : {Side::source, Side::target}) {
                 pair.records[at(side)].emplace();
                 pair.records[at(side)]->id = ids[at(side)][i];
-                pair.was_candidate[at(side)] = known[at(side)].candidates.contains(ids[at(side)][i]);
             }
         }
         for (const Side side : {Side::source, Side::target}) {

@@ -49,7 +49,7 @@ struct Pair {
     Side sent_from = Side::source;     // the side whose record it copies
     bool may_repeat = false;           // a person wants a create repeated that may have happened
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time
-    std::array<bool, 2> was_candidate{false, false};
+    bool staged = false;               // it waits as a candidate already
     std::array<std::optional<Candidate>, 2> candidates; // that the settling brought here
     std::optional<HeldDeletion> deletion;
     bool hold = false;                 // the deletion was found just now: it is held, not carried out
@@ -140,6 +140,7 @@ private:
     [[nodiscard]] bool creates_at_once(Side side) const;
     void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
     Async<Result<>> load_lost_creates(Side side, PageWork& work);
+    Async<Result<std::vector<ParkedRecord>>> lost_creates();
     Async<Result<>> load_uncertain();
     [[nodiscard]] bool holds_all(const FieldValues& values, const FieldValues& sent) const;
     [[nodiscard]] bool holds_what_was_sent(const Pair& pair) const;
@@ -203,7 +204,7 @@ private:
     void part_matched(Pair& pair);
     bool link_made(Pair& pair);
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
-    void register_link(const Pair& pair, const Link& link, Effects& effects);
+    void register_link(const Link& link, Effects& effects);
     void plan_pushes(Pair& pair);
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
     [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);

@@ -212,7 +212,6 @@ Async<Result<>> Run::refresh_members(std::map<std::string, Group>& groups,
                 if (!now) { // unmappable now, or without key: its own pair says why, or creates it
                     Pair pair;
                     pair.origin = side;
-                    pair.was_candidate[at(side)] = true;
                     pair.known[at(side)] = true;
                     pair.records[at(side)] = std::move(answer.record);
                     pairs.push_back(std::move(pair));
@@ -236,7 +235,6 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
         Pair pair;
         pair.origin = side;
         if (member.parked) note_parked(pair, *member.parked);
-        pair.was_candidate[at(side)] = true;
         pair.known[at(side)] = true;
         pair.records[at(side)] = std::move(member.record);
         pair.candidates[at(side)] = std::move(member.candidate);
@@ -258,7 +256,6 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vec
         Pair pair;
         pair.origin = Side::source;
         pair.matched = true;
-        pair.was_candidate = {true, true};
         pair.known = {true, true};
         for (auto* member : {&sources.front(), &targets.front()}) {
             if (member->parked) note_parked(pair, *member->parked);

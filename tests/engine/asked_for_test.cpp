@@ -1,19 +1,10 @@
 // What a run that was asked for does: on a stream that stands still, beside an unfinished cycle, with lost commits.
 #include "world.hpp"
 
-#include <fmt/format.h>
-
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
 namespace {
-
-std::vector<std::string> create_people(World& world, int count) {
-    std::vector<std::string> ids;
-    for (int i = 0; i < count; ++i)
-        ids.push_back(world.source.create("contacts", person(fmt::format("p{}@x", i).c_str(), "N")));
-    return ids;
-}
 
 std::size_t told(const World& world, std::string_view type, const Execution& execution) {
     const auto events = world.events(type);

@@ -1,19 +1,10 @@
 // Deletions that must not get lost, and none that nobody made.
 #include "world.hpp"
 
-#include <fmt/format.h>
-
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
 namespace {
-
-std::vector<std::string> create_people(World& world, int count) {
-    std::vector<std::string> ids;
-    for (int i = 0; i < count; ++i)
-        ids.push_back(world.source.create("contacts", person(fmt::format("p{}@x", i).c_str(), "N")));
-    return ids;
-}
 
 std::string partner_of(World& world, const std::string& source_id) {
     for (const auto& link : world.live_links())

@@ -5,20 +5,6 @@ using namespace castiel_sync::testing;
 
 namespace {
 
-// Nothing but what is known of the create itself could tell whose record it made.
-Integration without_match_keys() {
-    Integration integration = contacts_integration();
-    integration.sync.entity_mappings[0].match_keys.clear();
-    return integration;
-}
-
-AdapterCapabilities creates(bool idempotent, bool found_by_key) {
-    AdapterCapabilities capabilities = able(true);
-    capabilities.idempotent_creates = idempotent;
-    capabilities.finds_by_idempotency_key = found_by_key;
-    return capabilities;
-}
-
 const AdapterCapabilities tells_nothing = creates(false, false);
 
 json::object shard(const char* mail, const char* name) { return {{"email", mail}, {"name", name}}; }

@@ -6,23 +6,10 @@ using namespace castiel_sync::testing;
 
 namespace {
 
-Integration without_match_keys() {
-    Integration integration = contacts_integration();
-    integration.sync.entity_mappings[0].match_keys.clear();
-    return integration;
-}
-
 Integration recreating() {
     Integration integration = without_match_keys();
     integration.sync.delete_conflict_resolution = DeleteStrategy::update_wins;
     return integration;
-}
-
-AdapterCapabilities creates(bool idempotent, bool found_by_key) {
-    AdapterCapabilities capabilities = able(true);
-    capabilities.idempotent_creates = idempotent;
-    capabilities.finds_by_idempotency_key = found_by_key;
-    return capabilities;
 }
 
 void one_pair_and_a_question(World& world, const std::string& left_over) {

@@ -1,16 +1,9 @@
 #include "world.hpp"
 
-#include <fmt/format.h>
-
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
 namespace {
-
-void create_people(World& world, int count) {
-    for (int i = 0; i < count; ++i)
-        world.source.create("contacts", person(fmt::format("p{}@x", i).c_str(), "N"));
-}
 
 std::string trip(World& world, Rail rail) {
     const Execution run = world.sync();

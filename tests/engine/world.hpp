@@ -10,6 +10,7 @@
 #include "trouble.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -255,5 +256,26 @@ struct World {
 };
 
 inline json::object person(const char* mail, const char* name) { return {{"mail", mail}, {"name", name}}; }
+
+inline std::vector<std::string> create_people(World& world, int count) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < count; ++i)
+        ids.push_back(world.source.create("contacts", person(fmt::format("p{}@x", i).c_str(), "N")));
+    return ids;
+}
+
+// Nothing but what is known of a create itself can tell whose record it made.
+inline Integration without_match_keys() {
+    Integration integration = contacts_integration();
+    integration.sync.entity_mappings[0].match_keys.clear();
+    return integration;
+}
+
+inline AdapterCapabilities creates(bool idempotent, bool found_by_key) {
+    AdapterCapabilities capabilities = able(true);
+    capabilities.idempotent_creates = idempotent;
+    capabilities.finds_by_idempotency_key = found_by_key;
+    return capabilities;
+}
 
 } // namespace castiel_sync::testing
