@@ -16,6 +16,12 @@ std::string_view system_of(Side side) { return side == Side::source ? "the sourc
 
 } // namespace
 
+bool left_to_person(const Conflict& conflict, Side gone, DeleteStrategy strategy) {
+    return strategy == DeleteStrategy::manual &&
+           (conflict.state == ConflictState::open || conflict.state == ConflictState::ignored) &&
+           conflict.type == (gone == Side::source ? ConflictType::delete_update : ConflictType::update_delete);
+}
+
 std::optional<Trip> judge_deletions(const RailLimits& limits, Side flow, std::uint64_t held, std::uint64_t links,
                                     std::uint64_t approved) {
     std::uint64_t allowed = limits.max_deletes;

@@ -1,6 +1,7 @@
 // Safety rails: judge what a cycle is about to do, before it does it. Pure.
 #pragma once
 
+#include <castiel_sync/conflict.hpp>
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/stream.hpp>
 
@@ -20,6 +21,10 @@ struct Trip {
 // Shares are judged from this many linked records on: below it a single edit would be a large share.
 inline constexpr std::uint64_t smallest_judged_share = 20;
 
+// The record is gone on one side, and what becomes of the other one is a person's to say: no rail counts it, or the
+// stream would stand still again after every approval until each of these conflicts is settled.
+[[nodiscard]] bool left_to_person(const Conflict& conflict, Side gone, DeleteStrategy strategy);
+
 // `held`: all deletions towards `flow` that the cycle found. `approved`: how many a person has let pass.
 [[nodiscard]] std::optional<Trip> judge_deletions(const RailLimits& limits, Side flow, std::uint64_t held,
                                                   std::uint64_t links, std::uint64_t approved);
@@ -33,7 +38,7 @@ inline constexpr std::uint64_t smallest_judged_share = 20;
 [[nodiscard]] std::optional<Trip> judge_all_changed(const RailLimits& limits, Side flow, std::uint64_t read,
                                                     std::uint64_t changed, std::uint64_t whole, std::uint64_t approved);
 
-// A listing that ended without a record.
+// A listing that ended without a record. `links`: those whose record was there so far.
 [[nodiscard]] std::optional<Trip> judge_empty_side(const RailLimits& limits, Side empty, std::uint64_t links,
                                                    std::uint64_t approved);
 

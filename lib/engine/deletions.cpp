@@ -15,6 +15,57 @@ std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
 
+bool Run::left_to_person(const Pair& pair) const {
+    if (!pair.link || !pair.deletion || pair.deletion->decided) return false;
+    const auto known = conflicts_.find(pair.link->conflict_id);
+    return known != conflicts_.end() &&
+           castiel_sync::left_to_person(known->second, pair.deletion->side, pinned_.policy.delete_strategy);
+}
+
+// Of these links, whose record is gone on one side, those that stay as they are until a person has answered.
+Async<Result<std::set<std::string>>> Run::left_to_persons(Side gone, std::vector<Link> links) {
+    std::set<std::string> left;
+    if (pinned_.policy.delete_strategy != DeleteStrategy::manual) co_return left;
+    std::vector<std::string> ids;
+    for (const auto& link : links)
+        if (link.state == Link::State::live && !link.conflict_id.empty()) ids.push_back(link.conflict_id);
+    if (ids.empty()) co_return left;
+    auto documents = co_await parts_.store->read(session_.tenant(), "conflict", std::move(ids));
+    if (!documents) co_return documents.error();
+    for (const auto& document : *documents) {
+        if (!document) continue;
+        auto conflict = from_document<Conflict>(*document);
+        if (!conflict) co_return conflict.error();
+        if (castiel_sync::left_to_person(*conflict, gone, pinned_.policy.delete_strategy))
+            left.insert(conflict->link_id);
+    }
+    co_return left;
+}
+
+Async<Result<>> Run::count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held) {
+    std::vector<std::string> link_ids;
+    for (const auto& deletion : deletions)
+        if (!deletion.decided) link_ids.push_back(deletion.link_id);
+    std::vector<Link> links;
+    auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
+    if (!documents) co_return documents.error();
+    for (const auto& document : *documents) {
+        if (!document) continue;
+        auto link = from_document<Link>(*document);
+        if (!link) co_return link.error();
+        links.push_back(std::move(*link));
+    }
+    auto left = co_await left_to_persons(gone, std::move(links));
+    if (!left) co_return left.error();
+    for (auto& deletion : deletions) {
+        if (!deletion.decided && left->contains(deletion.link_id)) continue;
+        ++held;
+        if (trip_examples_.size() < 20) trip_examples_.push_back(std::move(deletion.record_id));
+    }
+    co_return Result<>();
+}
+
+// Confirms what a listing did not meet, and counts for the rails what flows.
 Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
     Query query = of_stream();
     trip_examples_.clear();
@@ -23,6 +74,7 @@ Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
         auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
         if (!page) co_return page.error();
         std::array<std::vector<HeldDeletion>, 2> unconfirmed;
+        std::array<std::vector<HeldDeletion>, 2> confirmed;
         for (const auto& document : page->documents) {
             auto deletion = from_document<HeldDeletion>(document);
             if (!deletion) co_return deletion.error();
@@ -30,9 +82,7 @@ Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
                 unconfirmed[at(deletion->side)].push_back(std::move(*deletion));
                 continue;
             }
-            if (!flows_from(deletion->side)) continue;
-            ++held[at(deletion->side)];
-            if (trip_examples_.size() < 20) trip_examples_.push_back(deletion->record_id);
+            if (flows_from(deletion->side)) confirmed[at(deletion->side)].push_back(std::move(*deletion));
         }
         std::vector<Effects> effects(1);
         for (const Side side : {Side::source, Side::target}) {
@@ -46,8 +96,7 @@ Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
                 if ((*answers)[i].presence == FetchedRecord::Presence::absent) {
                     list[i].confirmed = true;
                     effects.front().writes.push_back(put(to_document(list[i])));
-                    ++held[at(side)];
-                    if (trip_examples_.size() < 20) trip_examples_.push_back(list[i].record_id);
+                    confirmed[at(side)].push_back(std::move(list[i]));
                 } else if ((*answers)[i].presence == FetchedRecord::Presence::present) { // there after all
                     effects.front().writes.push_back(
                         remove("deletion", deletion_id(list[i].stream_id, side, list[i].record_id)));
@@ -57,6 +106,11 @@ Async<Result<>> Run::confirm_deletions(std::array<std::uint64_t, 2>& held) {
         if (!effects.front().writes.empty()) {
             if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
                 co_return committed;
+        }
+        for (const Side side : {Side::source, Side::target}) {
+            if (confirmed[at(side)].empty()) continue;
+            auto counted = co_await count_deletions(side, std::move(confirmed[at(side)]), held[at(side)]);
+            if (!counted) co_return counted;
         }
         if (page->continuation.empty()) co_return Result<>();
         query.continuation = page->continuation;

@@ -65,6 +65,7 @@ void members(A& a, HeldDeletion& v) {
     a("link", v.link_id);
     a("id", v.record_id);
     a("confirmed", v.confirmed);
+    a.sparse("decided", v.decided);
 }
 template <class A>
 void members(A& a, Intent::Item& v) {

@@ -65,6 +65,7 @@ struct HeldDeletion {
     std::string link_id;
     std::string record_id;
     bool confirmed = false;    // by a tombstone; otherwise a fetch must confirm it
+    bool decided = false;      // its survivor was looked at, and goes
 };
 
 // Writes under way, one document for each page and side. Once their outcome is known they are history; until then only

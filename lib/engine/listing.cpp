@@ -3,6 +3,7 @@
 
 #include <core/seen_bits.hpp>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,42 @@ std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
 
+Query Run::links_by_ordinal() const {
+    Query query = of_stream();
+    query.conditions.emplace_back("ordinal", Condition::Comparison::greater_or_equal, IndexValue(std::int64_t{0}));
+    query.order = {{"ordinal", false}};
+    query.limit = 1000;
+    return query;
+}
+
+Async<Result<>> Run::judge_empty(Side side) {
+    std::uint64_t links = session_.stream().links;
+    std::uint64_t approved = 0;
+    for (const auto& approval : session_.stream().approvals)
+        if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
+    if (!judge_empty_side(pinned_.rails, side, links, approved)) co_return Result<>();
+    Query query = links_by_ordinal();
+    for (;;) {
+        Query copy = query;
+        auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
+        if (!page) co_return page.error();
+        std::vector<Link> page_links;
+        for (const auto& document : page->documents) {
+            auto link = from_document<Link>(document);
+            if (!link) co_return link.error();
+            page_links.push_back(std::move(*link));
+        }
+        auto left = co_await left_to_persons(side, std::move(page_links));
+        if (!left) co_return left.error();
+        links -= std::min<std::uint64_t>(links, left->size());
+        if (page->continuation.empty()) break;
+        query.continuation = page->continuation;
+    }
+    trip_ = judge_empty_side(pinned_.rails, side, links, approved);
+    if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
+    co_return Result<>();
+}
+
 // The listing is complete. Rows without id that it did not meet again are mended or gone; links that it did not meet
 // are held for deletion, which a fetch must confirm.
 Async<Result<>> Run::hold_missing(Side side) {
@@ -20,30 +57,21 @@ Async<Result<>> Run::hold_missing(Side side) {
     auto& state = next.sides[at(side)];
     const auto links = session_.stream().links;
     if (state.listed == 0 && flows_from(side)) {
-        std::uint64_t approved = 0;
-        for (const auto& approval : session_.stream().approvals)
-            if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
-        trip_ = judge_empty_side(pinned_.rails, side, links, approved);
-        if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
+        if (auto judged = co_await judge_empty(side); !judged) co_return judged;
     }
     if (session_.stream().parked > 0) {
         if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
     }
     if (flows_from(side) && (state.seen != links || state.links_ended)) {
-        Query query;
-        query.conditions.emplace_back("stream_id", Condition::Comparison::equal,
-                                      IndexValue(session_.stream().stream_id));
-        query.conditions.emplace_back("ordinal", Condition::Comparison::greater_or_equal,
-                                      IndexValue(std::int64_t{0}));
-        query.order = {{"ordinal", false}};
-        query.limit = 1000;
+        Query query = links_by_ordinal();
         std::optional<SeenBits> bits;
         std::int64_t loaded_chunk = -1;
         for (;;) {
             Query copy = query;
             auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
             if (!page) co_return page.error();
-            std::vector<Effects> effects(1);
+            std::vector<HeldDeletion> missing;
+            std::vector<std::string> missing_ids;
             for (const auto& document : page->documents) {
                 auto link = from_document<Link>(document);
                 if (!link) co_return link.error();
@@ -58,8 +86,15 @@ Async<Result<>> Run::hold_missing(Side side) {
                     loaded_chunk = chunk;
                 }
                 if (bits->test(static_cast<std::size_t>(link->ordinal % SeenBits::size))) continue;
-                HeldDeletion held{link->stream_id, side, link->link_id, link->id(side), false};
-                effects.front().writes.push_back(put(to_document(held)));
+                missing.push_back({link->stream_id, side, link->link_id, link->id(side), false});
+                missing_ids.push_back(deletion_id(link->stream_id, side, link->id(side)));
+            }
+            std::vector<Effects> effects(1);
+            if (!missing.empty()) {
+                auto held = co_await parts_.store->read(session_.tenant(), "deletion", std::move(missing_ids));
+                if (!held) co_return held.error();
+                for (std::size_t i = 0; i < missing.size(); ++i) // what is held already may be confirmed
+                    if (!(*held)[i]) effects.front().writes.push_back(put(to_document(missing[i])));
             }
             if (!effects.front().writes.empty()) {
                 if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)

@@ -235,14 +235,16 @@ void Run::decide(Pair& pair) {
     }
     const Action action = pair.decision.action;
     const bool removes = action == Action::delete_source || action == Action::delete_target;
-    if (removes && !pair.deletion && !pair.chosen_deletion) {
-        // Met on the way, not by a tombstone or a finished listing: it waits with the others for the rails.
+    if (removes && !pair.chosen_deletion && (!pair.deletion || left_to_person(pair))) {
+        // Met on the way, not by a tombstone or a finished listing, or not counted so far: it waits with the others for
+        // the rails.
         HeldDeletion held;
         held.stream_id = session_.stream().stream_id;
         held.side = action == Action::delete_source ? Side::target : Side::source;
         held.link_id = pair.link->link_id;
         held.record_id = pair.link->id(held.side);
         held.confirmed = true;
+        held.decided = true;
         pair.deletion = std::move(held);
         pair.hold = true;
         pair.decision.action = Action::nothing;

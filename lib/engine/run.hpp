@@ -175,6 +175,11 @@ private:
     Async<Result<Conflict>> last_ambiguous(const std::string& key);
     Async<Result<>> record_ambiguous(const std::string& key, Group& group, std::vector<Effects>& effects);
     Async<Result<>> close_conflict(const std::string& conflict_id, std::vector<Effects>& effects);
+    Async<Result<std::set<std::string>>> left_to_persons(Side gone, std::vector<Link> links);
+    [[nodiscard]] bool left_to_person(const Pair& pair) const;
+    Async<Result<>> count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held);
+    Async<Result<>> judge_empty(Side side);
+    [[nodiscard]] Query links_by_ordinal() const;
     Async<Result<>> confirm_deletions(std::array<std::uint64_t, 2>& held);
     Async<Result<>> carry_out_deletions();
     Async<Result<>> drop_held_deletions();

@@ -1,5 +1,7 @@
 #include "world.hpp"
 
+#include <algorithm>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
@@ -178,4 +180,54 @@ TEST_CASE("a paused stream stands still, and says so") {
     REQUIRE(world.loop.run(world.engine->resume_stream(tenant, world.stream().stream_id)).has_value());
     world.sync_well();
     CHECK(world.target.ids("contact").size() == 2);
+}
+
+TEST_CASE("an approved deletion that a person has to decide is not counted again in every run") {
+    World world(contacts_integration(), able(false)); // deletions against edits are manual by default
+    create_people(world, 1);
+    world.sync_well();
+    world.source.remove("contacts", world.source_id());
+    world.target.edit("contact", world.target_id(), {{"email", "p0@x"}, {"name", "edited"}});
+    const std::string latch = trip(world, Rail::empty_side);
+    REQUIRE(world.loop.run(world.engine->approve_latch(tenant, latch, "grace")).has_value());
+    world.sync_well();
+    CHECK(world.conflicts().size() == 1);
+    world.sync_well(); // the source is as empty as before
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.conflicts().size() == 1);
+}
+
+TEST_CASE("deletions that nobody has to decide any more are counted like all others (I5)") {
+    for (const bool feed : {false, true}) {
+        CAPTURE(feed);
+        World world(contacts_integration(), able(feed));
+        const auto people = create_people(world, 40);
+        world.sync_well();
+        std::vector<std::string> survivors;
+        const auto links = world.live_links();
+        for (int i = 0; i < 15; ++i) {
+            const std::string& gone = people[static_cast<std::size_t>(i)];
+            const auto link = std::find_if(links.begin(), links.end(), [&](const auto& l) { return l.source_id == gone; });
+            survivors.push_back(link->target_id);
+            world.source.remove("contacts", gone);
+            world.target.edit("contact", link->target_id, {{"email", fmt::format("p{}@x", i)}, {"name", "edited"}});
+        }
+        for (int run = 0; run < 3; ++run) { // nothing is to be deleted: these are questions
+            world.sync_well();
+            CHECK(world.conflicts().size() == 15);
+        }
+        // Taken back, the edits no longer stand against the deletions.
+        for (int i = 0; i < 15; ++i)
+            world.target.edit("contact", survivors[static_cast<std::size_t>(i)],
+                              {{"email", fmt::format("p{}@x", i)}, {"name", "N"}});
+        Execution run = world.sync();
+        if (run.status == SyncStatus::completed) run = world.sync();
+        REQUIRE(run.error.has_value());
+        CHECK(run.error->code == ErrorCode::latched);
+        CHECK(world.target.ids("contact").size() == 40);
+        REQUIRE(world.loop.run(world.engine->approve_latch(tenant, world.stream().latch->latch_id, "grace")).has_value());
+        world.sync_well();
+        CHECK(world.target.ids("contact").size() == 25);
+        CHECK(world.conflicts().empty());
+    }
 }
