@@ -68,6 +68,7 @@ void Oracle::check_resurrections() const {
             const RecordState& removed = *ledger_.find(key);
             if (!removed.removed_by_user || group.last_user_change > removed.removed_at) continue;
             if (removed.removed_unconfirmed) continue; // to the engine the other side's edit was news still
+            if (chosen_by_person(key)) continue;       // nor is it known whether it had reached this side
             // Had the deleting user seen everything that lived on the other side?
             std::vector<NodeId> seen;
             for (const auto& node : removed.fields)
