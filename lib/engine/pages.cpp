@@ -273,8 +273,10 @@ Async<Result<>> Run::load_lost_creates(Side side, PageWork& work) {
 }
 
 bool Run::holds_all(const FieldValues& values, const FieldValues& sent) const {
-    for (std::size_t i = 0; i < sent.size(); ++i)
-        if (sent[i] && (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i]))) return false;
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+        if (!sent[i] || (sent[i]->is_null() && !values[i])) continue; // with nothing to clear, null is left out
+        if (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i])) return false;
+    }
     return true;
 }
 

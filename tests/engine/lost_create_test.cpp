@@ -119,6 +119,22 @@ TEST_CASE("a record that shows up with just what a lost create sent is its recor
     CHECK(world.journal("created").size() == 1);
 }
 
+TEST_CASE("what a lost create could leave out, its record need not hold to be known again (I4, I6)") {
+    Integration integration = without_match_keys();
+    integration.sync.entity_mappings[0].field_mappings[2].shard_field = "details.phone";
+    World world(std::move(integration), able(true), tells_nothing);
+    json::object fields = person("a@x", "A");
+    fields["phone"] = nullptr;
+    world.source.create("contacts", fields);
+    world.to_target.pushes.next = {Fate::late};
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    deliver(world);
+    CHECK_FALSE(world.shard().contains("details"));
+    world.sync_well();
+    all_in_one_pair(world);
+}
+
 TEST_CASE("a lost create is found by the key that was sent, where the system looks up by key (I6)") {
     World world(without_match_keys(), able(true), creates(false, true));
     world.source.create("contacts", person("a@x", "A"));

@@ -161,10 +161,12 @@ bool Oracle::left_alone(const RecordKey& from, const RecordKey& to, std::size_t 
     const RecordState* here = ledger_.find(from);
     const RecordState* there = ledger_.find(to);
     if (!here || !there || !here->fields[field] || !there->fields[field]) return true;
+    const auto& sync = scenario_.integration.sync;
+    // A copy that a lost create made and a user edited is found by its key at best: a first contact.
+    if (sync.initial_strategy && mirror_.was_possible_duplicate(from)) return true;
     const ValueNode& standing = ledger_.node(*there->fields[field]);
     if (whole_records_win() && edited(to)) return true;
     if (!standing.by_user || standing.where.side != to.side) return false;
-    const auto& sync = scenario_.integration.sync;
     const bool flows_by_default = !sync.conflict_resolution || *sync.conflict_resolution == Strategy::merge;
     if (!flows_by_default || sync.initial_strategy) return true;
     // By default the flowing side wins whenever both changed: only a later edit over there can stand, or one against a
