@@ -207,7 +207,8 @@ TEST_CASE("deletions that nobody has to decide any more are counted like all oth
         const auto links = world.live_links();
         for (int i = 0; i < 15; ++i) {
             const std::string& gone = people[static_cast<std::size_t>(i)];
-            const auto link = std::find_if(links.begin(), links.end(), [&](const auto& l) { return l.source_id == gone; });
+            const auto link = std::find_if(links.begin(), links.end(),
+                                           [&](const Link& candidate) { return candidate.source_id == gone; });
             survivors.push_back(link->target_id);
             world.source.remove("contacts", gone);
             world.target.edit("contact", link->target_id, {{"email", fmt::format("p{}@x", i)}, {"name", "edited"}});
@@ -225,7 +226,8 @@ TEST_CASE("deletions that nobody has to decide any more are counted like all oth
         REQUIRE(run.error.has_value());
         CHECK(run.error->code == ErrorCode::latched);
         CHECK(world.target.ids("contact").size() == 40);
-        REQUIRE(world.loop.run(world.engine->approve_latch(tenant, world.stream().latch->latch_id, "grace")).has_value());
+        const std::string latch = world.stream().latch->latch_id;
+        REQUIRE(world.loop.run(world.engine->approve_latch(tenant, latch, "grace")).has_value());
         world.sync_well();
         CHECK(world.target.ids("contact").size() == 25);
         CHECK(world.conflicts().empty());

@@ -166,7 +166,8 @@ void Oracle::check_conflicts(const cs::testing::RecordingSink& events) const {
         const json::object& body = parsed.get_object();
         const std::string state = text_at(document, 4);
         const bool automatic = state == "auto_resolved";
-        const std::string key = text_at(document, 0) + "|" + text_at(document, 3) + "|" + (automatic ? "auto|" : "open|") +
+        const std::string key = text_at(document, 0) + "|" + text_at(document, 3) + "|" +
+                                (automatic ? "auto|" : "open|") +
                                 text(body.at("type")) + text(body.at("baseData")) + text(body.at("sourceVersion")) +
                                 text(body.at("targetVersion")) + text(body.at("sourceId")) + text(body.at("targetId")) +
                                 text(body.at("candidates"));
