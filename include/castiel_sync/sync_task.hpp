@@ -31,7 +31,9 @@ struct SyncRequest {
     std::optional<Direction> direction;     // nullopt: as configured; may only narrow what the mapping allows
     std::string entity;                     // external entity or mapping id; empty: all of the integration
     std::vector<Filter> filters;            // narrow this run to matching records; the checkpoint does not move then
-    std::vector<std::string> source_ids;    // narrow this run to these records
+    // Narrow this run to these records; the checkpoint does not move then. Before a first run has read both sides, and
+    // beside one that has not ended yet, new records with match keys and deletions wait for the end of that run.
+    std::vector<std::string> source_ids;
     std::vector<std::string> target_ids;
     Trigger trigger = Trigger::manual;
     // Goes on where an execution with has_more stopped, and ends with what that one began: whoever follows has_more

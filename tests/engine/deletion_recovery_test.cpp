@@ -26,7 +26,11 @@ TEST_CASE("a listing in whose middle another link ended still finds the record t
     const auto people = create_people(world, 3);
     world.sync_well();
     world.sync_well(); // what it wrote itself has been read by now
-    const auto partner = partner_of(world, people[0]);
+    // Deleted over there and edited here: a person has to say whether it ends.
+    world.source.edit("contacts", people[0], person("p0@x", "edited"));
+    world.target.remove("contact", partner_of(world, people[0]));
+    world.sync_well();
+    REQUIRE(world.conflicts().size() == 1);
     world.limits.page_records = 2;
     world.limits.max_records_per_sync = 2;
     world.rebuild();
@@ -35,11 +39,11 @@ TEST_CASE("a listing in whose middle another link ended still finds the record t
     REQUIRE(listing.listing);
     REQUIRE(listing.seen == 2); // it has met the first two
 
-    // One of these two ends, by the other side; and the third, which it has not met yet, goes away.
-    world.target.remove("contact", partner);
-    SyncRequest one = world.request();
-    one.target_ids = {partner};
-    REQUIRE(world.sync(one).status == SyncStatus::completed);
+    // One of these two ends by that answer; and the third, which it has not met yet, goes away.
+    ConflictResolution answer;
+    answer.choice = ConflictResolution::Choice::target;
+    const std::string conflict = world.conflicts().front().conflict_id;
+    REQUIRE(world.loop.run(world.engine->resolve_conflict(tenant, conflict, answer)).has_value());
     REQUIRE(world.source.ids("contacts").size() == 2);
     world.source.remove("contacts", people[2]);
     SyncRequest rest = world.request();
