@@ -189,7 +189,7 @@ Async<Result<>> Run::carry_out_deletions() {
                     note_parked(pairs[i], found->second);
                 live.push_back(std::move(pairs[i]));
             }
-            worked_ += page->documents.size();
+            worked_ += pairs.size(); // what has to wait for a later cycle uses up no cap
             references_.clear();
             lost_references_.clear();
             intents_.clear();

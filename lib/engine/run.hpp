@@ -272,6 +272,7 @@ private:
     std::set<std::pair<Side, std::string>> unsettled_; // records: writes to them may have happened, nobody knows yet
     bool resuming_ = false;                // what an earlier execution had under way
     bool fresh_candidates_left_ = false;   // the cap ended the settling
+    std::size_t left_fresh_ = 0;           // candidates of the last settling that nobody could tell about
     bool deletions_left_ = false;          // the cap ended the deleting
     bool staged_ = false; // a parked record became a candidate: settle once more
     bool narrowed_ = false; // this run's direction is narrower than the mapping's

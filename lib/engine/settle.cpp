@@ -81,8 +81,10 @@ Async<Result<>> Run::settle_candidates() {
             if (!candidate) co_return candidate.error();
             keys.insert(candidate->match_key);
         }
-        worked_ += page->documents.size();
+        left_fresh_ = 0;
         if (auto settled = co_await settle_keys(keys); !settled) co_return settled;
+        // What nobody could tell about comes first again next time: counted, it would use up every run's cap for ever.
+        worked_ += page->documents.size() - std::min(left_fresh_, page->documents.size());
         if (page->continuation.empty()) co_return Result<>();
         query.continuation = page->continuation;
     }
@@ -225,7 +227,11 @@ Async<Result<>> Run::refresh_members(std::map<std::string, Group>& groups,
 
 Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vector<Pair>& pairs,
                                   std::vector<Effects>& effects) {
-    if (group.uncertain) co_return Result<>();
+    if (group.uncertain) {
+        for (const auto& members : group.members)
+            for (const auto& member : members) left_fresh_ += member.candidate.fresh ? 1 : 0;
+        co_return Result<>();
+    }
     auto& sources = group.members[0];
     auto& targets = group.members[1];
     const auto single = [&](Group::Member& member) {

@@ -63,6 +63,29 @@ TEST_CASE("two sides that gain the same record between runs are matched, not dou
     }
 }
 
+TEST_CASE("records that can't be read any more when they are to be matched use up no run's cap for ever (I1)") {
+    World world;
+    world.limits.max_records_per_sync = 3;
+    world.rebuild();
+    const auto people = create_people(world, 3);
+    REQUIRE(world.sync_well().has_more); // read, and not matched yet
+    world.source.set_broken("contacts", people[0], true);
+    world.source.set_broken("contacts", people[1], true);
+    world.limits.max_records_per_sync = 1;
+    world.rebuild();
+    SyncRequest rest = world.request();
+    rest.resume = true;
+    bool more = true;
+    for (int i = 0; i < 10 && more; ++i) more = world.sync(rest).has_more;
+    CHECK_FALSE(more);
+    CHECK(world.target.ids("contact").size() == 1);
+    for (const auto& id : {people[0], people[1]}) world.source.set_broken("contacts", id, false);
+    more = true;
+    for (int i = 0; i < 20 && more; ++i) more = world.sync(rest).has_more;
+    CHECK(world.target.ids("contact").size() == 3);
+    CHECK(world.live_links().size() == 3);
+}
+
 TEST_CASE("an unmatched record of a side that does not flow stays where it is, and is found later") {
     Integration integration = contacts_integration();
     integration.sync.direction = Direction::inbound;

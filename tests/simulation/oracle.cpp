@@ -88,11 +88,13 @@ std::string Oracle::unaccounted_field(const RecordKey& key, const RecordState& r
         if (!to_here && theirs.by_user && theirs.where.side != key.side) return {};
         if (!to_here && whole_records_win() && edited(partner_key)) return {};
     } else {
-        // It was there, and a user over there took it away: what is absent erases nothing here.
+        // It was there, or a rule had let their own value stand, and a user over there took it away: what is absent
+        // erases nothing here.
         const auto& emptied = ledger_.groups().at(record.group).emptied;
         if (partner.emptied.contains(field) && std::any_of(emptied.begin(), emptied.end(), [&](NodeId id) {
                 const ValueNode& taken = ledger_.node(id);
-                return taken.field == field && (same(taken.value, mine.value, plan.unordered) ||
+                const bool their_own = !to_here && taken.by_user && taken.where.side != key.side;
+                return taken.field == field && (their_own || same(taken.value, mine.value, plan.unordered) ||
                                                 ledger_.descends_from(id, *record.fields[field]));
             }))
             return {};
