@@ -154,6 +154,18 @@ void Run::part_matched(Pair& pair) {
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
+// What was made once more takes its predecessor's place in the link, also where its origin is gone by now.
+void Run::relink_made(Pair& pair) {
+    if (!pair.sent) return;
+    const Side made = other(pair.sent_from);
+    const auto& record = pair.records[at(made)];
+    if (!record || pair.records[at(pair.sent_from)] || pair.link->id(made) == record->id) return;
+    (made == Side::source ? pair.link->source_id : pair.link->target_id) = record->id;
+    (made == Side::source ? pair.link->integer_source_id : pair.link->integer_target_id) = record->integer_id;
+    pair.link->base = pinned_.mapping.to_object(*pair.sent);
+    pair.base_advanced = true;
+}
+
 // While a create may have made a record over there, a record that nobody knows may be that one. It waits until the
 // create has been asked for, which the next attempt does.
 void Run::hold_uncertain(Pair& pair) {
@@ -208,6 +220,7 @@ void Run::decide(Pair& pair) {
     settle_attempts(pair, Side::target);
     settle_attempts(pair, Side::source);
     if (pair.matched && !pair.link) part_matched(pair);
+    if (pair.matched && pair.link) relink_made(pair);
     if (pair.state == State::pending) hold_uncertain(pair);
     if (pair.state != State::pending) return;
     if (!pair.link && !pair.matched) {

@@ -207,6 +207,7 @@ private:
     void hold_unsettled(Pair& pair);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
+    void relink_made(Pair& pair);
     bool link_made(Pair& pair);
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
     void register_link(const Link& link, Effects& effects);

@@ -116,6 +116,26 @@ TEST_CASE("a record that is made once more after its deletion is made with a key
     }
 }
 
+TEST_CASE("a record made once more whose origin is deleted before anybody heard of it is deleted too (I4)") {
+    for (const auto& capabilities : {creates(false, true), creates(true, true)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        World world(recreating(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        world.target.remove("contact", world.target_id());
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        REQUIRE(world.target.ids("contact").size() == 1);
+        world.source.remove("contacts", world.source_id());
+        for (int run = 0; run < 3; ++run) world.sync_well();
+        CHECK(world.source.ids("contacts").empty());
+        CHECK(world.target.ids("contact").empty());
+        CHECK(world.live_links().empty());
+        CHECK(world.parked().empty());
+    }
+}
+
 TEST_CASE("a crash at any step of a second making makes one record only (I6)") {
     for (const auto& capabilities : {creates(true, false), creates(false, true)}) {
         CAPTURE(capabilities.idempotent_creates);

@@ -251,6 +251,29 @@ bool StoreMirror::keeps(const ValueNode& node) const {
            !(traces.tags.empty() && traces.numbers.empty());
 }
 
+std::optional<json::value> StoreMirror::sent(const RecordKey& key, const std::string& field) const {
+    const auto value_in = [&](const json::value& values) -> std::optional<json::value> {
+        const json::value* value = values.get_object().if_contains(field);
+        return value ? std::optional(*value) : std::nullopt;
+    };
+    for (const auto& [id, document] : documents("intent")) {
+        const json::value body = json::parse(document.body);
+        if (entity_of_stream(text_at(document, 0)) != key.entity || member(body.get_object(), "written") == to_string(key.side))
+            continue;
+        for (const json::value& item : body.get_object().at("items").get_array())
+            if (member(item.get_object(), "origin") == key.id)
+                if (auto value = value_in(item.get_object().at("values"))) return value;
+    }
+    for (const auto& [id, document] : documents("parked")) {
+        const json::value body = json::parse(document.body);
+        const json::value* sent = body.get_object().if_contains("sent");
+        const auto about = subjects(document);
+        if (sent && std::find(about.begin(), about.end(), key) != about.end())
+            if (auto value = value_in(*sent)) return value;
+    }
+    return std::nullopt;
+}
+
 std::optional<std::size_t> StoreMirror::entity_of_stream(const std::string& stream_id) const {
     const auto stream = streams_.find(stream_id);
     if (stream == streams_.end()) return std::nullopt;

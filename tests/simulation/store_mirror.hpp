@@ -77,6 +77,8 @@ public:
     [[nodiscard]] bool mentions(const std::string& kind, const RecordKey& key) const;
     // Was it ever parked because the create that copies it may have happened?
     [[nodiscard]] bool was_possible_duplicate(const RecordKey& key) const { return possible_duplicates_.contains(key); }
+    // What the creates under way, or of unknown outcome, that copy this record have sent for a shard field.
+    [[nodiscard]] std::optional<boost::json::value> sent(const RecordKey& key, const std::string& field) const;
     // Is this value kept in a conflict, or in a journal line that says by which rule it gave way?
     [[nodiscard]] bool keeps(const ValueNode& node) const;
 

@@ -65,7 +65,7 @@ void World::listen() {
         for (const LinkMirror* link : mirror_.links_of(key))
             if (const auto* value = link->base.if_contains(scenario_.entities[key.entity].fields[field].shard))
                 return *value;
-        return std::nullopt;
+        return mirror_.sent(key, scenario_.entities[key.entity].fields[field].shard);
     });
     mirror_.set_clock([this] { return store_clock_.now(); });
     mirror_.set_position_reader([this](Side side, std::string_view cursor) {
