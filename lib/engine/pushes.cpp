@@ -124,15 +124,15 @@ void Run::settle_attempts(Pair& pair, Side side) {
     while (!attempts.empty()) { // the last one first: what it wrote hides what older ones did
         Intent::Attempt attempt = attempts.back();
         if (!arrived(pair, side, attempt)) {
+            doubt(pair, side, attempts.back());
             if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
-            if (resuming_) doubt(pair, side, attempts.back());
             if (resuming_) note_overtaken(pair, side, std::move(attempts.back()));
             attempts.pop_back();
             continue;
         }
         const Intent::Attempt whole = std::move(attempts.back());
         attempts.pop_back();
-        if (resuming_) doubt(pair, side, whole);
+        doubt(pair, side, whole);
         if (resuming_)
             for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
         attempts.clear();

@@ -213,6 +213,27 @@ TEST_CASE("a record that can't be read after a crash keeps its lost write on rec
     CHECK(world.journal("updated").size() == 1);
 }
 
+TEST_CASE("a sum whose answer is lost while a user adds on is asked in the very run that sent it (I2, I3)") {
+    for (const Fate fate : {Fate::answer_lost, Fate::request_lost}) {
+        CAPTURE(static_cast<int>(fate));
+        World world(with_strategy(phone_field, Strategy::add_delta));
+        added_on_both_sides(world);
+        world.to_target.pushes.next = {fate};
+        const int now = fate == Fate::answer_lost ? 118 : 108; // five more, whatever was there
+        world.to_target.meanwhile = [&] {
+            world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", now}});
+        };
+        world.sync_well();
+        CHECK(sums(world) == std::pair(110, now));
+        const auto conflicts = world.conflicts();
+        REQUIRE(conflicts.size() == 1);
+        CHECK(conflicts[0].fields.at(0).rule == "unknown_outcome");
+        world.sync_well();
+        CHECK(sums(world) == std::pair(110, now));
+        CHECK(world.conflicts().size() == 1);
+    }
+}
+
 TEST_CASE("a sum whose lost write a user has added to is a person's to decide: it may be in there already (I2, I3)") {
     World world(with_strategy(phone_field, Strategy::add_delta));
     added_on_both_sides(world);

@@ -130,6 +130,8 @@ void Ledger::user_wrote(RecordKey key, const SystemWrite& write) {
             else
                 counter.expected += after->get_int64() - (before ? before->get_int64() : 0);
             if (!before && write.kind != SystemWrite::Kind::create) counter.tainted = true;
+            // A sum that the engine has sent just then stands for the engine's, whoever wrote it.
+            if (after && attempted_ && attempted_(key, i, *after)) counter.tainted = true;
             // The same sum on both sides is agreement to everybody, whoever added what.
             for (const NodeId other : present(group, i))
                 if (nodes_[other].where.side != key.side && same(nodes_[other].value, after)) counter.tainted = true;

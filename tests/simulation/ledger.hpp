@@ -119,9 +119,15 @@ public:
     void set_base_reader(std::function<std::optional<json::value>(const RecordKey&, std::size_t field)> reader) {
         base_reader_ = std::move(reader);
     }
+    // Is the engine just writing this value there, without an answer so far?
+    void set_attempt_reader(
+        std::function<bool(const RecordKey&, std::size_t field, const json::value& value)> reader) {
+        attempted_ = std::move(reader);
+    }
 
 private:
     std::uint64_t tick_ = 0;
+    std::function<bool(const RecordKey&, std::size_t field, const json::value& value)> attempted_;
     std::function<std::optional<json::value>(const RecordKey&, std::size_t field)> base_reader_;
     void user_wrote(RecordKey key, const SystemWrite& write);
     void engine_wrote(RecordKey key, const SystemWrite& write);

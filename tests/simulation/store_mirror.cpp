@@ -258,8 +258,8 @@ std::optional<json::value> StoreMirror::sent(const RecordKey& key, const std::st
     };
     for (const auto& [id, document] : documents("intent")) {
         const json::value body = json::parse(document.body);
-        if (entity_of_stream(text_at(document, 0)) != key.entity || member(body.get_object(), "written") == to_string(key.side))
-            continue;
+        const std::string written = member(body.get_object(), "written");
+        if (entity_of_stream(text_at(document, 0)) != key.entity || written == to_string(key.side)) continue;
         for (const json::value& item : body.get_object().at("items").get_array())
             if (member(item.get_object(), "origin") == key.id)
                 if (auto value = value_in(item.get_object().at("values"))) return value;
@@ -272,6 +272,23 @@ std::optional<json::value> StoreMirror::sent(const RecordKey& key, const std::st
             if (auto value = value_in(*sent)) return value;
     }
     return std::nullopt;
+}
+
+bool StoreMirror::attempted(const RecordKey& key, const std::string& field, const json::value& value) const {
+    for (const auto& [id, document] : documents("intent")) {
+        const json::value body = json::parse(document.body);
+        const std::string written = member(body.get_object(), "written");
+        if (entity_of_stream(text_at(document, 0)) != key.entity || written != to_string(key.side)) continue;
+        for (const json::value& attempt : body.get_object().at("attempts").get_array()) {
+            const json::object& entry = attempt.get_object().at("entry").get_object();
+            if (member(entry, key.side == Side::source ? "sourceId" : "targetId") != key.id) continue;
+            for (const json::value& change : entry.at("changes").get_array()) {
+                const json::value* after = change.get_object().if_contains("after");
+                if (member(change.get_object(), "field") == field && after && *after == value) return true;
+            }
+        }
+    }
+    return false;
 }
 
 std::optional<std::size_t> StoreMirror::entity_of_stream(const std::string& stream_id) const {

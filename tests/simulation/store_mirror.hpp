@@ -79,6 +79,8 @@ public:
     [[nodiscard]] bool was_possible_duplicate(const RecordKey& key) const { return possible_duplicates_.contains(key); }
     // What the creates under way, or of unknown outcome, that copy this record have sent for a shard field.
     [[nodiscard]] std::optional<boost::json::value> sent(const RecordKey& key, const std::string& field) const;
+    // Is this value being written to a shard field of the record, with an outcome that is not known yet?
+    [[nodiscard]] bool attempted(const RecordKey& key, const std::string& field, const boost::json::value& value) const;
     // Is this value kept in a conflict, or in a journal line that says by which rule it gave way?
     [[nodiscard]] bool keeps(const ValueNode& node) const;
 

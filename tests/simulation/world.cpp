@@ -67,6 +67,9 @@ void World::listen() {
                 return *value;
         return mirror_.sent(key, scenario_.entities[key.entity].fields[field].shard);
     });
+    ledger_.set_attempt_reader([this](const RecordKey& key, std::size_t field, const json::value& value) {
+        return mirror_.attempted(key, scenario_.entities[key.entity].fields[field].shard, value);
+    });
     mirror_.set_clock([this] { return store_clock_.now(); });
     mirror_.set_position_reader([this](Side side, std::string_view cursor) {
         return (side == Side::source ? source_ : target_).position_of_cursor(cursor);
