@@ -307,8 +307,8 @@ Async<Result<>> Run::execute_targeted() {
                 co_return processed;
         }
     }
-    // Until both sides have been read once, a new record's partner may be there unseen; while a cycle reads, nobody knows
-    // how many deletions it will find. Either waits for the end of that cycle.
+    // Until both sides have been read once, a new record's partner may be there unseen; while a cycle reads, nobody
+    // knows how many deletions it will find. Either waits for the end of that cycle.
     if (session_.checkpoint().cycle == 0 || session_.checkpoint().phase == Phase::reading) co_return Result<>();
     if (auto settled = co_await settle_candidates(); !settled) co_return settled;
     co_return co_await carry_out_deletions();
