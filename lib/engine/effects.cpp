@@ -290,7 +290,9 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
     conflict.created_at = parked.parked_at;
     if (!parked.field.empty()) {
         ConflictField field;
-        field.field = parked.field;
+        field.field = parked.field; // on the way in, the reason names the external path
+        for (const auto& mapped : pinned_.mapping.definition().field_mappings)
+            if (parked.side == Side::source && mapped.external_field == parked.field) field.field = mapped.shard_field;
         field.rule = "parked";
         conflict.fields.push_back(std::move(field));
     }

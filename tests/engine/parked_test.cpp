@@ -25,6 +25,21 @@ Integration with_field(const char* field) {
     return *result.integration;
 }
 
+Integration contacts_of_companies() {
+    auto parsed = parse_integration(*parse_json(R"({
+        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
+        "providerName": "crm", "settings": {},
+        "syncConfig": {"syncDirection": "bidirectional", "entityMappings": [
+            {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
+                {"externalField": "name", "shardField": "name"},
+                {"externalField": "company", "shardField": "companyId", "reference": "companies"}]},
+            {"externalEntity": "companies", "shardTypeId": "company", "fieldMappings": [
+                {"externalField": "title", "shardField": "title"}]}]}})"), true);
+    for (const auto& fault : parsed.faults) MESSAGE(fault.path << ": " << fault.message);
+    REQUIRE(parsed.integration.has_value());
+    return std::move(*parsed.integration);
+}
+
 } // namespace
 
 TEST_CASE("a record that can't be mapped is parked with its field, the others flow, and its repair ends it (I38)") {
@@ -115,18 +130,7 @@ TEST_CASE("a row that can't be read is parked, is no deletion, and ends when it 
 }
 
 TEST_CASE("a reference waits for its parent, and is translated both ways") {
-    auto parsed = parse_integration(*parse_json(R"({
-        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
-        "providerName": "crm", "settings": {},
-        "syncConfig": {"syncDirection": "bidirectional", "entityMappings": [
-            {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
-                {"externalField": "name", "shardField": "name"},
-                {"externalField": "company", "shardField": "companyId", "reference": "companies"}]},
-            {"externalEntity": "companies", "shardTypeId": "company", "fieldMappings": [
-                {"externalField": "title", "shardField": "title"}]}]}})"), true);
-    for (const auto& fault : parsed.faults) MESSAGE(fault.path << ": " << fault.message);
-    REQUIRE(parsed.integration.has_value());
-    World world(*parsed.integration);
+    World world(contacts_of_companies());
     const auto company = world.source.create("companies", {{"title", "Acme"}});
     world.source.create("contacts", {{"name", "Ada"}, {"company", company}});
     const auto orphan = world.source.create("contacts", {{"name", "Bob"}, {"company", "not-there-yet"}});
@@ -159,6 +163,35 @@ TEST_CASE("a reference waits for its parent, and is translated both ways") {
         CHECK(fields.at("company").as_string() == company);
     }
     CHECK(found);
+}
+
+TEST_CASE("a reference to a record that has gone is a conflict, and its repair ends it (missing_reference)") {
+    World world(contacts_of_companies());
+    const auto company = world.source.create("companies", {{"title", "Acme"}});
+    const auto other = world.source.create("companies", {{"title", "Other"}});
+    const auto contact = world.source.create("contacts", {{"name", "Ada"}, {"company", other}});
+    world.sync_well();
+    world.source.remove("companies", company);
+    world.sync_well();
+    world.source.edit("contacts", contact, {{"name", "Ada"}, {"company", company}});
+    world.sync_well();
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    CHECK(open[0].type == ConflictType::missing_reference);
+    CHECK(open[0].entity_type == "contacts");
+    CHECK(open[0].source_id == contact);
+    CHECK(open[0].fields.at(0).field == "companyId");
+    CHECK(world.events("integration.conflict.detected").size() == 1);
+    CHECK(world.parked().size() == 1);
+    world.sync_well(); // told once
+    CHECK(world.conflicts().size() == 1);
+    CHECK(world.events("integration.conflict.detected").size() == 1);
+
+    world.source.edit("contacts", contact, {{"name", "Ada"}, {"company", other}});
+    world.sync_well();
+    CHECK(world.conflicts().empty());
+    CHECK(world.parked().empty());
+    CHECK(world.target.ids("contact").size() == 1);
 }
 
 TEST_CASE("a record that leaves the filter is out of scope, never deleted") {
