@@ -166,8 +166,8 @@ Steady<std::vector<PushOutcome>> JsonlAdapter::write_once(const std::string& ent
         if (!*outcome) return Outcomes(again);
         outcomes.push_back(std::move(**outcome));
     }
-    const auto edits = push.edits();
-    const auto appended = push.appended();
+    const auto edits = push.take_edits();
+    const auto appended = push.take_appended();
     const bool writes = !edits.empty() || !appended.empty();
     std::optional<TemporaryFile> copy;
     if (writes) {

@@ -95,13 +95,12 @@ PushOutcome JsonlPush::create(const PushItem& item, const std::string& id, Known
         // the one that it was made with, so that such an edit is still seen as one.
         const bool edited = known.version != line->record.version;
         PushOutcome outcome = written(*line, true);
-        if (edited) outcome.fields = known.fields;
+        if (edited) outcome.fields = present_fields(known);
         return outcome;
     }
     write(known, id, line->text);
     known.present = true;
     known.version = line->record.version;
-    known.fields = line->record.fields;
     return written(*line, true);
 }
 
@@ -110,7 +109,6 @@ PushOutcome JsonlPush::update(const PushItem& item, Known& known) {
     if (!line) return outcome_of(Status::rejected, line.error());
     if (line->record.version != known.version) write(known, item.id, line->text);
     known.version = line->record.version;
-    known.fields = line->record.fields;
     return written(*line, line->record.fields.size() != item.fields.size());
 }
 
@@ -147,18 +145,26 @@ void JsonlPush::write(Known& known, const std::string& id, std::optional<std::st
     }
 }
 
-std::vector<JsonlEdit> JsonlPush::edits() const {
+json::object JsonlPush::present_fields(const Known& known) const {
+    const auto edit = edits_.find(known.offset);
+    if (!known.appended && edit == edits_.end()) return known.fields;
+    auto record =
+        parse_line(*(known.appended ? appended_[*known.appended].second : edit->second.new_text), snapshot_.options());
+    return record ? std::move(record->fields) : known.fields;
+}
+
+std::vector<JsonlEdit> JsonlPush::take_edits() {
     std::vector<JsonlEdit> edits;
     edits.reserve(edits_.size());
-    for (const auto& [offset, edit] : edits_)
-        edits.push_back(edit);
+    for (auto& [offset, edit] : edits_)
+        edits.push_back(std::move(edit));
     return edits;
 }
 
-std::vector<std::pair<std::string, std::string>> JsonlPush::appended() const {
+std::vector<std::pair<std::string, std::string>> JsonlPush::take_appended() {
     std::vector<std::pair<std::string, std::string>> lines;
-    for (const auto& [id, text] : appended_)
-        if (text) lines.emplace_back(id, *text);
+    for (auto& [id, text] : appended_)
+        if (text) lines.emplace_back(std::move(id), std::move(*text));
     return lines;
 }
 

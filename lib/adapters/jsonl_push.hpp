@@ -20,8 +20,9 @@ public:
     // nullopt: the file changed meanwhile.
     [[nodiscard]] Steady<PushOutcome> apply(const PushItem& item);
 
-    [[nodiscard]] std::vector<JsonlEdit> edits() const;                              // in file order
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> appended() const; // (id, text)
+    // Once all items are applied: what they come to.
+    [[nodiscard]] std::vector<JsonlEdit> take_edits();                              // in file order
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> take_appended(); // (id, text)
 
 private:
     struct Known {
@@ -29,7 +30,7 @@ private:
         bool parsed = false; // looked at as a whole
         bool integer_id = false;
         std::string version;           // present
-        json::object fields;           // parsed
+        json::object fields;           // as the file has them: parsed, unless written here
         std::optional<Error> obstacle; // no write may touch this record
         std::optional<std::size_t> appended;
         std::uint64_t offset = 0; // in the file, unless appended
@@ -42,6 +43,7 @@ private:
     [[nodiscard]] PushOutcome create(const PushItem& item, const std::string& id, Known& known);
     [[nodiscard]] PushOutcome update(const PushItem& item, Known& known);
     [[nodiscard]] PushOutcome remove(const PushItem& item, Known& known);
+    [[nodiscard]] json::object present_fields(const Known& known) const;
     [[nodiscard]] PushOutcome without_record(const PushItem& item) const;
     void write(Known& known, const std::string& id, std::optional<std::string> text);
 

@@ -235,8 +235,7 @@ Steady<JsonlSnapshot> JsonlSnapshot::rewritten(FileDescriptor file, const std::v
         removals[place + 1] = removals[place] + (edit.new_text ? 0 : 1);
     }
 
-    std::vector<JsonlEntry> moved;
-    moved.reserve(entries_.size() + appended.size());
+    std::size_t kept = 0;
     for (const JsonlEntry& entry : entries_) {
         const auto edit =
             std::lower_bound(edits.begin(), edits.end(), entry.offset(),
@@ -245,22 +244,23 @@ Steady<JsonlSnapshot> JsonlSnapshot::rewritten(FileDescriptor file, const std::v
         const bool edited = edit != edits.end() && edit->offset == entry.offset();
         if (edited && !edit->new_text) continue;
         const std::uint32_t length = edited ? static_cast<std::uint32_t>(edit->new_text->size()) : entry.length();
-        moved.push_back(entry.moved_to(entry.offset() + shifts[place], length, entry.line() - removals[place]));
+        entries_[kept++] = entry.moved_to(entry.offset() + shifts[place], length, entry.line() - removals[place]);
     }
+    entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(kept), entries_.end());
+    entries_.reserve(kept + appended.size()); // and no more: the index is what memory holds of each line
 
     std::uint64_t end = identity_.size + shifts.back();
     lines_ -= removals.back();
     ends_within_line_ = ends_within_line(edits);
     for (const auto& [id, text] : appended) {
         if (std::exchange(ends_within_line_, false)) end += line_end().size();
-        moved.emplace_back(JsonlEntry::Kind::record, hash64(id), end, static_cast<std::uint32_t>(text.size()),
-                           ++lines_);
+        entries_.emplace_back(JsonlEntry::Kind::record, hash64(id), end, static_cast<std::uint32_t>(text.size()),
+                              ++lines_);
         end += text.size() + line_end().size();
     }
 
     file_ = std::move(file);
     identity_ = *identity;
-    entries_ = std::move(moved);
     auto ordered = put_in_order();
     if (!ordered) return ordered.error();
     if (!*ordered || identity_.size != end) return std::optional<JsonlSnapshot>();

@@ -146,6 +146,20 @@ TEST_CASE("I6: a create repeated after a crash finds the record, edited or not")
     CHECK(folder.read() == "{\"id\":\"" + first[0].id + "\",\"n\":2}\n");
 }
 
+TEST_CASE("I6: a create repeated behind an update of the same push tells what that wrote") {
+    JsonlFolder folder;
+    folder.write("");
+    const auto adapter = folder.adapter();
+    const std::string id = id_from_key("k");
+    const auto check = [&](const std::vector<PushOutcome>& outcomes) {
+        REQUIRE(outcomes.back().fields.has_value());
+        CHECK(outcomes.back().fields->at("n") == 2);
+    };
+    check(pushed(*adapter, {create("k", R"({"n":1})"), update(id, R"({"n":2})"), create("k", R"({"n":1})")}));
+    folder.write("{\"id\":\"" + id + "\",\"n\":5}\n");
+    check(pushed(*adapter, {update(id, R"({"n":2})"), create("k", R"({"n":1})")}));
+}
+
 TEST_CASE("nobody writes to a record that can't be told from another") {
     JsonlFolder folder;
     const std::string content = "{\"id\":1}\n{\"id\":\"1\"}\n{\"id\":\"broken\",\"n\":NaN}\ngarbage\n";
