@@ -141,7 +141,7 @@ Async<Result<>> Run::carry_out_deletions() {
         Query copy = query;
         auto page = co_await parts_.store->query(session_.tenant(), "deletion", std::move(copy));
         if (!page) co_return page.error();
-        std::vector<Pair> pairs;
+        Pairs pairs;
         std::vector<std::string> link_ids;
         std::vector<Effects> effects;
         for (const auto& document : page->documents) {
@@ -171,7 +171,7 @@ Async<Result<>> Run::carry_out_deletions() {
             for (const Side side : {Side::source, Side::target})
                 if (auto loaded = co_await load_known(side, survivors[at(side)], known[at(side)]); !loaded)
                     co_return loaded;
-            std::vector<Pair> live;
+            Pairs live;
             std::set<std::string> taken; // both sides of one link may be gone: it ends once
             for (std::size_t i = 0; i < pairs.size(); ++i) {
                 const auto& link = pairs[i].link;

@@ -68,7 +68,7 @@ struct HeldDeletion {
     bool decided = false;      // its survivor was looked at, and goes
 };
 
-// Writes under way, one document for each page and side. Once their outcome is known they are history; until then only
+// Writes under way, one or a few documents for each page and side. Once their outcome is known they are history; until then only
 // this document can tell a write of ours from a user's edit, and what it wrote over.
 struct Intent {
     struct Item { // a create

@@ -166,7 +166,7 @@ Async<Result<>> Engine::State::resolve_on_link(Run& run, Session& session, Pinne
         co_return Error(ErrorCode::stale, "the two records of this conflict are no longer a pair");
     if (link->conflict_id != shown.conflict_id)
         co_return Error(ErrorCode::stale, "the record has moved on and this conflict with it; look at the newer one");
-    std::vector<Pair> pairs(1);
+    Pairs pairs(1);
     Pair& pair = pairs.front();
     pair.link = std::move(*link);
     pair.origin = shown.type == ConflictType::delete_update ? Side::target : Side::source;
@@ -225,7 +225,7 @@ Async<Result<Conflict>> Engine::State::resolve_ambiguous(std::string tenant_id, 
 Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinned&, Conflict conflict,
                                                 const ConflictResolution& resolution) {
     if (resolution.choice == ConflictResolution::Choice::link) {
-        std::vector<Pair> pairs(1);
+        Pairs pairs(1);
         Pair& pair = pairs.front();
         pair.matched = true;
         pair.actor = resolution.actor.empty() ? "somebody" : resolution.actor;

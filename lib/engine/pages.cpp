@@ -24,7 +24,7 @@ bool retries_by_itself(ErrorCode code) {
 
 // What becomes of a page's records before anything is decided.
 struct Run::PageWork {
-    std::vector<Pair> pairs;
+    Pairs pairs;
     std::vector<Effects> effects;
     std::vector<std::int64_t> met;  // ordinals of the linked records
     std::vector<ParkedRecord> lost_creates; // sent to this side, and nobody knows whether they happened
@@ -140,7 +140,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     Known known;
     if (auto loaded = co_await load_known(side, ids, known); !loaded) co_return loaded;
 
-    std::vector<Pair> moved;
+    Pairs moved;
     for (std::size_t i = 0; i < records.size(); ++i) {
         Record& record = records[i];
         if (last[record.id] != i) continue;
@@ -212,7 +212,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
     if (auto loaded = co_await load_lost_creates(side, work); !loaded) co_return loaded;
     const bool at_once = creates_at_once(side);
-    for (auto& pair : moved) sort_moved(side, std::move(pair), at_once, work);
+    for (; !moved.empty(); moved.pop_front()) sort_moved(side, std::move(moved.front()), at_once, work);
     co_return Result<>();
 }
 
@@ -442,7 +442,7 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
 
     std::vector<Effects> effects = std::move(faults);
     for (auto& one : work.effects) effects.push_back(std::move(one));
-    for (auto& pair : work.pairs) effects.push_back(effects_of(pair));
+    for (; !work.pairs.empty(); work.pairs.pop_front()) effects.push_back(effects_of(work.pairs.front()));
     Effects housekeeping;
     for (const auto& intent : intents_) housekeeping.writes.push_back(remove("intent", intent));
     for (const Side marked : {Side::source, Side::target}) {

@@ -61,7 +61,7 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
             return lost_references_.contains(key);
         });
     }
-    pair.parked = std::move(parked);
+    pair.parked = std::make_unique<ParkedRecord>(std::move(parked));
     pair.state = State::parked;
     if (!pair.link && pair.matched) link_made(pair);
 }
@@ -389,7 +389,7 @@ std::string Run::conflict_id_of_parked(const Pair& pair) const {
     return parked_conflict_id(parked);
 }
 
-Async<Result<>> Run::load_conflicts(std::vector<Pair>& pairs) {
+Async<Result<>> Run::load_conflicts(Pairs& pairs) {
     std::vector<std::string> ids;
     for (const auto& pair : pairs) {
         if (pair.link && !pair.link->conflict_id.empty()) ids.push_back(pair.link->conflict_id);
@@ -410,12 +410,12 @@ Async<Result<>> Run::load_conflicts(std::vector<Pair>& pairs) {
         if (!pair.was_parked) continue;
         const auto found = conflicts_.find(conflict_id_of_parked(pair));
         if (found != conflicts_.end() && found->second.state == ConflictState::open)
-            pair.parked_conflict = found->second;
+            pair.parked_conflict = std::make_unique<Conflict>(found->second);
     }
     co_return Result<>();
 }
 
-Async<Result<>> Run::process(std::vector<Pair>& pairs) {
+Async<Result<>> Run::process(Pairs& pairs) {
     if (auto loaded = co_await load_conflicts(pairs); !loaded) co_return loaded;
     if (auto loaded = co_await load_uncertain(); !loaded) co_return loaded;
     for (std::size_t round = 0;; ++round) {

@@ -16,38 +16,50 @@ using State = Pair::State;
 
 constexpr std::array both_sides{Side::source, Side::target};
 
+// In one document: making and reading it takes several times its text in memory, and a store takes no endless one.
+constexpr std::size_t max_intended = 250;
+
 std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
 
 // Writes are recorded before they are sent. After a crash between push and commit nothing else would tell that an
-// unlinked record over there is ours, or that a field over there holds our own write and no user's edit. One document
-// for the page and side; its commit is the fence as well.
+// unlinked record over there is ours, or that a field over there holds our own write and no user's edit. Few documents
+// for the page; their commit is the fence as well.
 Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
-    std::vector<Effects> effects(1);
+    std::vector<Effects> effects;
     for (const Side side : both_sides) {
         Intent intent;
-        intent.stream_id = session_.stream().stream_id;
-        intent.written = side;
+        const auto add = [&] {
+            intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
+            intents_.push_back(intent.intent_id);
+            effects.emplace_back().writes.push_back(put(to_document(intent)));
+            intent = Intent();
+        };
         for (Pair* pair : pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
-            if (pair->pushes[at(side)]->action == PushItem::Action::create) {
-                intent.items.push_back({pair->records[at(other(side))]->id, pair->pushes[at(side)]->idempotency_key,
-                                        pair->link ? pair->link->id(side) : std::string(),
-                                        // Of a repetition, what was sent first: it may have happened then.
-                                        pinned_.mapping.to_object(pair->sent.value_or(pair->decision.base))});
-            } else {
-                intent.attempts.push_back(pair->attempts[at(side)].emplace_back(attempt_of(*pair, side)));
-                pair->attempted = true;
-            }
+            intend(*pair, side, intent);
+            if (intent.items.size() + intent.attempts.size() == max_intended) add();
         }
-        if (intent.items.empty() && intent.attempts.empty()) continue;
-        intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
-        intents_.push_back(intent.intent_id);
-        effects.front().writes.push_back(put(to_document(intent)));
+        if (!intent.stream_id.empty()) add();
     }
-    if (effects.front().writes.empty()) co_return co_await session_.verify_fence();
+    if (effects.empty()) co_return co_await session_.verify_fence();
     co_return co_await session_.commit(std::move(effects), std::nullopt);
+}
+
+void Run::intend(Pair& pair, Side side, Intent& intent) const {
+    intent.stream_id = session_.stream().stream_id;
+    intent.written = side;
+    const PushItem& push = *pair.pushes[at(side)];
+    if (push.action == PushItem::Action::create) {
+        intent.items.push_back({pair.records[at(other(side))]->id, push.idempotency_key,
+                                pair.link ? pair.link->id(side) : std::string(),
+                                // Of a repetition, what was sent first: it may have happened then.
+                                pinned_.mapping.to_object(pair.sent.value_or(pair.decision.base))});
+    } else {
+        intent.attempts.push_back(pair.attempts[at(side)].emplace_back(attempt_of(pair, side)));
+        pair.attempted = true;
+    }
 }
 
 // A system that can't refuse a stale write is read once more just before it: what moved since is decided anew.
@@ -344,7 +356,7 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
 
 // A system may answer a create with a record that it has already (it knows the same e-mail address, say). Where that
 // one is linked, the two records of this side can't both be its partner: a person decides.
-Async<Result<>> Run::check_made(std::vector<Pair>& pairs) {
+Async<Result<>> Run::check_made(Pairs& pairs) {
     for (const Side side : both_sides) {
         std::vector<std::string> ids;
         std::map<std::string, Pair*> made;

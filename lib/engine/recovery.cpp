@@ -64,7 +64,7 @@ Async<Result<>> Run::retry_reason(ErrorCode reason) {
 }
 
 Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_person) {
-    std::vector<Pair> pairs;
+    Pairs pairs;
     std::vector<Effects> effects;
     for (const Side side : {Side::source, Side::target}) {
         std::vector<std::string> ids;
@@ -108,7 +108,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_perso
     for (auto& pair : pairs) pointers.push_back(&pair);
     if (auto resolved = co_await resolve_references(pointers); !resolved) co_return resolved;
     // New records take the way of all new records: they may have a partner on the other side.
-    std::vector<Pair> ready;
+    Pairs ready;
     for (auto& pair : pairs) stage_or_keep(std::move(pair), ready, effects);
     intents_.clear();
     page_updates_ = {};
@@ -116,7 +116,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_perso
     co_return co_await commit_pairs(ready, std::move(effects));
 }
 
-void Run::stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects) {
+void Run::stage_or_keep(Pair pair, Pairs& ready, std::vector<Effects>& effects) {
     const Side side = pair.origin;
     if (!pair.link && pair.records[at(side)] && !creates_at_once(side)) {
         const Record& record = *pair.records[at(side)];
@@ -219,7 +219,7 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
         else link_of[id] = std::move(link);
     }
     std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
-    std::vector<Pair> pairs;
+    Pairs pairs;
     std::vector<Effects> effects(1);
     if (!ids.empty()) {
         auto origins = co_await fetch(from, ids, std::vector<std::string>());
@@ -321,7 +321,7 @@ void Run::note_attempted(Intent::Attempt attempt, Effects& effects) const {
 // Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been
 // written. Both sides' writes of a pair at once, whatever documents they are in: one explains the other.
 Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
-    std::vector<Pair> pairs;
+    Pairs pairs;
     std::vector<Effects> effects(1);
     std::vector<Intent::Attempt> attempts;
     intents_.clear();

@@ -9,6 +9,7 @@
 #include <engine/session.hpp>
 
 #include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,7 +59,7 @@ struct Pair {
     Side parked_side = Side::source;
     std::uint64_t parked_attempts = 0;
     Timestamp parked_at{};
-    std::optional<Conflict> parked_conflict; // recorded with it and open
+    std::unique_ptr<Conflict> parked_conflict; // recorded with it and open
     bool reference_lost = false;
     std::string note;
     std::string actor = "sync";
@@ -74,13 +75,16 @@ struct Pair {
     bool base_advanced = false;        // by a write that happened, whatever becomes of the pair
     std::vector<JournalEntry> journal;
     std::array<bool, 2> created{}, updated{}, removed{};
-    std::optional<ParkedRecord> parked;
+    std::unique_ptr<ParkedRecord> parked; // apart, like the conflict: large, and few pairs have one
     std::optional<Trip> trip;          // ping-pong
     enum class State { pending, settled, parked, out_of_scope, retry } state = State::pending;
     ErrorCode retry_reason = ErrorCode::stale;
 
     Pair() = default;
 };
+
+// A pair is large, and a page has thousands: they stay where they are made, and can be let go one by one.
+using Pairs = std::deque<Pair>;
 
 class Run {
 public:
@@ -91,7 +95,7 @@ public:
     Async<Result<>> execute();
 
     // Processes these pairs and commits them: used by the administrative calls (resolve, retry).
-    Async<Result<>> process_and_commit(std::vector<Pair>& pairs);
+    Async<Result<>> process_and_commit(Pairs& pairs);
 
     // Maps both sides of a fetched pair into `values`; what can't be mapped is the answered Error.
     Async<Result<>> map_pair(Pair& pair);
@@ -168,8 +172,8 @@ private:
     Async<Result<>> settle_keys(const std::set<std::string>& keys);
     Async<Result<>> refresh_members(std::map<std::string, Group>& groups,
                                     std::array<std::map<std::string, FetchedRecord>, 2>& present,
-                                    std::vector<Effects>& effects, std::vector<Pair>& pairs);
-    Async<Result<>> settle_group(const std::string& key, Group& group, std::vector<Pair>& pairs,
+                                    std::vector<Effects>& effects, Pairs& pairs);
+    Async<Result<>> settle_group(const std::string& key, Group& group, Pairs& pairs,
                                  std::vector<Effects>& effects);
     void wait(Candidate candidate, std::vector<Effects>& effects);
     Async<Result<Conflict>> last_ambiguous(const std::string& key);
@@ -187,19 +191,19 @@ private:
     Async<Result<>> retry_reason(ErrorCode reason);
     Async<Result<>> drop_parked(const ParkedRecord& parked, std::vector<Effects>& effects);
     Async<Result<>> drop_gone(Side side, std::vector<ParkedRecord> parked, std::vector<Effects>& effects);
-    void stage_or_keep(Pair pair, std::vector<Pair>& ready, std::vector<Effects>& effects);
+    void stage_or_keep(Pair pair, Pairs& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
     Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number);
     void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
                        Effects& effects) const;
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;
     Async<Result<>> resume_attempts(std::vector<Intent>& intents);
-    Async<Result<>> commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects);
+    Async<Result<>> commit_pairs(Pairs& pairs, std::vector<Effects> effects);
     [[nodiscard]] Query of_stream() const;
     Async<bool> any_left(std::string kind, Query query);
 
     // pairs.cpp: the way of a pair
-    Async<Result<>> process(std::vector<Pair>& pairs);
+    Async<Result<>> process(Pairs& pairs);
     Async<Result<>> resolve_references(std::vector<Pair*>& pairs);
     [[nodiscard]] bool carries(Pair& pair, Side side);
     void freeze_open_fields(const Pair& pair, Situation& situation) const;
@@ -215,9 +219,10 @@ private:
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
     [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);
     Async<Result<>> find_repeated_creates(std::vector<Pair*>& pairs);
-    Async<Result<>> check_made(std::vector<Pair>& pairs);
+    Async<Result<>> check_made(Pairs& pairs);
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
+    void intend(Pair& pair, Side side, Intent& intent) const;
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
@@ -245,7 +250,7 @@ private:
     void note_flips(const Pair& pair, Link& link) const;
     [[nodiscard]] std::optional<Trip> judge_flips(const Pair& pair) const;
     [[nodiscard]] std::string conflict_id_of_parked(const Pair& pair) const;
-    Async<Result<>> load_conflicts(std::vector<Pair>& pairs);
+    Async<Result<>> load_conflicts(Pairs& pairs);
     [[nodiscard]] JournalEntry journal_entry(const Pair& pair, Side written, std::string action) const;
     [[nodiscard]] bool accounted(const Pair& pair, Side side, const FieldValues& base) const;
     void log(LogLevel level, std::string_view message) const;

@@ -29,7 +29,7 @@ Async<bool> Run::any_left(std::string kind, Query query) {
     co_return !page || !page->documents.empty();
 }
 
-Async<Result<>> Run::commit_pairs(std::vector<Pair>& pairs, std::vector<Effects> effects) {
+Async<Result<>> Run::commit_pairs(Pairs& pairs, std::vector<Effects> effects) {
     for (auto& pair : pairs) effects.push_back(effects_of(pair));
     Effects housekeeping;
     for (const auto& intent : intents_) housekeeping.writes.push_back(remove("intent", intent));
@@ -48,7 +48,7 @@ Async<Result<>> Run::commit_pairs(std::vector<Pair>& pairs, std::vector<Effects>
     co_return committed;
 }
 
-Async<Result<>> Run::process_and_commit(std::vector<Pair>& pairs) {
+Async<Result<>> Run::process_and_commit(Pairs& pairs) {
     references_.clear();
     lost_references_.clear();
     intents_.clear();
@@ -143,7 +143,7 @@ Async<Result<>> Run::settle_keys(const std::set<std::string>& keys) {
             present[at(side)][ids[at(side)][i]] = std::move((*answers)[i]);
     }
     std::vector<Effects> effects;
-    std::vector<Pair> pairs;
+    Pairs pairs;
     references_.clear();
     lost_references_.clear();
     std::array<Known, 2> known;
@@ -169,8 +169,8 @@ Async<Result<>> Run::settle_keys(const std::set<std::string>& keys) {
 // Candidates are notes of records seen earlier: what is gone is dropped, what has another key now waits under it.
 Async<Result<>> Run::refresh_members(std::map<std::string, Group>& groups,
                                      std::array<std::map<std::string, FetchedRecord>, 2>& present,
-                                     std::vector<Effects>& effects, std::vector<Pair>& pairs) {
-    std::vector<Pair> probes;
+                                     std::vector<Effects>& effects, Pairs& pairs) {
+    Pairs probes;
     for (auto& [key, group] : groups)
         for (auto& members : group.members)
             for (auto& member : members) {
@@ -225,7 +225,7 @@ Async<Result<>> Run::refresh_members(std::map<std::string, Group>& groups,
     co_return Result<>();
 }
 
-Async<Result<>> Run::settle_group(const std::string& key, Group& group, std::vector<Pair>& pairs,
+Async<Result<>> Run::settle_group(const std::string& key, Group& group, Pairs& pairs,
                                   std::vector<Effects>& effects) {
     if (group.uncertain) {
         for (const auto& members : group.members)

@@ -77,6 +77,25 @@ TEST_CASE("a create whose commit was lost is found again, not made twice (I6)") 
     }
 }
 
+TEST_CASE("a page of creates whose commit was lost is found again, however large it was (I6)") {
+    Integration integration = contacts_integration();
+    integration.sync.entity_mappings[0].match_keys.clear(); // nothing but the intents could tell
+    AdapterCapabilities repeats_creates = able(false);
+    repeats_creates.idempotent_creates = false;
+    World world(integration, able(false), repeats_creates);
+    int source_pushes = 0, target_pushes = 1;
+    dying(world, source_pushes, target_pushes);
+    constexpr std::size_t count = 400;
+    for (std::size_t i = 0; i < count; ++i)
+        world.source.create("contacts", person(fmt::format("{}@x", i).c_str(), "A"));
+    CHECK(world.sync().status == SyncStatus::failed);
+    REQUIRE(world.target.ids("contact").size() == count);
+    world.sync_well();
+    CHECK(world.target.ids("contact").size() == count);
+    CHECK(world.source.ids("contacts").size() == count);
+    CHECK(world.stream().links == count);
+}
+
 TEST_CASE("an update whose commit was lost is our own write, no second edit to conflict with (I9, I12)") {
     World world;
     int source_pushes = 0, target_pushes = 0;
