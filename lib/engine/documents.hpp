@@ -68,8 +68,8 @@ struct HeldDeletion {
     bool decided = false;      // its survivor was looked at, and goes
 };
 
-// Writes under way, one or a few documents for each page and side. Once their outcome is known they are history; until then only
-// this document can tell a write of ours from a user's edit, and what it wrote over.
+// Writes under way, one or a few documents for each page and side. Once their outcome is known they are history; until
+// then only they can tell a write of ours from a user's edit, and what it wrote over.
 struct Intent {
     struct Item { // a create
         std::string origin_id;
