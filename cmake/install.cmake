@@ -24,3 +24,7 @@ configure_package_config_file(cmake/castiel_sync-config.cmake.in castiel_sync-co
 write_basic_package_version_file(castiel_sync-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/castiel_sync-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/castiel_sync-config-version.cmake DESTINATION ${package_folder})
+
+# What an author of an adapter reads and copies.
+install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})

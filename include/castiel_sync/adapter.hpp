@@ -70,8 +70,8 @@ struct PullRequest {
 struct RecordPage {
     std::vector<Record> records;
     std::vector<RecordFault> faults;
-    // Always set, also on the last page. After the last page of a feed: where the next run goes on. After the last
-    // page of a listing: anything; the next run lists from the beginning.
+    // Never empty, also on the last page. After the last page of a feed: where the next run goes on. After the last
+    // page of a listing: any text; the next run lists from the beginning.
     std::string next;
     bool has_more = false;
     // This page belongs to a full listing: after its last page, a record that no page held is a candidate for deletion
@@ -131,7 +131,7 @@ struct PushOutcome {
         absent,   // update of a record that does not exist; nothing was written
         rejected, // the system refuses this record (`error` says why; already_exists: a unique key is taken); nothing
                   // was written
-        unknown,  // sent, and nobody knows (fault model §3)
+        unknown,  // sent, and nobody knows
         not_sent, // nothing happened; may be repeated (`error`: throttled or unavailable)
     };
     Status status = Status::not_sent;
@@ -164,8 +164,9 @@ public:
     // The present state of exactly these records. Size: ids + idempotency_keys.
     virtual Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) = 0;
 
-    // One outcome per item, in order. An Error means that nothing is known of any item (all unknown) unless its code
-    // is unavailable, throttled, unauthenticated, forbidden or unsupported (then nothing was sent).
+    // One outcome per item, in order. An Error with unavailable or throttled means that nothing was sent: the items come
+    // again. With unknown_outcome, nothing is known of any item. With any other code the execution fails, and the next
+    // one finds out what was written, as after a crash.
     virtual Async<Result<std::vector<PushOutcome>>> push(PushRequest request) = 0;
 
 protected:

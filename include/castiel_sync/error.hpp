@@ -24,7 +24,7 @@ enum class ErrorCode {
     cursor_expired,        // this cursor can't be resumed: start the listing or feed anew
     throttled,             // wait (retry_after, when known) and repeat
     unavailable,           // not sent, or refused before any effect: repeat later
-    unknown_outcome,       // a write was sent and its fate is unknown: see outcome classes, fault model §3
+    unknown_outcome,       // a write was sent and its fate is unknown: read again, then decide
     unauthenticated,       // credentials are missing, wrong or expired
     forbidden,             // credentials are valid and not sufficient
     unsupported,           // the far side can't do this at all

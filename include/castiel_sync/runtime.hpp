@@ -21,7 +21,7 @@ public:
     Clock(const Clock&) = delete;
     Clock& operator=(const Clock&) = delete;
 
-    // Wall time. May jump in both directions; nothing that must be safe may depend on it (invariant I34).
+    // Wall time. May jump in both directions; nothing that must be safe may depend on it.
     [[nodiscard]] virtual Timestamp now() = 0;
 
     // Time since an arbitrary start. Never goes back, never jumps.

@@ -20,7 +20,7 @@ public:
     [[nodiscard]] const std::vector<Event>& received() const { return received_; }
 
     // What a subscriber may not see: events of one id that differ, and per stream sequences that, duplicates removed,
-    // are not 1, 2, 3 … in order of first arrival. One line each (invariant I15).
+    // are not 1, 2, 3 … in order of first arrival. One line each.
     [[nodiscard]] std::vector<std::string> faults() const;
 
     // Each event once, by first arrival.
