@@ -164,9 +164,9 @@ public:
     // The present state of exactly these records. Size: ids + idempotency_keys.
     virtual Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) = 0;
 
-    // One outcome per item, in order. An Error with unavailable or throttled means that nothing was sent: the items come
-    // again. With unknown_outcome, nothing is known of any item. With any other code the execution fails, and the next
-    // one finds out what was written, as after a crash.
+    // One outcome per item, in order. An Error with unavailable or throttled means that nothing was sent: the items
+    // come again. With unknown_outcome, nothing is known of any item. With any other code the execution fails, and the
+    // next one finds out what was written, as after a crash.
     virtual Async<Result<std::vector<PushOutcome>>> push(PushRequest request) = 0;
 
 protected:

@@ -176,6 +176,11 @@ Decision decide_update(const Situation& situation, const Policy& policy, const C
         if (to_source || to_target) decision.action = Decision::Action::update;
         if (field.verdict == Verdict::conflict) decision.conflict = ConflictType::update_update;
         if (field.automatic) decision.automatic = ConflictType::update_update;
+        if (field.verdict == Verdict::nothing && values.base && !values.source && !values.target) {
+            // Nobody holds it any more. Kept as agreed, it would hide that somebody sets it again.
+            decision.base[i] = absent;
+            decision.base_changed = true;
+        }
         if (field.verdict == Verdict::nothing || field.verdict == Verdict::conflict) continue;
         const bool source_holds = to_source || values.same(values.source, field.result);
         const bool target_holds = to_target || values.same(values.target, field.result);
@@ -239,6 +244,12 @@ bool changed(const FieldValues& base, const FieldValues& now, const Policy& poli
         if (!now[i]) continue;
         if (!base[i] || !same_value(*base[i], *now[i], policy.fields[i].unordered)) return true;
     }
+    return false;
+}
+
+bool lacks_agreed(const FieldValues& base, const FieldValues& now) {
+    for (std::size_t i = 0; i < now.size(); ++i)
+        if (base[i] && !now[i]) return true;
     return false;
 }
 

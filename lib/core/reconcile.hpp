@@ -106,6 +106,9 @@ struct Decision {
 // Applies to a linked pair whose base is known: did this side change a mapped field since? Absent is unchanged.
 [[nodiscard]] bool changed(const FieldValues& base, const FieldValues& now, const Policy& policy);
 
+// Is a value missing here that both sides agreed on? Where it is missing over there as well, it is agreed no more.
+[[nodiscard]] bool lacks_agreed(const FieldValues& base, const FieldValues& now);
+
 // Is a value missing at `side` that only the other side tells? A rule may have let this side's own value stand until it
 // was taken away; the base does not show that.
 [[nodiscard]] bool lacks_inflow(Side side, const FieldValues& now, const Policy& policy);

@@ -328,12 +328,13 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
         return;
     }
     if (pair.link) {
-        const bool compared = pair.link->base.has_value();
-        const bool differs =
-            !compared || changed(pinned_.mapping.from_object(*pair.link->base), *values, pinned_.policy);
+        std::optional<FieldValues> base;
+        if (pair.link->base) base = pinned_.mapping.from_object(*pair.link->base);
+        const bool differs = !base || changed(*base, *values, pinned_.policy);
         if (differs) ++work.changed;
-        const bool known_here = differs || lacks_inflow(side, *values, pinned_.policy) ||
-                                !pair.link->conflict_id.empty() || pair.was_parked ||
+        const bool known_here = differs || lacks_agreed(*base, *values) ||
+                                lacks_inflow(side, *values, pinned_.policy) || !pair.link->conflict_id.empty() ||
+                                pair.was_parked ||
                                 pair.link->evaluated_under != fingerprint_ || pair.link->version(other(side)).empty();
         if (!known_here) {
             // Only members that nobody maps have changed: remember the version, look no further.

@@ -150,7 +150,14 @@ bool Run::link_made(Pair& pair) {
 // Two records that were about to be linked, and one of them is gone meanwhile.
 void Run::part_matched(Pair& pair) {
     if (pair.records[0].has_value() == pair.records[1].has_value()) return;
-    if (link_made(pair)) return; // so it is a deletion
+    if (link_made(pair)) { // so it is a deletion
+        if (pair.records[at(pair.sent_from)]) { // of what was made: to make it again is another intent
+            pair.sent.reset();
+            pair.idempotency_key.clear();
+            pair.repeated_create = false;
+        }
+        return;
+    }
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
@@ -306,8 +313,7 @@ void Run::plan_pushes(Pair& pair) {
         if (pair.idempotency_key.empty())
             // A record that is created once more after its deletion is another intent than its first creation.
             pair.idempotency_key =
-                pair.link ? hash_of({stream_id, to_string(side), pair.link->link_id, pair.link->id(side), origin.id,
-                                     origin.version})
+                pair.link ? hash_of({stream_id, to_string(side), pair.link->id(side), origin.id, origin.version})
                           : hash_of({stream_id, to_string(side), origin.id});
         item.idempotency_key = pair.idempotency_key;
         item.fields = std::move(*fields);

@@ -202,7 +202,14 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     std::map<std::string, std::string> key_of;
     std::map<std::string, FieldValues> sent;
     std::map<std::string, std::string> replaced;
+    // What a create made is known once another one was sent to replace it.
+    std::set<std::string> replacing;
+    for (const auto& later : intents)
+        if (later.written == written)
+            for (const auto& item : later.items)
+                if (!item.replaces.empty()) replacing.insert(item.origin_id);
     for (auto& item : intent.items) {
+        if (item.replaces.empty() && replacing.contains(item.origin_id)) continue;
         replaced[item.origin_id] = item.replaces;
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;

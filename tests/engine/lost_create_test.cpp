@@ -135,6 +135,39 @@ TEST_CASE("what a lost create could leave out, its record need not hold to be kn
     all_in_one_pair(world);
 }
 
+TEST_CASE("what a lost create would have sent, and nobody holds, is news when it is set again (I2, I10)") {
+    World world(without_match_keys(), able(true), creates(true, false));
+    json::object with_phone = person("a@x", "A");
+    with_phone["phone"] = "1";
+    world.source.create("contacts", with_phone);
+    world.to_target.pushes.next = {Fate::dies_before};
+    world.sync_and_die();
+    world.source.edit("contacts", world.source_id(), person("a@x", "A"));
+    world.sync_well();
+    CHECK_FALSE(world.shard().contains("phone"));
+    world.source.edit("contacts", world.source_id(), with_phone);
+    world.sync_well();
+    CHECK(world.shard().at("phone").as_string() == "1");
+}
+
+TEST_CASE("a value that both sides let go of is news when one sets it again (I2, I10)") {
+    for (const bool feed : {false, true}) {
+        CAPTURE(feed);
+        World world(contacts_integration(), able(feed));
+        json::object with_phone = person("a@x", "A");
+        with_phone["phone"] = "1";
+        world.source.create("contacts", with_phone);
+        world.sync_well();
+        world.source.edit("contacts", world.source_id(), person("a@x", "A"));
+        world.target.edit("contact", world.target_id(), shard("a@x", "A"));
+        world.sync_well();
+        CHECK_FALSE(world.shard().contains("phone"));
+        world.source.edit("contacts", world.source_id(), with_phone);
+        world.sync_well();
+        CHECK(world.shard().at("phone").as_string() == "1");
+    }
+}
+
 TEST_CASE("a lost create is found by the key that was sent, where the system looks up by key (I6)") {
     World world(without_match_keys(), able(true), creates(false, true));
     world.source.create("contacts", person("a@x", "A"));

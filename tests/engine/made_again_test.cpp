@@ -136,6 +136,23 @@ TEST_CASE("a record made once more whose origin is deleted before anybody heard 
     }
 }
 
+TEST_CASE("a lost create whose record a user deleted is made anew with another key, where the edit wins (I6)") {
+    World world(recreating(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.shard().at("name").as_string() == "B");
+    CHECK(world.live_links().size() == 1);
+    CHECK(world.parked().empty());
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
 TEST_CASE("a crash at any step of a second making makes one record only (I6)") {
     for (const auto& capabilities : {creates(true, false), creates(false, true)}) {
         CAPTURE(capabilities.idempotent_creates);

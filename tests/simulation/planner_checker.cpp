@@ -218,6 +218,7 @@ bool base_is_true(const Case& before, const Case& after, const Answer& answer) {
         if (base == (before.base ? (*before.base)[i] : Field())) continue;
         const bool unordered = before.rules.fields[i].unordered;
         const Field &source = after.source.values[i], &target = after.target.values[i];
+        if (!base && !source && !target) continue;
         if (!base || !source || !target || !planner::equal(*base, *source, unordered) ||
             !planner::equal(*base, *target, unordered))
             return false;

@@ -150,6 +150,7 @@ FieldAnswer write(const FieldState& field, const Value& value, bool between_two_
 FieldAnswer decide_field(const Case& c, const FieldState& field, std::optional<Rule> record_rule) {
     FieldAnswer still;
     still.base = field.base;
+    if (!field.source && !field.target && !field.frozen) still.base.reset(); // what nobody holds is agreed by nobody
     if (field.agree()) return write(field, *field.source, false);
     if (field.frozen) {
         still.conflict = true;
