@@ -150,12 +150,10 @@ bool Run::link_made(Pair& pair) {
 // Two records that were about to be linked, and one of them is gone meanwhile.
 void Run::part_matched(Pair& pair) {
     if (pair.records[0].has_value() == pair.records[1].has_value()) return;
-    if (link_made(pair)) { // so it is a deletion
-        if (pair.records[at(pair.sent_from)]) { // of what was made: to make it again is another intent
-            pair.sent.reset();
-            pair.idempotency_key.clear();
-            pair.repeated_create = false;
-        }
+    if (link_made(pair)) { // so it is a deletion; to make what is gone once more is another create
+        pair.sent.reset();
+        pair.idempotency_key.clear();
+        pair.repeated_create = false;
         return;
     }
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these

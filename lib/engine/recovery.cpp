@@ -155,8 +155,17 @@ Async<Result<>> Run::recover_intents() {
     if (intents.empty()) co_return Result<>();
     resuming_ = true;
     // Creates first: a write to a record that has been replaced since means nothing without its successor.
+    // One that is sent to replace a record follows the create of that record, from whichever side that came, and only
+    // once its outcome was known.
+    FollowedCreates followed;
+    for (const auto& intent : intents)
+        for (const auto& item : intent.items)
+            if (!item.replaces.empty()) {
+                followed.emplace(intent.written, item.origin_id);
+                followed.emplace(other(intent.written), item.replaces);
+            }
     for (std::size_t i = 0; i < intents.size(); ++i)
-        if (auto recovered = co_await recover_creates(intents, i); !recovered) co_return recovered;
+        if (auto recovered = co_await recover_creates(intents, i, followed); !recovered) co_return recovered;
     if (auto resumed = co_await resume_attempts(intents); !resumed) co_return resumed;
     resuming_ = false;
     co_return Result<>();
@@ -191,7 +200,8 @@ void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, 
     }
 }
 
-Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number) {
+Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number,
+                                     const FollowedCreates& followed) {
     Intent intent = intents[number];
     if (intent.items.empty()) co_return Result<>();
     intents[number].items.clear();
@@ -202,14 +212,8 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     std::map<std::string, std::string> key_of;
     std::map<std::string, FieldValues> sent;
     std::map<std::string, std::string> replaced;
-    // What a create made is known once another one was sent to replace it.
-    std::set<std::string> replacing;
-    for (const auto& later : intents)
-        if (later.written == written)
-            for (const auto& item : later.items)
-                if (!item.replaces.empty()) replacing.insert(item.origin_id);
     for (auto& item : intent.items) {
-        if (item.replaces.empty() && replacing.contains(item.origin_id)) continue;
+        if (item.replaces.empty() && followed.contains({written, item.origin_id})) continue;
         replaced[item.origin_id] = item.replaces;
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;

@@ -193,7 +193,9 @@ private:
     Async<Result<>> drop_gone(Side side, std::vector<ParkedRecord> parked, std::vector<Effects>& effects);
     void stage_or_keep(Pair pair, Pairs& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
-    Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number);
+    // Creates, by the side written and their origin, whose record was known already when the one replaced the other.
+    using FollowedCreates = std::set<std::pair<Side, std::string>>;
+    Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number, const FollowedCreates& followed);
     void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
                        Effects& effects) const;
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;
