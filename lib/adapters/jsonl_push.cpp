@@ -148,9 +148,8 @@ void JsonlPush::write(Known& known, const std::string& id, std::optional<std::st
 json::object JsonlPush::present_fields(const Known& known) const {
     const auto edit = edits_.find(known.offset);
     if (!known.appended && edit == edits_.end()) return known.fields;
-    auto record =
-        parse_line(*(known.appended ? appended_[*known.appended].second : edit->second.new_text), snapshot_.options());
-    return record ? std::move(record->fields) : known.fields;
+    const auto& text = known.appended ? appended_[*known.appended].second : edit->second.new_text;
+    return parse_line(*text, snapshot_.options()).value().fields; // our own line, read back when it was made
 }
 
 std::vector<JsonlEdit> JsonlPush::take_edits() {

@@ -25,40 +25,32 @@ bool Run::left_to_person(const Pair& pair) const {
 // Of these links, whose record is gone on one side, those that stay as they are until a person has answered.
 Async<Result<std::set<std::string>>> Run::left_to_persons(Side gone, std::vector<Link> links) {
     std::set<std::string> left;
-    if (pinned_.policy.delete_strategy != DeleteStrategy::manual) co_return left;
     std::vector<std::string> ids;
     for (const auto& link : links)
         if (link.state == Link::State::live && !link.conflict_id.empty()) ids.push_back(link.conflict_id);
     if (ids.empty()) co_return left;
-    auto documents = co_await parts_.store->read(session_.tenant(), "conflict", std::move(ids));
-    if (!documents) co_return documents.error();
-    for (const auto& document : *documents) {
-        if (!document) continue;
-        auto conflict = from_document<Conflict>(*document);
-        if (!conflict) co_return conflict.error();
-        if (castiel_sync::left_to_person(*conflict, gone, pinned_.policy.delete_strategy))
-            left.insert(conflict->link_id);
-    }
+    auto conflicts = co_await stored<Conflict>("conflict", std::move(ids));
+    if (!conflicts) co_return conflicts.error();
+    for (auto& conflict : *conflicts)
+        if (castiel_sync::left_to_person(conflict, gone, pinned_.policy.delete_strategy))
+            left.insert(std::move(conflict.link_id));
     co_return left;
 }
 
 Async<Result<>> Run::count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held) {
-    std::vector<std::string> link_ids;
-    for (const auto& deletion : deletions)
-        if (!deletion.decided) link_ids.push_back(deletion.link_id);
-    std::vector<Link> links;
-    auto documents = co_await parts_.store->read(session_.tenant(), "link", std::move(link_ids));
-    if (!documents) co_return documents.error();
-    for (const auto& document : *documents) {
-        if (!document) continue;
-        auto link = from_document<Link>(*document);
-        if (!link) co_return link.error();
-        links.push_back(std::move(*link));
+    std::set<std::string> left;
+    if (pinned_.policy.delete_strategy == DeleteStrategy::manual) {
+        std::vector<std::string> link_ids;
+        for (const auto& deletion : deletions)
+            if (!deletion.decided) link_ids.push_back(deletion.link_id);
+        auto links = co_await stored<Link>("link", std::move(link_ids));
+        if (!links) co_return links.error();
+        auto found = co_await left_to_persons(gone, std::move(*links));
+        if (!found) co_return found.error();
+        left = std::move(*found);
     }
-    auto left = co_await left_to_persons(gone, std::move(links));
-    if (!left) co_return left.error();
     for (auto& deletion : deletions) {
-        if (!deletion.decided && left->contains(deletion.link_id)) continue;
+        if (!deletion.decided && left.contains(deletion.link_id)) continue;
         ++held;
         if (trip_examples_.size() < 20) trip_examples_.push_back(std::move(deletion.record_id));
     }

@@ -27,7 +27,13 @@ Async<Result<>> Run::judge_empty(Side side) {
     std::uint64_t approved = 0;
     for (const auto& approval : session_.stream().approvals)
         if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
-    if (!judge_empty_side(pinned_.rails, side, links, approved)) co_return Result<>();
+    const auto found = judge_empty_side(pinned_.rails, side, links, approved);
+    if (!found) co_return Result<>();
+    if (pinned_.policy.delete_strategy != DeleteStrategy::manual) {
+        trip_ = found;
+        co_return Error(ErrorCode::latched, trip_->reason);
+    }
+    // Links whose deletion waits for a person do not count: the same listing would latch the stream again every time.
     Query query = links_by_ordinal();
     for (;;) {
         Query copy = query;

@@ -95,25 +95,21 @@ Async<Result<>> Run::load_known(Side side, const std::vector<std::string>& ids, 
     if (stream.parked > 0) {
         std::vector<std::string> keys;
         for (const auto& id : ids) keys.push_back(parked_id(stream.stream_id, side, id, {}));
-        auto documents = co_await parts_.store->read(session_.tenant(), "parked", std::move(keys));
-        if (!documents) co_return documents.error();
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (!(*documents)[i]) continue;
-            auto parked = from_document<ParkedRecord>(*(*documents)[i]);
-            if (!parked) co_return parked.error();
-            known.parked.emplace(ids[i], std::move(*parked));
+        auto parked = co_await stored<ParkedRecord>("parked", std::move(keys));
+        if (!parked) co_return parked.error();
+        for (auto& one : *parked) {
+            std::string id = one.record_id;
+            known.parked.emplace(std::move(id), std::move(one));
         }
     }
     if (stream.candidates[at(side)] > 0) {
         std::vector<std::string> keys;
         for (const auto& id : ids) keys.push_back(candidate_id(stream.stream_id, side, id));
-        auto documents = co_await parts_.store->read(session_.tenant(), "candidate", std::move(keys));
-        if (!documents) co_return documents.error();
-        for (std::size_t i = 0; i < ids.size(); ++i) {
-            if (!(*documents)[i]) continue;
-            auto candidate = from_document<Candidate>(*(*documents)[i]);
-            if (!candidate) co_return candidate.error();
-            known.candidates.emplace(ids[i], std::move(*candidate));
+        auto candidates = co_await stored<Candidate>("candidate", std::move(keys));
+        if (!candidates) co_return candidates.error();
+        for (auto& one : *candidates) {
+            std::string id = one.record_id;
+            known.candidates.emplace(std::move(id), std::move(one));
         }
     }
     co_return Result<>();
@@ -334,8 +330,8 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
         if (differs) ++work.changed;
         const bool known_here = differs || lacks_agreed(*base, *values) ||
                                 lacks_inflow(side, *values, pinned_.policy) || !pair.link->conflict_id.empty() ||
-                                pair.was_parked ||
-                                pair.link->evaluated_under != fingerprint_ || pair.link->version(other(side)).empty();
+                                pair.was_parked || pair.link->evaluated_under != fingerprint_ ||
+                                pair.link->version(other(side)).empty();
         if (!known_here) {
             // Only members that nobody maps have changed: remember the version, look no further.
             Effects effects;

@@ -401,14 +401,11 @@ Async<Result<>> Run::load_conflicts(Pairs& pairs) {
     }
     conflicts_.clear();
     if (ids.empty()) co_return Result<>();
-    auto documents = co_await parts_.store->read(session_.tenant(), "conflict", std::move(ids));
-    if (!documents) co_return documents.error();
-    for (const auto& document : *documents) {
-        if (!document) continue;
-        auto conflict = from_document<Conflict>(*document);
-        if (!conflict) co_return conflict.error();
-        std::string id = conflict->conflict_id;
-        conflicts_.emplace(std::move(id), std::move(*conflict));
+    auto conflicts = co_await stored<Conflict>("conflict", std::move(ids));
+    if (!conflicts) co_return conflicts.error();
+    for (auto& conflict : *conflicts) {
+        std::string id = conflict.conflict_id;
+        conflicts_.emplace(std::move(id), std::move(conflict));
     }
     for (auto& pair : pairs) {
         if (!pair.was_parked) continue;

@@ -11,6 +11,19 @@ namespace {
 
 std::size_t at(Side side) { return index_of(side); }
 
+// A create that is sent to replace a record follows the create of that record, from whichever side that came, and only
+// once its outcome was known.
+std::set<std::pair<Side, std::string>> followed_creates(const std::vector<Intent>& intents) {
+    std::set<std::pair<Side, std::string>> followed;
+    for (const auto& intent : intents)
+        for (const auto& item : intent.items) {
+            if (item.replaces.empty()) continue;
+            followed.emplace(intent.written, item.origin_id);
+            followed.emplace(other(intent.written), item.replaces);
+        }
+    return followed;
+}
+
 } // namespace
 
 // Lost creates first: others wait to know what became of them.
@@ -155,15 +168,7 @@ Async<Result<>> Run::recover_intents() {
     if (intents.empty()) co_return Result<>();
     resuming_ = true;
     // Creates first: a write to a record that has been replaced since means nothing without its successor.
-    // One that is sent to replace a record follows the create of that record, from whichever side that came, and only
-    // once its outcome was known.
-    FollowedCreates followed;
-    for (const auto& intent : intents)
-        for (const auto& item : intent.items)
-            if (!item.replaces.empty()) {
-                followed.emplace(intent.written, item.origin_id);
-                followed.emplace(other(intent.written), item.replaces);
-            }
+    const FollowedCreates followed = followed_creates(intents);
     for (std::size_t i = 0; i < intents.size(); ++i)
         if (auto recovered = co_await recover_creates(intents, i, followed); !recovered) co_return recovered;
     if (auto resumed = co_await resume_attempts(intents); !resumed) co_return resumed;

@@ -136,6 +136,20 @@ private:
         std::map<std::string, ParkedRecord> parked;
         std::map<std::string, Candidate> candidates;
     };
+    // The stored documents with these ids; what is not there is left out.
+    template <class T>
+    Async<Result<std::vector<T>>> stored(std::string kind, std::vector<std::string> ids) {
+        auto documents = co_await parts_.store->read(session_.tenant(), std::move(kind), std::move(ids));
+        if (!documents) co_return documents.error();
+        std::vector<T> items;
+        for (const auto& document : *documents) {
+            if (!document) continue;
+            auto item = from_document<T>(*document);
+            if (!item) co_return item.error();
+            items.push_back(std::move(*item));
+        }
+        co_return items;
+    }
     Async<Result<>> load_known(Side side, const std::vector<std::string>& ids, Known& known);
     [[nodiscard]] bool stays_parked(const ParkedRecord& parked, const Record& record) const;
     [[nodiscard]] bool tells_outcome(Side side) const;

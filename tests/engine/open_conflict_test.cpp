@@ -150,19 +150,9 @@ TEST_CASE("a one-way value that a rule kept out comes in once the other side's o
 }
 
 TEST_CASE("a record made on a side with integer ids is linked and referred to by an integer") {
-    auto parsed = parse_integration(*parse_json(R"({
-        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
-        "providerName": "crm", "settings": {},
-        "syncConfig": {"syncDirection": "bidirectional", "entityMappings": [
-            {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
-                {"externalField": "name", "shardField": "name"},
-                {"externalField": "company", "shardField": "companyId", "reference": "companies"}]},
-            {"externalEntity": "companies", "shardTypeId": "company", "fieldMappings": [
-                {"externalField": "title", "shardField": "title"}]}]}})"), true);
-    REQUIRE(parsed.integration.has_value());
     auto numbers = system_options("crm", able(true));
     numbers.integer_ids = true;
-    World world(*parsed.integration, numbers, system_options("shards", able(true)));
+    World world(contacts_of_companies(), numbers, system_options("shards", able(true)));
     const auto company = world.target.create("company", {{"title", "Acme"}});
     world.target.create("contact", {{"name", "Ada"}, {"companyId", company}});
     SUBCASE("answered at once") {}

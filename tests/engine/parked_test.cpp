@@ -25,21 +25,6 @@ Integration with_field(const char* field) {
     return *result.integration;
 }
 
-Integration contacts_of_companies() {
-    auto parsed = parse_integration(*parse_json(R"({
-        "id": "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01", "tenantId": "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001",
-        "providerName": "crm", "settings": {},
-        "syncConfig": {"syncDirection": "bidirectional", "entityMappings": [
-            {"externalEntity": "contacts", "shardTypeId": "contact", "fieldMappings": [
-                {"externalField": "name", "shardField": "name"},
-                {"externalField": "company", "shardField": "companyId", "reference": "companies"}]},
-            {"externalEntity": "companies", "shardTypeId": "company", "fieldMappings": [
-                {"externalField": "title", "shardField": "title"}]}]}})"), true);
-    for (const auto& fault : parsed.faults) MESSAGE(fault.path << ": " << fault.message);
-    REQUIRE(parsed.integration.has_value());
-    return std::move(*parsed.integration);
-}
-
 } // namespace
 
 TEST_CASE("a record that can't be mapped is parked with its field, the others flow, and its repair ends it (I38)") {
