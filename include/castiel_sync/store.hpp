@@ -32,7 +32,8 @@ using IndexValue = std::variant<std::monostate, std::int64_t, std::string>;
 struct Document {
     std::string kind;
     std::string id;                      // 1 to 1,000 bytes of UTF-8, unique in (partition, kind)
-    std::string etag;                    // set by the store, never reused, also not after deletion
+    std::string etag;                    // set by the store, never reused, also not after deletion. In a put without
+                                         // precondition it only hints that the document is there already
     std::optional<Timestamp> expires_at; // afterwards the document may vanish at any time
     std::vector<IndexValue> index;       // in the order of the kind's declared fields; exactly as many
     std::string body;                    // a JSON object as text

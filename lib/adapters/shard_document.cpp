@@ -13,6 +13,9 @@ namespace {
 // More days than this only come from a clock that jumps; two of them become one then.
 constexpr std::size_t max_deletion_days = 128;
 
+// The room of an uncommonly large shard is given back.
+constexpr std::size_t kept_room_bytes = 256 * 1024;
+
 constexpr std::array<std::string_view, 9> own_members{"id",       "tenantId",       "shardTypeId", "structuredData",
                                                       "status",   "revisionNumber", "createdAt",   "updatedAt",
                                                       "deletedAt"};
@@ -81,27 +84,63 @@ private:
     std::string fault_;
 };
 
-json::object shard_object(const Shard& shard, std::optional<std::string_view> tenant_id) {
-    json::object object;
-    object.reserve(own_members.size() + shard.other.size());
-    object.emplace("id", view(shard.id));
-    if (tenant_id) object.emplace("tenantId", view(*tenant_id));
-    object.emplace("shardTypeId", view(shard.shard_type_id));
-    object.emplace("structuredData", shard.structured_data);
-    object.emplace("status", view(shard.status));
-    object.emplace("revisionNumber", shard.revision);
-    object.emplace("createdAt", view(to_string(shard.created_at)));
-    object.emplace("updatedAt", view(to_string(shard.updated_at)));
-    if (shard.status == deleted_status) object.emplace("deletedAt", view(to_string(shard.updated_at)));
+template <class Add>
+void each_member(const Shard& shard, std::optional<std::string_view> tenant_id, Add add) {
+    add("id", std::string_view(shard.id));
+    if (tenant_id) add("tenantId", *tenant_id);
+    add("shardTypeId", std::string_view(shard.shard_type_id));
+    add("structuredData", shard.structured_data);
+    add("status", std::string_view(shard.status));
+    add("revisionNumber", shard.revision);
+    add("createdAt", std::string_view(to_string(shard.created_at)));
+    add("updatedAt", std::string_view(to_string(shard.updated_at)));
+    if (shard.status == deleted_status) add("deletedAt", std::string_view(to_string(shard.updated_at)));
     for (const auto& member : shard.other)
         if (std::find(own_members.begin(), own_members.end(), std::string_view(member.key())) == own_members.end())
-            object.emplace(member.key(), member.value());
-    return object;
+            add(member.key(), member.value());
 }
+
+class ObjectMembers {
+public:
+    explicit ObjectMembers(json::object& object) : object_(object) {}
+    void operator()(std::string_view name, std::string_view text) const { object_.emplace(view(name), view(text)); }
+    template <class Value>
+    void operator()(std::string_view name, const Value& value) const {
+        object_.emplace(view(name), value);
+    }
+
+private:
+    json::object& object_;
+};
+
+class TextMembers {
+public:
+    explicit TextMembers(std::string& text) : text_(text) {}
+    template <class Value>
+    void operator()(std::string_view name, const Value& value) const {
+        text_ += text_.empty() ? '{' : ',';
+        append_json_string(text_, name);
+        text_ += ':';
+        put(value);
+    }
+
+private:
+    void put(std::string_view text) const { append_json_string(text_, text); }
+    void put(std::uint64_t number) const { append_json_integer(text_, number); }
+    void put(const json::object& object) const { append_json(text_, object); }
+    void put(const json::value& value) const { append_json(text_, value); }
+
+    std::string& text_;
+};
 
 } // namespace
 
-json::object to_json_object(const Shard& shard) { return shard_object(shard, std::nullopt); }
+json::object to_json_object(const Shard& shard) {
+    json::object object;
+    object.reserve(own_members.size() + shard.other.size());
+    each_member(shard, std::nullopt, ObjectMembers(object));
+    return object;
+}
 
 Document to_document(const StoredShard& stored, std::string_view tenant_id) {
     const Shard& shard = stored.shard;
@@ -112,7 +151,12 @@ Document to_document(const StoredShard& stored, std::string_view tenant_id) {
     document.index.emplace_back(shard.shard_type_id);
     document.index.emplace_back(static_cast<std::int64_t>(stored.sequence));
     document.index.emplace_back(shard.status);
-    document.body = to_json(shard_object(shard, tenant_id));
+    thread_local std::string room; // grown once, so that a body is allocated once, and at its size
+    room.clear();
+    each_member(shard, tenant_id, TextMembers(room));
+    room += '}';
+    document.body = room;
+    if (room.capacity() > kept_room_bytes) std::string().swap(room);
     if (stored.deleted()) document.expires_at = shard.updated_at + tombstone_retention + tombstone_slack;
     return document;
 }

@@ -3,7 +3,10 @@
 
 #include <castiel_sync/json.hpp>
 
+#include <charconv>
+#include <concepts>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace castiel_sync {
@@ -18,5 +21,13 @@ namespace castiel_sync {
 // For the edges: what passes here survives to_json and parse_json unchanged.
 [[nodiscard]] Result<> check_json(const json::value& value, std::size_t max_depth = JsonLimits().max_depth);
 [[nodiscard]] Result<> check_json(const json::object& object, std::size_t max_depth = JsonLimits().max_depth);
+
+// What to_json would write for such a value alone, at the end of the text.
+void append_json_string(std::string& out, std::string_view text);
+template <std::integral Integer>
+void append_json_integer(std::string& out, Integer value) {
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
 
 } // namespace castiel_sync

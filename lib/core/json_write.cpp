@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdint>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -35,18 +34,24 @@ constexpr std::array<unsigned char, 256> escapes = [] {
     return table;
 }();
 
-// How many bytes at the front of the text stand in JSON as they are. Eight at a time: most texts are such bytes only.
+// Whether all of these bytes stand in JSON as they are; without a branch, so that the compiler uses vectors.
+template <std::size_t size>
+bool all_plain(const char* text) {
+    std::array<signed char, size> bytes{};
+    std::memcpy(bytes.data(), text, size);
+    signed char special = 0;
+    for (const signed char byte : bytes) // below ' ': a control character, or (negative) not ASCII
+        special |= static_cast<signed char>((byte < ' ') | (byte == '"') | (byte == '\\'));
+    return special == 0;
+}
+
+// How many bytes at the front of the text do so. Many at a time: most texts are such bytes only.
 std::size_t plain_length(std::string_view text) {
-    constexpr std::uint64_t ones = 0x0101010101010101;
-    constexpr std::uint64_t highs = 0x8080808080808080;
-    const auto holds_zero = [](std::uint64_t bytes) { return (bytes - ones) & ~bytes & highs; };
     std::size_t place = 0;
-    for (; place + 8 <= text.size(); place += 8) {
-        std::uint64_t bytes = 0;
-        std::memcpy(&bytes, text.data() + place, 8);
-        const std::uint64_t control = (bytes - ones * 0x20) & ~bytes & highs;
-        if ((bytes & highs) | control | holds_zero(bytes ^ ones * '"') | holds_zero(bytes ^ ones * '\\')) break;
-    }
+    while (place + 64 <= text.size() && all_plain<64>(text.data() + place))
+        place += 64;
+    while (place + 16 <= text.size() && all_plain<16>(text.data() + place))
+        place += 16;
     while (place < text.size() && escapes[static_cast<unsigned char>(text[place])] == 0)
         ++place;
     return place;
@@ -70,6 +75,10 @@ public:
         : room_(room), cursor_(room.text.data()), end_(cursor_ + room.text.size()), canonical_(canonical) {
         room_.members.clear();
     }
+
+    void write(std::string_view text) { put_string(text); }
+
+    void write(const json::object& object) { canonical_ ? write_sorted(object) : write_in_order(object); }
 
     void write(const json::value& value) {
         switch (value.kind()) {
@@ -95,7 +104,7 @@ public:
             write(value.get_array());
             break;
         case json::kind::object:
-            canonical_ ? write_sorted(value.get_object()) : write(value.get_object());
+            write(value.get_object());
             break;
         }
     }
@@ -115,7 +124,7 @@ private:
         put(']');
     }
 
-    void write(const json::object& object) {
+    void write_in_order(const json::object& object) {
         put('{');
         bool first = true;
         for (const auto& member : object)
@@ -218,7 +227,8 @@ private:
     bool canonical_;
 };
 
-void append(std::string& out, const json::value& value, bool canonical) {
+template <class Value>
+void append(std::string& out, const Value& value, bool canonical) {
     thread_local Room room;
     Writer writer(room, canonical);
     writer.write(value);
@@ -234,11 +244,32 @@ std::string to_json(const json::value& value) {
     return text;
 }
 
+std::string to_json(const json::object& object) {
+    std::string text;
+    append(text, object, false);
+    return text;
+}
+
 void append_json(std::string& out, const json::value& value) { append(out, value, false); }
+
+void append_json(std::string& out, const json::object& object) { append(out, object, false); }
+
+void append_json_string(std::string& out, std::string_view text) {
+    if (plain_length(text) != text.size()) return append(out, text, false);
+    out += '"';
+    out += text;
+    out += '"';
+}
 
 std::string to_canonical_json(const json::value& value) {
     std::string text;
     append(text, value, true);
+    return text;
+}
+
+std::string to_canonical_json(const json::object& object) {
+    std::string text;
+    append(text, object, true);
     return text;
 }
 

@@ -4,12 +4,14 @@
 #include <castiel_sync/error.hpp>
 #include <castiel_sync/json.hpp>
 #include <castiel_sync/time.hpp>
+#include <core/json_text.hpp>
 
 #include <concepts>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace castiel_sync {
@@ -21,49 +23,67 @@ concept NamedEnum = std::is_enum_v<E> && requires(E e, std::string_view text, st
     parse_name(text, out);
 };
 
+// Writes straight into text: a document is written far more often than looked into.
 class ArchiveWriter {
 public:
     static constexpr bool reading = false;
-    json::object object;
+    explicit ArchiveWriter(std::string& text) : text_(text) { text_ += '{'; }
+    void finish() { text_ += '}'; }
 
     template <class T>
     void operator()(std::string_view name, T& value) {
         if constexpr (requires { value.has_value(); }) {
-            if (value) object[name] = encode(*value);
+            if (value) member(name, *value);
         } else {
-            object[name] = encode(value);
+            member(name, value);
         }
     }
     // Left out while it has its default: most documents are many.
     template <class T>
     void sparse(std::string_view name, T& value) {
-        if (value != T{}) object[name] = encode(value);
+        if (value != T{}) member(name, value);
     }
 
 private:
     template <class T>
-    static json::value encode(T& value) {
+    void member(std::string_view name, T& value) {
+        if (text_.back() != '{') text_ += ',';
+        text_ += '"';
+        text_ += name; // one of ours, which needs no escapes
+        text_ += "\":";
+        encode(value);
+    }
+    template <class T>
+    void encode(T& value) {
         using V = std::remove_const_t<T>;
-        if constexpr (std::is_same_v<V, std::string>)
-            return json::value(std::string_view(value));
-        else if constexpr (std::is_same_v<V, bool> || std::is_arithmetic_v<V>)
-            return json::value(value);
-        else if constexpr (std::is_same_v<V, Timestamp>)
-            return json::value(to_string(value));
-        else if constexpr (std::is_same_v<V, json::object> || std::is_same_v<V, json::value>)
-            return json::value(value);
-        else if constexpr (NamedEnum<V>)
-            return json::value(to_string(value));
-        else if constexpr (requires { value.begin(); }) {
-            json::array list;
-            for (auto& element : value) list.push_back(encode(element));
-            return list;
+        if constexpr (std::is_same_v<V, std::string>) {
+            append_json_string(text_, value);
+        } else if constexpr (std::is_same_v<V, bool>) {
+            text_ += value ? "true" : "false";
+        } else if constexpr (std::is_integral_v<V>) {
+            append_json_integer(text_, value);
+        } else if constexpr (std::is_same_v<V, Timestamp>) {
+            append_json_string(text_, to_string(value));
+        } else if constexpr (std::is_same_v<V, json::object> || std::is_same_v<V, json::value>) {
+            append_json(text_, value);
+        } else if constexpr (NamedEnum<V>) {
+            append_json_string(text_, to_string(value));
+        } else if constexpr (requires { value.begin(); }) {
+            text_ += '[';
+            bool first = true;
+            for (auto& element : value) {
+                if (!std::exchange(first, false)) text_ += ',';
+                encode(element);
+            }
+            text_ += ']';
         } else {
-            ArchiveWriter nested;
+            ArchiveWriter nested(text_);
             members(nested, value);
-            return std::move(nested.object);
+            nested.finish();
         }
     }
+
+    std::string& text_;
 };
 
 class ArchiveReader {

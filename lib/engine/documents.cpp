@@ -295,17 +295,24 @@ namespace {
 
 template <class T>
 std::string body_of(const T& value) {
-    ArchiveWriter writer;
+    thread_local std::string room; // grown once, so that a body is allocated once, and at its size
+    room.clear();
+    ArchiveWriter writer(room);
     members(writer, const_cast<T&>(value)); // members only reads here
-    return to_json(writer.object);
+    writer.finish();
+    std::string body(room);
+    constexpr std::size_t kept_bytes = 256 * 1024;
+    if (room.capacity() > kept_bytes) std::string().swap(room);
+    return body;
 }
 
-template <class T>
-Document make_document(std::string kind, std::string id, std::vector<IndexValue> index, const T& value) {
+template <class T, class... Index>
+Document make_document(std::string_view kind, std::string id, const T& value, Index&&... index) {
     Document document;
-    document.kind = std::move(kind);
+    document.kind = kind;
     document.id = std::move(id);
-    document.index = std::move(index);
+    document.index.reserve(sizeof...(index));
+    (document.index.emplace_back(std::forward<Index>(index)), ...);
     document.body = body_of(value);
     return document;
 }
@@ -390,57 +397,52 @@ std::string parked_conflict_id(const ParkedRecord& parked) { return uuid_of({"pa
 
 Document to_document(const Link& link) {
     Document document =
-        make_document("link", link.link_id, {link.stream_id, link.source_id, link.target_id, link.ordinal}, link);
+        make_document("link", link.link_id, link, link.stream_id, link.source_id, link.target_id, link.ordinal);
     document.etag = link.etag;
     return document;
 }
 Document to_document(const Candidate& candidate) {
-    return make_document("candidate", candidate_id(candidate.stream_id, candidate.side, candidate.record_id),
-                         {candidate.stream_id, candidate.match_key, std::int64_t{candidate.fresh ? 1 : 0}}, candidate);
+    return make_document("candidate", candidate_id(candidate.stream_id, candidate.side, candidate.record_id), candidate,
+                         candidate.stream_id, candidate.match_key, std::int64_t{candidate.fresh ? 1 : 0});
 }
 Document to_document(const HeldDeletion& deletion) {
-    return make_document("deletion", deletion_id(deletion.stream_id, deletion.side, deletion.record_id),
-                         {deletion.stream_id}, deletion);
+    return make_document("deletion", deletion_id(deletion.stream_id, deletion.side, deletion.record_id), deletion,
+                         deletion.stream_id);
 }
 Document to_document(const Intent& intent) {
-    return make_document("intent", intent.intent_id, {intent.stream_id}, intent);
+    return make_document("intent", intent.intent_id, intent, intent.stream_id);
 }
 Document to_document(const StreamDocument& stream) {
-    Document document = make_document("stream", stream.stream_id, {stream.integration_id}, stream);
+    Document document = make_document("stream", stream.stream_id, stream, stream.integration_id);
     document.etag = stream.etag;
     return document;
 }
 Document to_document(const TaskDocument& task) {
-    return make_document(
-        "task", task.task_id,
-        {task.request.integration_id, std::string(to_string(task.status)), milliseconds(task.created_at)}, task);
+    return make_document("task", task.task_id, task, task.request.integration_id, std::string(to_string(task.status)),
+                         milliseconds(task.created_at));
 }
-Document to_document(const Slot& slot) { return make_document("slot", slot.slot_id, {}, slot); }
+Document to_document(const Slot& slot) { return make_document("slot", slot.slot_id, slot); }
 Document to_document(const Execution& execution) {
-    return make_document("execution", execution.execution_id,
-                         {execution.stream_id, execution.integration_id, execution.task_id,
-                          std::string(to_string(execution.status)), milliseconds(execution.started_at)},
-                         execution);
+    return make_document("execution", execution.execution_id, execution, execution.stream_id, execution.integration_id,
+                         execution.task_id, std::string(to_string(execution.status)),
+                         milliseconds(execution.started_at));
 }
 Document to_document(const Conflict& conflict) {
-    return make_document("conflict", conflict.conflict_id,
-                         {conflict.stream_id, conflict.integration_id, conflict.entity_type, conflict.link_id,
-                          std::string(to_string(conflict.state)), milliseconds(conflict.created_at)},
-                         conflict);
+    return make_document("conflict", conflict.conflict_id, conflict, conflict.stream_id, conflict.integration_id,
+                         conflict.entity_type, conflict.link_id, std::string(to_string(conflict.state)),
+                         milliseconds(conflict.created_at));
 }
 Document to_document(const ParkedRecord& parked) {
     // Whatever else is wrong with it: a create that may have happened is found among its like.
     const ErrorCode reason = parked.sent.empty() ? parked.reason.code : ErrorCode::unknown_outcome;
-    return make_document("parked", parked.parked_id,
-                         {parked.stream_id, parked.integration_id, parked.entity_type,
-                          std::string(to_string(reason)), milliseconds(parked.parked_at)},
-                         parked);
+    return make_document("parked", parked.parked_id, parked, parked.stream_id, parked.integration_id,
+                         parked.entity_type, std::string(to_string(reason)), milliseconds(parked.parked_at));
 }
 Document to_document(const JournalEntry& entry, std::string_view link_id) {
-    return make_document("journal", entry.journal_id, {std::string(link_id), milliseconds(entry.at)}, entry);
+    return make_document("journal", entry.journal_id, entry, std::string(link_id), milliseconds(entry.at));
 }
 Document to_document(const Event& event) {
-    return make_document("outbox", event.id, {event.stream_id, static_cast<std::int64_t>(event.sequence)}, event);
+    return make_document("outbox", event.id, event, event.stream_id, static_cast<std::int64_t>(event.sequence));
 }
 
 template <> Result<Link> from_document(const Document& document) {

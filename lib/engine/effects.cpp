@@ -84,7 +84,6 @@ void Run::note_planned(const Pair& pair) {
 
 JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string action) const {
     JournalEntry entry;
-    entry.journal_id = make_uuid(*parts_.runtime.random);
     entry.stream_id = session_.stream().stream_id;
     entry.entity_type = session_.execution().entity_type;
     const auto id = [&](Side side) {
@@ -98,6 +97,7 @@ JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string acti
     entry.written = written;
     entry.action = std::move(action);
     entry.at = parts_.runtime.clock->now();
+    entry.journal_id = make_ordered_uuid(entry.at, *parts_.runtime.random);
     const FieldValues& before = pair.values[at(written)];
     const FieldValues& wanted = written == Side::source ? pair.decision.to_source : pair.decision.to_target;
     for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {

@@ -320,7 +320,8 @@ Result<> SqliteStore::put(const Batch& batch, const SqliteKind& kind, const Writ
         return {};
     }
     const bool conditional = write.precondition == Write::Precondition::etag;
-    if (!write.document.index.empty()) {
+    // Setting the body alone spares every index. Who never read a document most likely makes it.
+    if (!write.document.index.empty() && !write.document.etag.empty()) {
         auto changed = change(conditional ? kind.replace_body : kind.update_body, batch, write, checksum);
         if (!changed) return changed.error();
         if (*changed) return {};

@@ -63,6 +63,16 @@ TEST_CASE("a UUID is of version 4, in lower case, and keeps every bit that is fr
     CHECK(make_uuid(mixed) == "01234567-89ab-4def-bedc-ba9876543210");
 }
 
+TEST_CASE("an ordered UUID is of version 7, begins with its time, and keeps every bit that is free") {
+    const auto at = [](std::int64_t milliseconds) { return Timestamp(std::chrono::milliseconds(milliseconds)); };
+    ScriptedRandom ones({std::numeric_limits<std::uint64_t>::max(), std::numeric_limits<std::uint64_t>::max()});
+    CHECK(make_ordered_uuid(at(0x0123456789ab), ones) == "01234567-89ab-7fff-bfff-ffffffffffff");
+    ScriptedRandom zeros({0, 0});
+    CHECK(make_ordered_uuid(at(0x0123456789ac), zeros) == "01234567-89ac-7000-8000-000000000000");
+    const auto random = make_seeded_random(1);
+    CHECK(make_ordered_uuid(at(1'700'000'000'000), *random) != make_ordered_uuid(at(1'700'000'000'000), *random));
+}
+
 TEST_CASE("the system's randomness does not repeat, across refills and sources") {
     std::set<std::uint64_t> seen;
     for (int source = 0; source < 2; ++source) {
