@@ -13,7 +13,7 @@ const options = parseArgs({
     records: { type: 'string', multiple: true, default: ['1000', '10000', '100000'] },
     layout: { type: 'string', default: 'long' },
     repeat: { type: 'string', default: '1' },
-    batch: { type: 'string', default: '500' },
+    batch: { type: 'string', default: '2500' },
     synchronous: { type: 'string', default: 'normal' },
     bench: { type: 'string', default: join(root, 'build', 'release', 'bench', 'bench_sync') },
     folder: { type: 'string', default: tmpdir() },
@@ -78,8 +78,9 @@ if (!existsSync(options.bench))
   fail(`${options.bench} is missing; build it: cmake --preset release && ` +
     'cmake --build build/release --target bench_sync');
 
-console.log('| records | phase | PouchDB CPU s | castiel_sync CPU s | CPU ratio | PouchDB wall s | castiel_sync wall s ' +
-  '| wall ratio | PouchDB peak MiB | castiel_sync peak MiB |\n|---|---|---|---|---|---|---|---|---|---|');
+console.log('| records | phase | PouchDB CPU s | castiel_sync CPU s | CPU ratio | PouchDB wall s ' +
+  '| castiel_sync wall s | wall ratio | PouchDB peak MiB | castiel_sync peak MiB |\n' +
+  '|---|---|---|---|---|---|---|---|---|---|');
 for (const records of options.records) {
   const theirs = [];
   const ours = [];
