@@ -19,6 +19,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace castiel_sync::bench {
@@ -133,6 +134,13 @@ inline json::object make_record(std::size_t number, std::size_t edition, bool fi
 // The number of a record, from its e-mail.
 inline std::size_t number_of(const json::object& fields) {
     return std::strtoull(fields.at("email").as_string().c_str() + 1, nullptr, 10);
+}
+
+// The same length where the text was longer: an edit shall not make records lighter.
+inline void edit_text(json::value& text, std::string edited) {
+    const std::string_view before = text.as_string();
+    if (before.size() > edited.size()) edited += before.substr(edited.size());
+    text = edited;
 }
 
 // What the phase "1 % edited" edits on each side: every tenth of the source's records is edited on the target too.

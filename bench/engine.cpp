@@ -82,7 +82,7 @@ public:
             const std::size_t number = number_of(rows_[i].fields);
             if (!which(number)) continue;
             json::object fields = rows_[i].fields;
-            fields[field] = fmt::format("edited {} {}", prefix_, number);
+            edit_text(fields.at(field), fmt::format("edited {} {}", prefix_, number));
             write(i, std::move(fields));
         }
     }

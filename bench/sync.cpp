@@ -155,7 +155,7 @@ private:
             for (auto& shard : page->items) {
                 const std::size_t number = number_of(shard.structured_data);
                 if (!which(number)) continue;
-                shard.structured_data[field] = fmt::format("edited {} {}", type, number);
+                edit_text(shard.structured_data.at(field), fmt::format("edited {} {}", type, number));
                 edited.push_back(std::move(shard));
             }
             continuation = page->continuation;

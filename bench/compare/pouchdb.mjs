@@ -33,6 +33,10 @@ function makeRecord(number) {
   return row;
 }
 
+function editText(text, edited) {
+  return edited + text.slice(edited.length);
+}
+
 function check(condition, message) {
   if (!condition) throw new Error(message);
 }
@@ -55,7 +59,8 @@ async function edit(database, side, field, which) {
   for (let i = 0; i < records; ++i) if (which(i)) ids.push(makeRecord(i)._id);
   for (let begin = 0; begin < ids.length; begin += 500) {
     const rows = (await database.allDocs({ keys: ids.slice(begin, begin + 500), include_docs: true })).rows;
-    await write(database, rows.map(({ doc }) => ({ ...doc, [field]: `edited ${side} ${doc.email}` })));
+    for (const { doc } of rows) doc[field] = editText(doc[field], `edited ${side} ${doc.email}`);
+    await write(database, rows.map(({ doc }) => doc));
   }
   return ids.length;
 }
