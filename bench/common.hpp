@@ -124,7 +124,8 @@ inline json::object make_record(std::size_t number, std::size_t edition, bool fi
             row[field_name(i)] = fmt::format("{:x}{}", (number * 2654435761U + i * 40503U) % 65536, i);
     } else {
         std::string text(880, 'x');
-        for (std::size_t i = 0; i < 16; ++i) text[i * 50] = static_cast<char>('a' + (number >> i) % 16);
+        for (std::size_t i = 0; i < 16; ++i)
+            text[i * 50] = static_cast<char>('a' + (number >> i) % 16);
         row["text"] = text;
     }
     row["name"] = fmt::format("name {} {}", number, edition);
@@ -157,14 +158,16 @@ inline Integration make_integration(const std::string& provider, json::object se
     else
         mapped.push_back(json::object{{"externalField", "text"}, {"shardField", "text"}});
     json::object document{
-        {"id", integration_id}, {"tenantId", tenant}, {"providerName", provider}, {"settings", std::move(settings)},
+        {"id", integration_id},
+        {"tenantId", tenant},
+        {"providerName", provider},
+        {"settings", std::move(settings)},
         {"syncConfig",
          json::object{{"syncDirection", "bidirectional"},
-                      {"entityMappings",
-                       json::array{json::object{{"externalEntity", entity},
-                                                {"shardTypeId", shard_type},
-                                                {"matchKeys", json::array{"email"}},
-                                                {"fieldMappings", std::move(mapped)}}}}}}};
+                      {"entityMappings", json::array{json::object{{"externalEntity", entity},
+                                                                  {"shardTypeId", shard_type},
+                                                                  {"matchKeys", json::array{"email"}},
+                                                                  {"fieldMappings", std::move(mapped)}}}}}}};
     auto parsed = parse_integration(document, true);
     if (!parsed.integration) fail(parsed.faults.front().path + ": " + parsed.faults.front().message);
     return std::move(*parsed.integration);

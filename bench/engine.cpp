@@ -184,8 +184,7 @@ private:
     [[nodiscard]] FetchedRecord look_up(const std::string& id) const {
         FetchedRecord fetched;
         const auto found = by_id_.find(id);
-        fetched.presence =
-            found == by_id_.end() ? FetchedRecord::Presence::absent : FetchedRecord::Presence::present;
+        fetched.presence = found == by_id_.end() ? FetchedRecord::Presence::absent : FetchedRecord::Presence::present;
         if (found != by_id_.end()) fetched.record = to_record(rows_[found->second]);
         return fetched;
     }
@@ -212,9 +211,7 @@ public:
     [[nodiscard]] AdapterCapabilities capabilities() const override { return system_.capabilities(); }
     Async<Result<>> check() override { co_return Result<>(); }
     Async<Result<RecordPage>> pull(PullRequest request) override { co_return system_.pull(request); }
-    Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override {
-        co_return system_.fetch(request);
-    }
+    Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override { co_return system_.fetch(request); }
     Async<Result<std::vector<PushOutcome>>> push(PushRequest request) override {
         co_return system_.push(std::move(request));
     }
@@ -340,7 +337,8 @@ private:
         for (Stopwatch* watch : {&source_.watch(), &target_.watch(), &store_.watch()})
             watch->reset();
         const Measured measured = measure([&] {
-            for (int run = 0; run < runs; ++run) sync(expected);
+            for (int run = 0; run < runs; ++run)
+                sync(expected);
         });
         const double systems = source_.watch().seconds() + target_.watch().seconds();
         const double store = store_.watch().seconds();

@@ -8,17 +8,23 @@ import { parseArgs } from 'node:util';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
-const options = parseArgs({
-  options: {
-    records: { type: 'string', multiple: true, default: ['1000', '10000', '100000'] },
-    layout: { type: 'string', default: 'long' },
-    repeat: { type: 'string', default: '1' },
-    batch: { type: 'string', default: '2500' },
-    synchronous: { type: 'string', default: 'normal' },
-    bench: { type: 'string', default: join(root, 'build', 'release', 'bench', 'bench_sync') },
-    folder: { type: 'string', default: tmpdir() },
-  },
-}).values;
+const options = read({
+  records: { type: 'string', multiple: true, default: ['1000', '10000', '100000'] },
+  layout: { type: 'string', default: 'long' },
+  repeat: { type: 'string', default: '1' },
+  batch: { type: 'string', default: '2500' },
+  synchronous: { type: 'string', default: 'normal' },
+  bench: { type: 'string', default: join(root, 'build', 'release', 'bench', 'bench_sync') },
+  folder: { type: 'string', default: tmpdir() },
+});
+
+function read(known) {
+  try {
+    return parseArgs({ options: known }).values;
+  } catch (error) {
+    return fail(`${error.message}; the head of bench/compare/run lists the options`);
+  }
+}
 
 function fail(message) {
   console.error(`bench/compare/run: ${message}`);
