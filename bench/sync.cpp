@@ -1,88 +1,43 @@
 // What a sync costs, end to end: a folder of JSON Lines and local shards in SQLite, mapped, journalled, in both
 // directions.
 //
-//   bench_sync [--records N]... [--layout long|fields] [--synchronous normal|full] [--until PHASE]
+//   bench_sync [--records N]... [--layout long|fields] [--sides file|feeds] [--synchronous normal|full] [--until PHASE]
 //
 // Per phase: wall and CPU time, CPU microseconds per record, peak memory. Phases: initial (file → shards), first
 // re-sync, no change, 1 % edited on each side with a tenth of those in conflict, outbound (shards → an empty file).
+// With `--sides feeds` the source is a system with a change feed too, instead of the folder: local shards of another
+// tenant in the same SQLite file. "no change" is the mean of 20 runs then, and a phase with 1,000 edits is added, 500
+// on each side whatever the number of records.
+#include "common.hpp"
+
 #include <castiel_sync/adapters/jsonl.hpp>
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/castiel_sync.hpp>
 #include <castiel_sync/stores/sqlite.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <fmt/format.h>
-#include <malloc.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace castiel_sync;
+using namespace castiel_sync::bench;
 namespace asio = boost::asio;
 
 namespace {
 
-const std::string tenant = "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001";
-const std::string integration_id = "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01";
+const std::string source_tenant = "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0002"; // with --sides feeds
 
 struct Options {
     std::vector<std::size_t> records;
     bool fields = false;
+    bool feeds = false;
     bool full = true;
     std::string until; // the last phase to run, for a profiler; empty = all
 };
-
-[[noreturn]] void fail(const std::string& message) {
-    fmt::print(stderr, "bench_sync: {}\n", message);
-    std::exit(1);
-}
-
-double cpu_seconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double peak_mebibytes() {
-    // VmHWM, which clear_refs resets: ru_maxrss would only ever tell the largest phase.
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
-    return 0;
-}
-
-// What malloc keeps of an earlier phase for later is no need of the next one.
-void reset_peak() {
-    ::malloc_trim(0);
-    std::ofstream("/proc/self/clear_refs") << "5";
-}
-
-// In a process of its own: what one size leaves behind in the heap would count as the next one's memory.
-template <class Work>
-void apart(Work work) {
-    std::fflush(stdout);
-    const pid_t child = ::fork();
-    if (child < 0) fail("can't start a process");
-    if (child == 0) {
-        work();
-        std::fflush(stdout);
-        std::_Exit(0);
-    }
-    int status = 0;
-    if (::waitpid(child, &status, 0) != child || status != 0) fail("a size did not end well; see above");
-}
 
 class Bench {
 public:
@@ -95,6 +50,13 @@ public:
         if (!opened) fail(opened.error().message);
         store_ = bridge(std::move(*opened), loop_.get_executor());
         registry_.add(jsonl_description(), jsonl_factory(loop_.get_executor()));
+        AdapterDescription feed;
+        feed.name = "feed";
+        registry_.add(std::move(feed), [shards = local_shards_factory(*store_)](const AdapterContext& context) {
+            AdapterContext other = context;
+            other.tenant_id = source_tenant;
+            return shards(other);
+        });
         runtime_ = Runtime{loop_.get_executor(), clock_.get(), random_.get()};
     }
     ~Bench() {
@@ -104,63 +66,63 @@ public:
     }
 
     void run() {
-        write_file(0);
+        if (options_.feeds)
+            fill_source();
+        else
+            write_file(false);
         use_entity("contacts", "contact");
         if (!phase("initial", [this] { sync(records_); })) return;
         if (!phase("first re-sync", [this] { sync(0); })) return;
-        if (!phase("no change", [this] { sync(0); })) return;
-        edit();
+        if (!phase("no change", [this] { sync(0); }, options_.feeds ? 20 : 1)) return;
+        if (options_.feeds)
+            edit_shards(source_tenant, "contacts", "name", edited_on_source);
+        else
+            write_file(true);
+        edit_shards(tenant, "contact", "name", edited_on_target);
         if (!phase("1 % edited", [this] { sync(std::nullopt); })) return;
-        std::ofstream(folder_ / "copy.jsonl").flush();
+        if (options_.feeds && records_ >= 1000) {
+            const std::size_t step = records_ / 500;
+            const auto on_source = [&](std::size_t number) { return number % step == 0 && number < step * 500; };
+            const auto on_target = [&](std::size_t number) { return number % step == 1 && number < step * 500; };
+            edit_shards(source_tenant, "contacts", edited_field(), on_source);
+            edit_shards(tenant, "contact", edited_field(), on_target);
+            if (!phase("1,000 edits", [this] { sync(0, 1000); })) return;
+        }
+        if (!options_.feeds) std::ofstream(folder_ / "copy.jsonl").flush();
         use_entity("copy", "contact");
         phase("outbound", [this] { sync(records_); });
     }
 
 private:
-    std::string field_name(std::size_t i) const { return options_.fields ? fmt::format("field_{:02}", i) : "text"; }
-    std::size_t field_count() const { return options_.fields ? 42 : 1; }
+    // Not the name, of which some are in conflict by then.
+    std::string edited_field() const { return options_.fields ? field_name(0) : "text"; }
 
-    json::object record(std::size_t number, std::size_t edition) const {
-        json::object row{{"id", fmt::format("r{:08}", number)}, {"email", fmt::format("p{}@example.org", number)}};
-        if (options_.fields) {
-            for (std::size_t i = 0; i < 40; ++i)
-                row[field_name(i)] = fmt::format("{:x}{}", (number * 2654435761U + i * 40503U) % 65536, i);
-        } else {
-            std::string text(880, 'x');
-            for (std::size_t i = 0; i < 16; ++i) text[i * 50] = static_cast<char>('a' + (number >> i) % 16);
-            row["text"] = text;
-        }
-        row["name"] = fmt::format("name {} {}", number, edition);
-        return row;
-    }
-
-    void write_file(std::size_t edited_every) {
+    void write_file(bool edited) {
         std::ofstream out(folder_ / "contacts.jsonl", std::ios::trunc);
         for (std::size_t i = 0; i < records_; ++i)
-            out << to_json(record(i, edited_every != 0 && i % edited_every == 0 ? 1 : 0)) << '\n';
+            out << to_json(make_record(i, edited && edited_on_source(i) ? 1 : 0, options_.fields)) << '\n';
+    }
+
+    void fill_source() {
+        LocalShards shards(runtime_, *store_, source_tenant);
+        std::vector<Shard> some;
+        for (std::size_t i = 0; i < records_; ++i) {
+            Shard shard;
+            shard.shard_type_id = "contacts";
+            shard.structured_data = make_record(i, 0, options_.fields);
+            shard.structured_data.erase("id");
+            some.push_back(std::move(shard));
+            if (some.size() < 500 && i + 1 < records_) continue;
+            auto done = wait(loop_, shards.put_many(std::exchange(some, {})));
+            if (!done) fail(done.error().message);
+        }
     }
 
     void use_entity(const std::string& entity, const std::string& shard_type) {
-        json::array fields{json::object{{"externalField", "email"}, {"shardField", "email"}},
-                           json::object{{"externalField", "name"}, {"shardField", "name"}}};
-        if (options_.fields)
-            for (std::size_t i = 0; i < 40; ++i)
-                fields.push_back(json::object{{"externalField", field_name(i)}, {"shardField", field_name(i)}});
-        else
-            fields.push_back(json::object{{"externalField", "text"}, {"shardField", "text"}});
-        json::object document{
-            {"id", integration_id}, {"tenantId", tenant}, {"providerName", "jsonl"},
-            {"settings", json::object{{"path", folder_.string()}}},
-            {"syncConfig",
-             json::object{{"syncDirection", "bidirectional"},
-                          {"entityMappings",
-                           json::array{json::object{{"externalEntity", entity},
-                                                    {"shardTypeId", shard_type},
-                                                    {"matchKeys", json::array{"email"}},
-                                                    {"fieldMappings", std::move(fields)}}}}}}};
-        auto parsed = parse_integration(document, true);
-        if (!parsed.integration) fail(parsed.faults.front().path + ": " + parsed.faults.front().message);
-        std::vector<Integration> all{*parsed.integration};
+        json::object settings;
+        if (!options_.feeds) settings["path"] = folder_.string();
+        std::vector<Integration> all{make_integration(options_.feeds ? "feed" : "jsonl", std::move(settings), entity,
+                                                      shard_type, options_.fields)};
         catalog_ = make_fixed_catalog(std::move(all));
         EngineParts parts;
         parts.runtime = runtime_;
@@ -174,67 +136,43 @@ private:
         engine_ = std::make_unique<Engine>(std::move(parts));
     }
 
-    template <class T>
-    T wait(Async<T> work) {
-        std::optional<T> answer;
-        asio::co_spawn(loop_, std::move(work), [&](std::exception_ptr thrown, T value) {
-            if (thrown) std::rethrow_exception(thrown);
-            answer.emplace(std::move(value));
-        });
-        loop_.restart();
-        loop_.run();
-        return std::move(*answer);
-    }
-
-    void sync(std::optional<std::size_t> expected_created) {
-        SyncRequest request;
-        request.tenant_id = tenant;
-        request.integration_id = integration_id;
-        auto executions = wait(engine_->run(std::move(request)));
-        if (!executions) fail(executions.error().message);
-        const Execution& execution = executions->front();
-        if (execution.status != SyncStatus::completed)
-            fail(execution.error ? execution.error->message : "the run did not complete");
+    void sync(std::optional<std::size_t> expected_created, std::optional<std::size_t> expected_updated = {}) {
+        const Execution execution = run_once(loop_, *engine_);
         if (expected_created && execution.counters.created != *expected_created)
             fail(fmt::format("created {} records, expected {}", execution.counters.created, *expected_created));
-        conflicts_ = execution.counters.conflicts;
-        updated_ = execution.counters.updated;
+        if (expected_updated && execution.counters.updated != *expected_updated)
+            fail(fmt::format("updated {} records, expected {}", execution.counters.updated, *expected_updated));
     }
 
-    // 1 % on each side; every tenth of them touches the same field of the same record on both.
-    void edit() {
-        write_file(100);
-        LocalShards shards(runtime_, *store_, tenant);
+    template <class Which>
+    void edit_shards(const std::string& tenant_id, const std::string& type, const std::string& field, Which which) {
+        LocalShards shards(runtime_, *store_, tenant_id);
         std::string continuation;
         std::vector<Shard> edited;
         do {
-            auto page = wait(shards.list("contact", 1000, continuation));
+            auto page = wait(loop_, shards.list(type, 1000, continuation));
             if (!page) fail(page.error().message);
             for (auto& shard : page->items) {
-                const std::string email(shard.structured_data.at("email").as_string());
-                const auto number = std::strtoull(email.c_str() + 1, nullptr, 10);
-                const bool conflict = number % 1000 == 0;
-                if (!conflict && number % 100 != 1) continue;
-                shard.structured_data["name"] = fmt::format("shard {}", number);
+                const std::size_t number = number_of(shard.structured_data);
+                if (!which(number)) continue;
+                edit_text(shard.structured_data.at(field), fmt::format("edited {} {}", type, number));
                 edited.push_back(std::move(shard));
             }
             continuation = page->continuation;
         } while (!continuation.empty());
-        auto done = wait(shards.put_many(std::move(edited)));
+        auto done = wait(loop_, shards.put_many(std::move(edited)));
         if (!done) fail(done.error().message);
     }
 
     // False after the last phase to run.
     template <class Work>
-    bool phase(const char* name, Work work) {
-        reset_peak();
-        const auto wall = std::chrono::steady_clock::now();
-        const double cpu = cpu_seconds();
-        work();
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count();
-        const double used = cpu_seconds() - cpu;
-        fmt::print("| {:>7} | {:<13} | {:>8.2f} | {:>8.2f} | {:>10.1f} | {:>7.0f} |\n", records_, name, seconds, used,
-                   used * 1e6 / static_cast<double>(records_), peak_mebibytes());
+    bool phase(const char* name, Work work, int runs = 1) {
+        const Measured measured = measure([&] {
+            for (int run = 0; run < runs; ++run) work();
+        });
+        fmt::print("| {:>7} | {:<13} | {:>9.4f} | {:>9.4f} | {:>10.1f} | {:>7.0f} |\n", records_, name,
+                   measured.wall / runs, measured.cpu / runs,
+                   measured.cpu / runs * 1e6 / static_cast<double>(records_), measured.peak);
         std::fflush(stdout);
         return options_.until != name;
     }
@@ -252,7 +190,6 @@ private:
     AdapterRegistry registry_;
     std::unique_ptr<IntegrationCatalog> catalog_;
     std::unique_ptr<Engine> engine_;
-    std::uint64_t conflicts_ = 0, updated_ = 0;
 };
 
 } // namespace
@@ -266,6 +203,8 @@ int main(int argc, char** argv) {
             options.records.push_back(std::strtoull(value.c_str(), nullptr, 10));
         else if (argument == "--layout")
             options.fields = value == "fields";
+        else if (argument == "--sides")
+            options.feeds = value == "feeds";
         else if (argument == "--synchronous")
             options.full = value == "full";
         else if (argument == "--until")
@@ -275,7 +214,7 @@ int main(int argc, char** argv) {
         ++i;
     }
     if (options.records.empty()) options.records = {1'000, 10'000, 100'000};
-    fmt::print("| records | phase         |  wall s  |  CPU s   | CPU µs/rec | peak MiB |\n"
+    fmt::print("| records | phase         |  wall s   |  CPU s    | CPU µs/rec | peak MiB |\n"
                "|---|---|---|---|---|---|\n");
     for (const std::size_t records : options.records)
         apart([&] { Bench(records, options).run(); });
