@@ -481,52 +481,51 @@ Effects Run::effects_of(Pair& pair) {
 }
 
 // A field that goes A → B → A → B is two rules (or two systems) fighting. Each write back to the value before last
-// counts one; anything else starts over.
-void Run::note_flips(const Pair& pair, Link& link) const {
+// counts one; anything else starts over. Of each field that is written now: its count and its last two values.
+std::vector<Run::Flip> Run::flips_of(const Pair& pair) const {
+    const auto short_hash = [](const json::value& value) { return hash_of({to_canonical_json(value)}).substr(0, 8); };
+    std::vector<Flip> flips;
     for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
         const auto& decided = pair.decision.fields[i];
         const bool writes = decided.verdict == FieldDecision::Verdict::to_source ||
                             decided.verdict == FieldDecision::Verdict::to_target ||
                             decided.verdict == FieldDecision::Verdict::to_both;
         if (!writes || pair.chosen) continue;
-        const std::string now = hash_of({to_canonical_json(*decided.result)}).substr(0, 8);
-        json::value& entry = link.flips[pinned_.policy.fields[i].name];
-        std::int64_t count = 0;
-        std::string last, before_last;
-        if (const auto* list = entry.if_array(); list && list->size() == 3) {
-            count = (*list)[0].as_int64();
-            before_last = std::string((*list)[1].as_string());
-            last = std::string((*list)[2].as_string());
+        Flip flip;
+        flip.field = pinned_.policy.fields[i].name;
+        flip.now = short_hash(*decided.result);
+        const json::value* before = pair.link ? pair.link->flips.if_contains(flip.field) : nullptr;
+        const json::array* list = before ? before->if_array() : nullptr;
+        if (list && list->size() == 3) {
+            flip.last = std::string((*list)[2].as_string());
+            if (flip.now == (*list)[1].as_string()) flip.count = (*list)[0].as_int64() + 1;
         } else if (value_at(pair.decision.base, i) && pair.link && pair.link->base) {
-            if (const auto* old = pair.link->base->if_contains(pinned_.policy.fields[i].name))
-                last = hash_of({to_canonical_json(*old)}).substr(0, 8);
+            if (const auto* old = pair.link->base->if_contains(flip.field)) flip.last = short_hash(*old);
         }
-        entry = json::array{now == before_last ? count + 1 : 0, last, now};
+        flips.push_back(std::move(flip));
     }
+    return flips;
+}
+
+void Run::note_flips(const Pair& pair, Link& link) const {
+    for (const auto& flip : flips_of(pair)) link.flips[flip.field] = json::array{flip.count, flip.last, flip.now};
 }
 
 std::optional<Trip> Run::judge_flips(const Pair& pair) const {
     if (!pair.link) return std::nullopt;
-    Link probe = *pair.link;
-    note_flips(pair, probe);
-    for (const auto& member : probe.flips) {
-        const auto* list = member.value().if_array();
-        if (!list || list->size() != 3 || !list->front().is_int64()) continue;
-        const auto count = static_cast<std::uint64_t>(list->front().get_int64());
-        const json::value* before = pair.link->flips.if_contains(member.key());
-        if (before && *before == member.value()) continue; // not written now
-        if (count < pinned_.rails.max_ping_pong) continue;
-        std::uint64_t approved = 0;
-        for (const auto& approval : session_.stream().approvals)
-            if (approval.rail == Rail::ping_pong) approved = approval.up_to;
-        if (count <= approved) continue;
+    std::uint64_t approved = 0;
+    for (const auto& approval : session_.stream().approvals)
+        if (approval.rail == Rail::ping_pong) approved = approval.up_to;
+    for (const auto& flip : flips_of(pair)) {
+        const auto count = static_cast<std::uint64_t>(flip.count);
+        if (count < pinned_.rails.max_ping_pong || count <= approved) continue;
         const bool to_source = !pair.decision.to_source.empty() &&
                                std::any_of(pair.decision.to_source.begin(), pair.decision.to_source.end(),
                                            [](const FieldValue& value) { return value.has_value(); });
         return Trip{Rail::ping_pong, to_source ? Side::source : Side::target,
                     fmt::format("field \"{}\" of record {} changed back and forth {} times between two values; two "
                                 "rules seem to fight over it: approve to go on, or reject to stop",
-                                std::string_view(member.key()), pair.link->source_id, count),
+                                flip.field, pair.link->source_id, count),
                     count};
     }
     return std::nullopt;

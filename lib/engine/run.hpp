@@ -263,6 +263,12 @@ private:
     void add_written(Pair& pair, Effects& effects);
     void add_journal(Pair& pair, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
+    struct Flip {
+        std::string field;
+        std::int64_t count = 0;
+        std::string last, now; // hashes of values
+    };
+    [[nodiscard]] std::vector<Flip> flips_of(const Pair& pair) const;
     void note_flips(const Pair& pair, Link& link) const;
     [[nodiscard]] std::optional<Trip> judge_flips(const Pair& pair) const;
     [[nodiscard]] std::string conflict_id_of_parked(const Pair& pair) const;
