@@ -120,23 +120,15 @@ Node::Node(World& owner, std::size_t which, std::string name)
                            scenario.widest_skew);
     }
     random_ = cs::make_seeded_random(world.troubles_.bits());
-    witness_ = make_witness_store(break_store(world.options_.canary, world.store_), process.name(),
+}
+
+cs::Result<> Node::begin() {
+    const Scenario& scenario = world.scenario_;
+    auto opened = world.open_store(process);
+    if (!opened) return opened.error();
+    witness_ = make_witness_store(break_store(world.options_.canary, std::move(*opened)), process.name(),
                                   [this](const std::string& node, const std::vector<cs::Write>& writes) {
-                                      world.trace_.mix(node);
-                                      for (const cs::Write& write : writes) {
-                                          world.trace_.mix(write.document.kind);
-                                          world.trace_.mix(write.document.id);
-                                          world.trace_.mix(write.document.body.size());
-                                      }
-                                      if (world.trace_.on()) {
-                                          std::map<std::string, std::size_t> kinds;
-                                          for (const cs::Write& write : writes) ++kinds[write.document.kind];
-                                          std::string list;
-                                          for (const auto& [kind, count] : kinds)
-                                              list += fmt::format(" {} {}", count, kind);
-                                          world.trace_.note("{} commits{}", node, list);
-                                      }
-                                      world.mirror_.committed(node, writes);
+                                      world.committed(node, writes);
                                   });
     store_ = cs::testing::make_faulty_store(process, witness_, *world.plan_);
     cs::AdapterDescription description = world.source_.describe();
@@ -155,6 +147,7 @@ Node::Node(World& owner, std::size_t which, std::string name)
     if (world.trace_.on()) observer_ = std::make_unique<TraceObserver>(world.trace_, process.name());
     parts.observer = observer_.get();
     engine_ = std::make_unique<cs::Engine>(std::move(parts));
+    return {};
 }
 
 Node::~Node() = default;

@@ -244,6 +244,13 @@ void draw_limits(Dice& dice, Scenario& scenario) {
     scenario.longest_idle = scenario.safety_time / static_cast<std::int64_t>(dice.between(3, 12));
 }
 
+// From dice of its own: a store more or less changes nothing else in a scenario.
+void draw_disk(Scenario& scenario) {
+    Dice dice(scenario.seed * 2 + 0x6469736b);
+    scenario.on_disk = dice.percent(25);
+    scenario.disk.checkpoint_after = dice.one_of({0, 5, 20, 100, 500});
+}
+
 } // namespace
 
 void complete_integration(Scenario& scenario) {
@@ -271,6 +278,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     draw_users(dice, scenario);
     draw_limits(dice, scenario);
     draw_faults(dice, scenario);
+    draw_disk(scenario);
     return scenario;
 }
 
@@ -317,6 +325,7 @@ std::string describe(const Scenario& s) {
                 text += fmt::format(" {} {:.1f}%", to_string(static_cast<Fault::Kind>(i)), rates.per_million[i] / 1e4);
         text += fmt::format(" latency up to {} ms\n", rates.max_latency / 1ms);
     }
+    if (s.on_disk) text += fmt::format("  on a disk: checkpoints after {} pages\n", s.disk.checkpoint_after);
     text += fmt::format("  pauses up to {} s, clocks ±{} s, jumps ±{} s{}\n", s.longest_pause / 1s,
                         s.widest_skew / 1s, s.widest_jump / 1s, s.heal_one_node_only ? ", heals one node only" : "");
     return text;

@@ -61,8 +61,15 @@ struct UserHabits {
     std::uint32_t meddling = 0;       // per cent of the engine's pushes that a user's edit of the same record precedes
 };
 
+// The SQLite store on a simulated disk, in place of the store in memory.
+struct DiskPlan {
+    int checkpoint_after = 0; // pages of the log; 0: as the store asks
+};
+
 struct Scenario {
     std::uint64_t seed = 0;
+    bool on_disk = false;
+    DiskPlan disk; // drawn in any case
     cs::Direction direction = cs::Direction::bidirectional;
     cs::Integration integration;
     std::vector<EntityPlan> entities;

@@ -24,6 +24,7 @@ struct Options {
     bool twice = false;
     bool canary = false;
     bool keep_going = false;
+    std::optional<bool> on_disk; // else as the seed draws
 };
 
 struct Totals {
@@ -48,6 +49,10 @@ std::optional<Options> parse(int argc, char** argv) {
             options.canary = true;
         } else if (option == "--keep-going") {
             options.keep_going = true;
+        } else if (option == "--store" && i + 1 < argc) {
+            const std::string_view store = argv[++i];
+            if (store != "memory" && store != "sqlite") return std::nullopt;
+            options.on_disk = store == "sqlite";
         } else if ((option == "--seed" || option == "--seeds") && i + 1 < argc) {
             const std::string_view range = argv[++i];
             const auto dots = range.find("..");
@@ -76,8 +81,8 @@ void show_failure(const Scenario& scenario, const WorldReport& report) {
     std::printf("the end of its trace:\n");
     const std::size_t begin = again.trace_tail.size() > 60 ? again.trace_tail.size() - 60 : 0;
     for (std::size_t i = begin; i < again.trace_tail.size(); ++i) std::printf("%s\n", again.trace_tail[i].c_str());
-    std::printf("replay: castiel_sync_simulator --seed %llu --trace\n\n",
-                static_cast<unsigned long long>(scenario.seed));
+    std::printf("replay: castiel_sync_simulator --seed %llu --store %s --trace\n\n",
+                static_cast<unsigned long long>(scenario.seed), scenario.on_disk ? "sqlite" : "memory");
 }
 
 void add(WorldReport& sum, const WorldReport& one) {
@@ -112,7 +117,8 @@ void show_totals(const Totals& totals) {
 int run_seeds(const Options& options) {
     Totals totals;
     for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
-        const Scenario scenario = draw_scenario(seed);
+        Scenario scenario = draw_scenario(seed);
+        if (options.on_disk) scenario.on_disk = *options.on_disk;
         if (options.trace) std::printf("%s", describe(scenario).c_str());
         WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none);
         if (options.twice && report.violations.empty()) {
@@ -155,8 +161,8 @@ int run_canaries() {
 int main(int argc, char** argv) {
     const auto options = parse(argc, argv);
     if (!options) {
-        std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--trace] [--twice] "
-                             "[--keep-going] [--canary]\n");
+        std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--store memory|sqlite] "
+                             "[--trace] [--twice] [--keep-going] [--canary]\n");
         return 2;
     }
     return options->canary ? run_canaries() : run_seeds(*options);

@@ -39,6 +39,18 @@ World::World(const Scenario& scenario, WorldOptions options)
             std::make_unique<cs::testing::RandomFaults>(scenario_.seed * 2 + 0x6661756c, scenario_.fault_rates);
         plan_ = random_faults_.get();
     }
+    if (scenario_.on_disk) {
+        DiskHooks hooks;
+        hooks.report = [this](std::string_view invariant, std::string message) {
+            trace_.note("VIOLATION {}: {}", invariant, message);
+            violations_.add(invariant, std::move(message));
+        };
+        hooks.note = [this](const std::string& text) { trace_.note("{}", text); };
+        hooks.came_to_light = [this](const std::string& node, const std::vector<cs::Write>& writes) {
+            committed(node, writes);
+        };
+        disk_ = std::make_unique<DiskStores>(scenario_, store_clock_, std::move(hooks));
+    }
     listen();
 }
 
@@ -86,12 +98,42 @@ cs::SyncRequest World::request() const {
     return request;
 }
 
+cs::Result<std::shared_ptr<cs::Store>> World::open_store(cs::testing::SimulatedProcess& process) {
+    if (disk_) return disk_->open(process);
+    return store_;
+}
+
+void World::committed(const std::string& node, const std::vector<cs::Write>& writes) {
+    trace_.mix(node);
+    for (const cs::Write& write : writes) {
+        trace_.mix(write.document.kind);
+        trace_.mix(write.document.id);
+        trace_.mix(write.document.body.size());
+    }
+    if (trace_.on()) {
+        std::map<std::string, std::size_t> kinds;
+        for (const cs::Write& write : writes) ++kinds[write.document.kind];
+        std::string list;
+        for (const auto& [kind, count] : kinds) list += fmt::format(" {} {}", count, kind);
+        trace_.note("{} commits{}", node, list);
+    }
+    mirror_.committed(node, writes);
+}
+
 void World::start_node(std::size_t number) {
     const auto generation = nodes_.size();
     nodes_.push_back(std::make_unique<Node>(*this, number, fmt::format("node{}.{}", number, generation)));
     Node& node = *nodes_.back();
-    alive_[number] = &node;
     trace_.note("{} starts", node.process.name());
+    if (auto begun = node.begin(); !begun) {
+        trace_.note("{} can't open its store: {}", node.process.name(), begun.error().message);
+        const cs::ErrorCode code = begun.error().code;
+        const bool excused = code == cs::ErrorCode::unavailable || code == cs::ErrorCode::out_of_space;
+        if (phase_ != Phase::safety || !excused)
+            violations_.add("I30", "the store can't be opened again: " + begun.error().message);
+        return restart_later(number);
+    }
+    alive_[number] = &node;
     node.process.on_crash([this, &node] { node_crashed(node); });
     if (phase_ != Phase::safety) return;
     node.driving = true;
@@ -103,11 +145,16 @@ void World::node_crashed(Node& node) {
     ++report_.crashes;
     trace_.note("{} dies", node.process.name());
     trace_.mix(report_.crashes);
+    if (disk_) disk_->died(node.process.name());
     mirror_.node_died(node.process.name());
     alive_[node.number] = nullptr;
     if (std::exchange(node.driving, false)) --driving_;
+    restart_later(node.number);
+}
+
+void World::restart_later(std::size_t number) {
     if (phase_ != Phase::safety) return;
-    loop_.after(wait(scenario_.longest_restart), [this, number = node.number] {
+    loop_.after(wait(scenario_.longest_restart), [this, number] {
         if (phase_ == Phase::safety && !alive_[number]) start_node(number);
     });
 }
@@ -224,6 +271,12 @@ WorldReport World::run() {
         resolution_phase();
     } catch (const std::exception& problem) {
         violations_.add("crash", problem.what());
+    }
+    if (disk_) {
+        disk_->look("at the end");
+        trace_.mix(disk_->digest());
+        report_.disk = disk_->counts();
+        report_.on_disk = 1;
     }
     report_.violations = violations_.lines();
     report_.trace_tail.assign(trace_.tail().begin(), trace_.tail().end());

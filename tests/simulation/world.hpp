@@ -2,6 +2,7 @@
 // against them while things go wrong; and the phases of a run: safety, heal, quiesce, verify (fault model §5).
 #pragma once
 
+#include "disk_stores.hpp"
 #include "oracle.hpp"
 #include "scenario.hpp"
 #include "store_mirror.hpp"
@@ -66,6 +67,8 @@ struct WorldReport {
     std::uint64_t conflicts = 0;
     std::uint64_t resolved = 0;
     std::uint64_t parked = 0;
+    std::uint64_t on_disk = 0; // worlds whose store was on a simulated disk
+    cs::testing::DiskCounts disk;
     std::array<std::uint64_t, cs::testing::Fault::kinds> faults{};
 };
 
@@ -88,6 +91,10 @@ private:
     void schedule_troubles();
     void start_node(std::size_t number);
     void node_crashed(Node& node);
+    void restart_later(std::size_t number);
+    void committed(const std::string& node, const std::vector<cs::Write>& writes);
+    // The node's own connection, or the store that all nodes share.
+    [[nodiscard]] cs::Result<std::shared_ptr<cs::Store>> open_store(cs::testing::SimulatedProcess& process);
     void note_runs(Node& node, nanoseconds began, bool resumed, const cs::Result<std::vector<cs::Execution>>& runs);
 
     void safety_phase();
@@ -125,7 +132,8 @@ private:
     Dice troubles_;
     Dice persons_; // who resolve conflicts and judge latches
     cs::testing::SimClock store_clock_;
-    std::shared_ptr<cs::Store> store_;
+    std::shared_ptr<cs::Store> store_;  // in memory, or
+    std::unique_ptr<DiskStores> disk_;
     std::shared_ptr<cs::testing::RecordingSink> events_;
     std::unique_ptr<cs::testing::RandomFaults> random_faults_;
     cs::testing::FaultPlan* plan_ = nullptr;
