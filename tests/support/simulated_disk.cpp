@@ -77,9 +77,11 @@ void SimulatedDisk::State::truncate(DiskFile& file, std::size_t size) {
 void SimulatedDisk::State::synchronise(DiskFile& file) {
     for (const DiskChange& change : file.changes) carry_out(file.durable, change);
     file.changes.clear();
-    if (file.entry_durable) return;
-    file.entry_durable = true;
-    std::erase_if(deleted, [&](const auto& gone) { return gone->name == file.name; });
+}
+
+void SimulatedDisk::State::synchronise_folder() {
+    deleted.clear();
+    for (const auto& [name, file] : files) file->entry_durable = true;
 }
 
 void SimulatedDisk::State::synchronise_halfway(DiskFile& file) {
@@ -92,7 +94,7 @@ void SimulatedDisk::State::remove(const std::string& name, bool durably) {
     const auto found = files.find(name);
     if (found->second->entry_durable && !durably) deleted.push_back(found->second);
     files.erase(found);
-    if (durably) std::erase_if(deleted, [&](const auto& gone) { return gone->name == name; });
+    if (durably) synchronise_folder();
 }
 
 // What survives of the writes since the last synchronisation: nothing, everything, a beginning, or any of them.
@@ -121,7 +123,7 @@ void SimulatedDisk::State::settle_folder() {
         settle(*file);
         if (coin()) files.emplace(file->name, file);
     }
-    for (const auto& [name, file] : files) file->entry_durable = true;
+    synchronise_folder();
 }
 
 void SimulatedDisk::State::fail_power() {

@@ -61,6 +61,7 @@ struct OpenFile {
     unsigned exclusive_locks = 0;
     std::shared_ptr<SharedMemory> memory;
     sqlite3* connection = nullptr;
+    bool synchronises_folder = false; // with its next synchronisation, as SQLite's own VFS does for journals and logs
 
     [[nodiscard]] bool lives() const { return process->alive; }
 };
@@ -89,6 +90,7 @@ struct SimulatedDisk::State {
     void write(DiskFile& file, std::string_view bytes, std::size_t offset);
     void truncate(DiskFile& file, std::size_t size);
     void synchronise(DiskFile& file);
+    void synchronise_folder();
     // Some sectors become durable; those that do not never will by themselves, as after a failed fsync.
     void synchronise_halfway(DiskFile& file);
     void remove(const std::string& name, bool durably);

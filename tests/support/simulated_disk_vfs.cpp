@@ -97,7 +97,10 @@ int sync_file(sqlite3_file* file, int) {
         disk.synchronise_halfway(*open.file);
         return fault.code;
     }
-    if (!ends(fault) || disk.coin()) disk.synchronise(*open.file);
+    if (!ends(fault) || disk.coin()) {
+        disk.synchronise(*open.file);
+        if (std::exchange(open.synchronises_folder, false)) disk.synchronise_folder();
+    }
     if (!ends(fault)) return SQLITE_OK;
     disk.end_process(*open.process, fault);
     return SQLITE_IOERR_FSYNC;
@@ -253,6 +256,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
     handle->open = new OpenFile;
     handle->open->process = &process;
     handle->open->file = std::move(found);
+    handle->open->synchronises_folder = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
     handle->open->file->open.push_back(handle->open);
     handle->base.pMethods = &methods;
     if (opened_flags != nullptr) *opened_flags = flags;
