@@ -142,6 +142,21 @@ TEST_CASE("opening on a full disk is out_of_space, and works when there is room 
     CHECK(struck > 5);
 }
 
+TEST_CASE("opening on a disk that fails is unavailable, never of unknown outcome, and works when it is mended") {
+    int struck = 0;
+    for (const int code : {SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC})
+        for (int at = 1; at < 200; ++at, ++struck) {
+            CAPTURE(code);
+            CAPTURE(at);
+            FaultPlan plan;
+            plan.call = code == SQLITE_IOERR_FSYNC ? FaultPlan::Call::sync : FaultPlan::Call::write;
+            plan.at = at;
+            plan.fault = {DiskFault::Kind::fails, code};
+            if (!open_under(plan, ErrorCode::unavailable)) break;
+        }
+    CHECK(struck > 10);
+}
+
 TEST_CASE("a flipped bit never becomes a document: the answer is right, an error, or found by the integrity check") {
     TemporaryFolder folder;
     const std::string path = folder.file("store.db");
