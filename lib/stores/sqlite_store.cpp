@@ -401,6 +401,9 @@ Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) 
     if (auto ours = check_sqlite_owner(connection); !ours) return failed_to_open(ours.error());
     if (auto configured = configure_sqlite(connection, options.synchronous_full, options.read_only); !configured)
         return failed_to_open(configured.error());
+    // The last commit of a process that died may have reached the log and not the disk. From here on it is seen, so it
+    // must not be undone by a power loss.
+    if (auto durable = connection.synchronise_log(); !durable) return durable.error();
     auto store = std::make_shared<SqliteStore>(std::move(*opened), std::move(*catalog), options);
     if (auto prepared = prepare_sqlite_schema(connection, store->kinds(), options.read_only); !prepared)
         return failed_to_open(prepared.error());

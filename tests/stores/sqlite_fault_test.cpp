@@ -56,6 +56,35 @@ bool commit_under(const FaultPlan& plan) {
     return true;
 }
 
+// A process, or every process, dies within one commit. False: that was never reached.
+bool die_within_commit(const FaultPlan& plan, std::uint64_t seed) {
+    SimulatedDisk disk(seed);
+    auto store = open_on(disk, "first");
+    fill(*store);
+    bool acknowledged = false;
+    bool struck = false;
+    {
+        const CountedFaults faults(disk, plan);
+        acknowledged = store->commit("p", the_batch()).has_value();
+        struck = faults.have_struck();
+    }
+    disk.kill("first");
+    store.reset();
+    disk.bury("first");
+
+    std::string seen;
+    {
+        const auto next = open_on(disk, "second");
+        seen = contents(*next);
+        CHECK((seen == after || (seen == before && !acknowledged)));
+        CHECK(integrity_of(disk) == "ok");
+        disk.fail_power();
+    }
+    // Somebody was told: it must not be undone.
+    CHECK(contents(*open_on(disk, "third")) == seen);
+    return struck;
+}
+
 } // namespace
 
 TEST_CASE("I38 a commit on a disk that fails at the n-th call is told as it happened, for every n") {
@@ -80,6 +109,26 @@ TEST_CASE("I38 a commit on a disk that fails at the n-th call is told as it happ
         }
     }
     CHECK(struck > 50);
+}
+
+TEST_CASE("I31 what a commit acknowledged, or anybody was shown, survives a death and a power loss at every call") {
+    int struck = 0;
+    for (const auto kind : {DiskFault::Kind::process_dies, DiskFault::Kind::power_fails})
+        for (int at = 1; at < 200; ++at) {
+            bool reached = false;
+            for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+                CAPTURE(static_cast<int>(kind));
+                CAPTURE(at);
+                CAPTURE(seed);
+                FaultPlan plan;
+                plan.at = at;
+                plan.fault.kind = kind;
+                reached = die_within_commit(plan, seed);
+            }
+            if (!reached) break;
+            ++struck;
+        }
+    CHECK(struck > 20);
 }
 
 TEST_CASE("I38 a read on a disk that fails is an error or the truth, never less") {
