@@ -59,14 +59,19 @@ private:
     SimulatedProcess& process_;
 };
 
-DiskStores::DiskStores(const Scenario& scenario, cs::testing::SimClock& clock, DiskHooks hooks)
-    : scenario_(scenario), clock_(clock), hooks_(std::move(hooks)), disk_(scenario.seed * 2 + 0x6469736b) {
+DiskStores::DiskStores(const Scenario& scenario, cs::testing::SimLoop& loop, cs::testing::SimClock& clock,
+                       Situations& reached, DiskHooks hooks)
+    : loop_(loop), clock_(clock), situations_(reached), hooks_(std::move(hooks)),
+      disk_(scenario.seed * 2 + 0x6469736b), troubles_(scenario.disk, scenario.seed * 2 + 0x646973ff, loop) {
     cs::testing::seed_sqlite_randomness(scenario.seed);
     disk_.set_clock([this] { return std::int64_t{clock_.now().time_since_epoch().count()}; });
-    disk_.set_checkpoint_after(scenario_.disk.checkpoint_after);
+    disk_.set_checkpoint_after(scenario.disk.checkpoint_after);
+    disk_.set_faults([this](cs::testing::DiskCall call) { return troubles_.next(call); });
 }
 
-DiskStores::~DiskStores() = default;
+DiskStores::~DiskStores() {
+    while (!holders_.empty()) release(holders_.begin()->first);
+}
 
 cs::SqliteOptions DiskStores::options(std::string vfs) const {
     cs::SqliteOptions options;
@@ -82,6 +87,7 @@ cs::Result<std::shared_ptr<cs::Store>> DiskStores::open(SimulatedProcess& proces
     Connection& connection = connections_[process.name()];
     if (opened) connection.store = std::move(*opened);
     if (!disk_.lives(process.name())) {
+        situations_.reach(Situation::death_in_opening);
         process_ended(process);
         return cs::Error(cs::ErrorCode::unavailable, "the process died while it opened the store");
     }
@@ -106,9 +112,48 @@ void DiskStores::died(const std::string& process) {
 }
 
 void DiskStores::process_ended(SimulatedProcess& process) {
+    if (disk_.counts().power_losses > power_losses_) return power_lost();
     drop(process.name());
     look("after a crash within a call");
     process.crash();
+}
+
+void DiskStores::lose_power() {
+    disk_.fail_power();
+    power_lost();
+}
+
+void DiskStores::power_lost() {
+    power_losses_ = disk_.counts().power_losses;
+    while (!connections_.empty()) drop(std::string(connections_.begin()->first));
+    while (!holders_.empty()) release(holders_.begin()->first);
+    look("after a power loss");
+    hooks_.power_lost();
+}
+
+void DiskStores::hold(nanoseconds duration) {
+    const std::string name = fmt::format("program{}", ++programs_);
+    const std::string vfs = disk_.vfs_for(name, SimulatedDisk::Role::spared);
+    sqlite3* handle = nullptr;
+    const int opened = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, vfs.c_str());
+    holders_.emplace(name, handle);
+    if (opened != SQLITE_OK || sqlite3_exec(handle, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) != SQLITE_OK)
+        return release(name);
+    hooks_.note(fmt::format("{} holds the file for {} ms", name, duration / std::chrono::milliseconds{1}));
+    loop_.after(duration, [this, name] { release(name); });
+}
+
+void DiskStores::release(const std::string& name) {
+    const auto holder = holders_.find(name);
+    if (holder == holders_.end()) return;
+    sqlite3_close(holder->second);
+    holders_.erase(holder);
+    disk_.bury(name);
+}
+
+void DiskStores::heal() {
+    troubles_.heal();
+    while (!holders_.empty()) release(holders_.begin()->first);
 }
 
 template <class Outcome>
@@ -118,7 +163,7 @@ void DiskStores::answered(SimulatedProcess& process, const cs::Result<Outcome>& 
                                   outcome.error().code != cs::ErrorCode::unknown_outcome &&
                                   outcome.error().code != cs::ErrorCode::out_of_space);
     // Whoever is told what the store holds after a commit of unknown outcome may rely on it.
-    if (told && std::exchange(connection.unsettled, false)) uncertain_.clear();
+    if (told && std::exchange(connection.unsettled, false)) forget_uncertain();
     if (!disk_.lives(process.name())) process_ended(process);
 }
 
@@ -128,16 +173,30 @@ cs::Result<cs::CommitReceipt> DiskStores::commit(SimulatedProcess& process, cons
     auto receipt = connection.store->commit(partition, writes);
     const bool lives = disk_.lives(process.name());
     StoreContent::Commit commit{process.name(), partition, writes};
+    if (!lives) situations_.reach(Situation::death_in_commit);
     if (receipt) {
         content_.apply(commit);
-        uncertain_.clear();
-        if (!lives) hooks_.came_to_light(process.name(), writes);
+        forget_uncertain();
+        if (!lives) {
+            situations_.reach(Situation::commit_came_to_light);
+            hooks_.came_to_light(process.name(), writes);
+        }
+    } else if (lives && receipt.error().code == cs::ErrorCode::out_of_space) {
+        situations_.reach(Situation::commit_on_full_disk);
+    } else if (lives && receipt.error().code == cs::ErrorCode::unavailable && !holders_.empty()) {
+        situations_.reach(Situation::commit_on_busy_file);
     } else if (!lives || receipt.error().code == cs::ErrorCode::unknown_outcome) {
+        if (lives) situations_.reach(Situation::unknown_commit);
         uncertain_.push_back(std::move(commit));
         connection.unsettled = true;
     }
     answered(process, receipt);
     return receipt;
+}
+
+void DiskStores::forget_uncertain() {
+    for (std::size_t i = 0; i < uncertain_.size(); ++i) situations_.reach(Situation::commit_vanished);
+    uncertain_.clear();
 }
 
 void DiskStores::look(std::string_view when) {
@@ -149,7 +208,7 @@ void DiskStores::look(std::string_view when) {
     if (auto found = read_everything(vfs, live); found) compare(*found, when);
     else hooks_.report("I30", fmt::format("{}: {}", when, found.error().message));
     // What no recovery finds now, none ever will.
-    if (!live) uncertain_.clear();
+    if (!live) forget_uncertain();
     seen.bury("observer");
 }
 
@@ -170,6 +229,7 @@ void DiskStores::compare(const StoreContent& found, std::string_view when) {
         with.apply(commit);
         if (!with.difference_from(found, clock_.now()).empty()) continue;
         content_ = std::move(with);
+        situations_.reach(Situation::commit_came_to_light);
         hooks_.note(fmt::format("a commit of {} comes to light {}", commit.node, when));
         hooks_.came_to_light(commit.node, commit.writes);
         return;

@@ -2,7 +2,9 @@
 // somebody died.
 #pragma once
 
+#include "disk_troubles.hpp"
 #include "scenario.hpp"
+#include "situations.hpp"
 #include "store_content.hpp"
 
 #include "support/simulated_disk.hpp"
@@ -18,6 +20,8 @@
 #include <string>
 #include <vector>
 
+struct sqlite3;
+
 namespace simulation {
 
 struct DiskHooks {
@@ -31,12 +35,17 @@ struct DiskHooks {
 
 class DiskStores {
 public:
-    DiskStores(const Scenario& scenario, cs::testing::SimClock& clock, DiskHooks hooks);
+    DiskStores(const Scenario& scenario, cs::testing::SimLoop& loop, cs::testing::SimClock& clock,
+               Situations& reached, DiskHooks hooks);
     ~DiskStores();
 
     // The store as this process, which must outlive it, has opened it.
     [[nodiscard]] cs::Result<std::shared_ptr<cs::Store>> open(cs::testing::SimulatedProcess& process);
     void died(const std::string& process);
+    void lose_power();
+    // Another program begins to write and takes its time.
+    void hold(nanoseconds duration);
+    void heal();
     // The files hold what they must, now.
     void look(std::string_view when);
 
@@ -56,17 +65,26 @@ private:
     [[nodiscard]] cs::Result<cs::CommitReceipt> commit(cs::testing::SimulatedProcess& process,
                                                        const std::string& partition,
                                                        const std::vector<cs::Write>& writes);
+    void power_lost();
     void process_ended(cs::testing::SimulatedProcess& process);
     void drop(const std::string& process);
     [[nodiscard]] cs::Result<StoreContent> read_everything(const std::string& vfs, bool live) const;
+    void forget_uncertain();
     void compare(const StoreContent& found, std::string_view when);
     [[nodiscard]] cs::Result<> check_pages(const std::string& vfs) const;
 
-    const Scenario& scenario_;
+    void release(const std::string& name);
+
+    cs::testing::SimLoop& loop_;
     cs::testing::SimClock& clock_;
+    Situations& situations_;
     DiskHooks hooks_;
     cs::testing::SimulatedDisk disk_;
+    DiskTroubles troubles_;
+    std::uint64_t power_losses_ = 0; // that everybody knows of
     std::map<std::string, Connection> connections_;
+    std::map<std::string, sqlite3*> holders_;
+    std::size_t programs_ = 0;
     StoreContent content_;
     std::vector<StoreContent::Commit> uncertain_; // each may come to light after a crash, until another one is accepted
 };

@@ -85,6 +85,18 @@ void show_failure(const Scenario& scenario, const WorldReport& report) {
                 static_cast<unsigned long long>(scenario.seed), scenario.on_disk ? "sqlite" : "memory");
 }
 
+constexpr std::pair<std::uint64_t cs::testing::DiskCounts::*, const char*> disk_counts[] = {
+    {&cs::testing::DiskCounts::power_losses, "power losses"},
+    {&cs::testing::DiskCounts::lost_sectors, "lost sectors"},
+    {&cs::testing::DiskCounts::torn_sectors, "torn sectors"},
+    {&cs::testing::DiskCounts::deaths, "deaths within a call"},
+    {&cs::testing::DiskCounts::disk_full, "disk full"},
+    {&cs::testing::DiskCounts::read_errors, "read errors"},
+    {&cs::testing::DiskCounts::short_reads, "short reads"},
+    {&cs::testing::DiskCounts::write_errors, "write errors"},
+    {&cs::testing::DiskCounts::sync_errors, "sync errors"},
+};
+
 void add(WorldReport& sum, const WorldReport& one) {
     sum.virtual_time += one.virtual_time;
     sum.steps += one.steps;
@@ -97,6 +109,9 @@ void add(WorldReport& sum, const WorldReport& one) {
     sum.resolved += one.resolved;
     sum.parked += one.parked;
     for (std::size_t i = 0; i < sum.faults.size(); ++i) sum.faults[i] += one.faults[i];
+    for (std::size_t i = 0; i < situations; ++i) sum.situations[i] += one.situations[i];
+    sum.on_disk += one.on_disk;
+    for (const auto& count : disk_counts) sum.disk.*(count.first) += one.disk.*(count.first);
 }
 
 void show_totals(const Totals& totals) {
@@ -112,6 +127,36 @@ void show_totals(const Totals& totals) {
         std::printf(" %s %llu", std::string(to_string(static_cast<cs::testing::Fault::Kind>(i))).c_str(),
                     number(sum.faults[i]));
     std::printf("\n");
+    if (sum.on_disk > 0) {
+        std::printf("%llu seeds on a disk:", number(sum.on_disk));
+        const char* separator = "";
+        for (const auto& [count, name] : disk_counts) {
+            std::printf("%s %s %llu", separator, name, number(sum.disk.*count));
+            separator = ",";
+        }
+        std::printf("\n");
+    }
+}
+
+// Enough seeds reach every situation that is worth it; false: these did not.
+bool show_situations(const Totals& totals) {
+    constexpr std::uint64_t enough = 1000;
+    bool all = true;
+    std::printf("reached:");
+    const char* separator = "";
+    for (std::size_t i = 0; i < situations; ++i) {
+        const auto situation = static_cast<Situation>(i);
+        if (needs_disk(situation) && totals.sum.on_disk == 0) continue;
+        const auto count = static_cast<unsigned long long>(totals.sum.situations[i]);
+        std::printf("%s %s %llu", separator, std::string(to_string(situation)).c_str(), count);
+        separator = ",";
+        all = all && count > 0;
+    }
+    std::printf("\n");
+    if (all || totals.seeds < enough) return true;
+    std::printf("FAILED: %llu seeds never reached one of these situations\n",
+                static_cast<unsigned long long>(totals.seeds));
+    return false;
 }
 
 int run_seeds(const Options& options) {
@@ -137,7 +182,8 @@ int run_seeds(const Options& options) {
         if (totals.failed >= 5 && !options.keep_going) break;
     }
     show_totals(totals);
-    return totals.failed == 0 ? 0 : 1;
+    const bool all_reached = show_situations(totals);
+    return totals.failed == 0 && all_reached ? 0 : 1;
 }
 
 // Each broken engine must be noticed within a few seeds.

@@ -23,7 +23,7 @@ World::World(const Scenario& scenario, WorldOptions options)
           trace_.note("VIOLATION {}: {}", invariant, message);
           violations_.add(invariant, std::move(message));
       }),
-      source_(loop_, scenario_.source), target_(loop_, scenario_.target),
+      situations_(ledger_, mirror_), source_(loop_, scenario_.source), target_(loop_, scenario_.target),
       oracle_(scenario_, ledger_, mirror_, source_, target_,
               [this](std::string_view invariant, std::string message) {
                   trace_.note("VIOLATION {}: {}", invariant, message);
@@ -49,7 +49,12 @@ World::World(const Scenario& scenario, WorldOptions options)
         hooks.came_to_light = [this](const std::string& node, const std::vector<cs::Write>& writes) {
             committed(node, writes);
         };
-        disk_ = std::make_unique<DiskStores>(scenario_, store_clock_, std::move(hooks));
+        hooks.power_lost = [this] {
+            trace_.note("the power fails");
+            for (Node* node : std::vector<Node*>(alive_))
+                if (node) node->process.crash();
+        };
+        disk_ = std::make_unique<DiskStores>(scenario_, loop_, store_clock_, situations_, std::move(hooks));
     }
     listen();
 }
@@ -68,9 +73,11 @@ void World::listen() {
                         verbs[static_cast<int>(write.kind)], to_string(side), write.id,
                         trace_.on() ? text(json::value(write.after)) : "");
             ledger_.wrote(side, write);
+            situations_.wrote(side, write);
         });
         system.on_read([this, side](const std::string& actor, const std::string& entity, const std::string& id) {
             ledger_.read(side, actor, entity, id);
+            situations_.read(side, entity, id);
         });
     }
     ledger_.set_base_reader([this](const RecordKey& key, std::size_t field) -> std::optional<json::value> {
@@ -118,6 +125,7 @@ void World::committed(const std::string& node, const std::vector<cs::Write>& wri
         trace_.note("{} commits{}", node, list);
     }
     mirror_.committed(node, writes);
+    situations_.committed(node, writes);
 }
 
 void World::start_node(std::size_t number) {
@@ -126,6 +134,7 @@ void World::start_node(std::size_t number) {
     Node& node = *nodes_.back();
     trace_.note("{} starts", node.process.name());
     if (auto begun = node.begin(); !begun) {
+        situations_.reach(Situation::opening_refused);
         trace_.note("{} can't open its store: {}", node.process.name(), begun.error().message);
         const cs::ErrorCode code = begun.error().code;
         const bool excused = code == cs::ErrorCode::unavailable || code == cs::ErrorCode::out_of_space;
@@ -146,6 +155,7 @@ void World::node_crashed(Node& node) {
     trace_.note("{} dies", node.process.name());
     trace_.mix(report_.crashes);
     if (disk_) disk_->died(node.process.name());
+    situations_.died(node.process.name());
     mirror_.node_died(node.process.name());
     alive_[node.number] = nullptr;
     if (std::exchange(node.driving, false)) --driving_;
@@ -195,6 +205,18 @@ void World::schedule_troubles() {
             });
 }
 
+void World::schedule_disk_troubles() {
+    Dice dice(scenario_.seed * 2 + 0x70776572);
+    const auto at_some_time = [&](auto what) {
+        loop_.after(dice.up_to(scenario_.safety_time), [this, what] {
+            if (phase_ == Phase::safety) what();
+        });
+    };
+    for (std::size_t i = 0; i < scenario_.disk.power_losses; ++i) at_some_time([this] { disk_->lose_power(); });
+    for (std::size_t i = 0; i < scenario_.disk.holders; ++i)
+        at_some_time([this, duration = dice.up_to(scenario_.disk.longest_hold)] { disk_->hold(duration); });
+}
+
 void World::note_runs(Node& node, nanoseconds began, bool resumed,
                       const cs::Result<std::vector<cs::Execution>>& runs) {
     ++report_.runs;
@@ -236,6 +258,7 @@ void World::safety_phase() {
     schedule_users();
     for (std::size_t i = 0; i < scenario_.nodes; ++i) start_node(i);
     schedule_troubles();
+    if (disk_) schedule_disk_troubles();
     loop_.run_for(scenario_.safety_time);
 }
 
@@ -249,6 +272,7 @@ void World::heal_phase() {
     trace_.note("faults end");
     phase_ = Phase::quiesce;
     plan_->heal();
+    if (disk_) disk_->heal();
     users_.mend();
     loop_.run(wait_for_drivers());
     for (std::size_t i = 0; i < alive_.size(); ++i)
@@ -276,8 +300,12 @@ WorldReport World::run() {
         disk_->look("at the end");
         trace_.mix(disk_->digest());
         report_.disk = disk_->counts();
+        if (report_.disk.torn_sectors > 0) situations_.reach(Situation::torn_write);
+        for (std::uint64_t i = 0; i < report_.disk.power_losses_in_checkpoint; ++i)
+            situations_.reach(Situation::power_loss_in_checkpoint);
         report_.on_disk = 1;
     }
+    report_.situations = situations_.counts();
     report_.violations = violations_.lines();
     report_.trace_tail.assign(trace_.tail().begin(), trace_.tail().end());
     report_.trace_hash = trace_.hash();

@@ -5,6 +5,7 @@
 #include "disk_stores.hpp"
 #include "oracle.hpp"
 #include "scenario.hpp"
+#include "situations.hpp"
 #include "store_mirror.hpp"
 #include "trace.hpp"
 #include "users.hpp"
@@ -69,6 +70,7 @@ struct WorldReport {
     std::uint64_t parked = 0;
     std::uint64_t on_disk = 0; // worlds whose store was on a simulated disk
     cs::testing::DiskCounts disk;
+    SituationCounts situations{};
     std::array<std::uint64_t, cs::testing::Fault::kinds> faults{};
 };
 
@@ -89,6 +91,7 @@ private:
     void schedule_users();
     [[nodiscard]] nanoseconds wait(nanoseconds longest) { return options_.script ? longest : troubles_.up_to(longest); }
     void schedule_troubles();
+    void schedule_disk_troubles();
     void start_node(std::size_t number);
     void node_crashed(Node& node);
     void restart_later(std::size_t number);
@@ -125,6 +128,7 @@ private:
     Violations violations_;
     Ledger ledger_;
     StoreMirror mirror_;
+    Situations situations_;
     cs::testing::SimulatedSystem source_;
     cs::testing::SimulatedSystem target_;
     Oracle oracle_;
