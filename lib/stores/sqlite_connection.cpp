@@ -147,7 +147,10 @@ Result<std::optional<std::string>> SqliteConnection::ask(const std::string& sql)
     auto row = statement->step();
     if (!row) return row.error();
     if (!*row) return std::optional<std::string>();
-    return std::optional<std::string>(statement->text(0));
+    std::optional<std::string> answer(statement->text(0));
+    // Some pragmas answer first and do it afterwards.
+    if (auto done = statement->run(); !done) return done.error();
+    return answer;
 }
 
 std::int64_t SqliteConnection::changed_rows() const { return sqlite3_changes64(handle_); }

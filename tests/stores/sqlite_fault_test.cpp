@@ -161,8 +161,8 @@ TEST_CASE("I38 a read on a disk that fails is an error or the truth, never less"
 }
 
 // Opens a new file with this fault, and again without it. False: the fault was never reached.
-static bool open_under(const FaultPlan& plan, ErrorCode told) {
-    SimulatedDisk disk(1);
+static bool open_under(const FaultPlan& plan, ErrorCode told, std::uint64_t seed = 1) {
+    SimulatedDisk disk(seed);
     CountedFaults faults(disk, plan);
     auto opened = open_sqlite_store(options_on(disk, "first"));
     faults.end();
@@ -174,6 +174,9 @@ static bool open_under(const FaultPlan& plan, ErrorCode told) {
     }
     REQUIRE_MESSAGE(opened.has_value(), opened.error().message);
     CHECK(commit(**opened, put(document("a"))).has_value());
+    disk.fail_power();
+    opened->reset();
+    CHECK(contents(*open_on(disk, "after the power loss")) == "a={}");
     return true;
 }
 
@@ -204,6 +207,25 @@ TEST_CASE("opening on a disk that fails is unavailable, never of unknown outcome
             if (!open_under(plan, ErrorCode::unavailable)) break;
         }
     CHECK(struck > 10);
+}
+
+TEST_CASE("I31 a store that was opened while the disk failed writes ahead, and keeps what it acknowledges") {
+    int struck = 0;
+    for (int at = 1; at < 50; ++at) {
+        bool reached = false;
+        for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+            CAPTURE(at);
+            CAPTURE(seed);
+            FaultPlan plan;
+            plan.call = FaultPlan::Call::sync;
+            plan.at = at;
+            plan.fault = {seed % 2 == 0 ? DiskFault::Kind::fails : DiskFault::Kind::fails_halfway, SQLITE_IOERR_FSYNC};
+            reached = open_under(plan, ErrorCode::unavailable, seed);
+        }
+        if (!reached) break;
+        ++struck;
+    }
+    CHECK(struck > 3);
 }
 
 TEST_CASE("a flipped bit never becomes a document: the answer is right, an error, or found by the integrity check") {
