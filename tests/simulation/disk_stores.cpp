@@ -173,6 +173,7 @@ cs::Result<cs::CommitReceipt> DiskStores::commit(SimulatedProcess& process, cons
     auto receipt = connection.store->commit(partition, writes);
     const bool lives = disk_.lives(process.name());
     StoreContent::Commit commit{process.name(), partition, writes};
+    if (!receipt) hooks_.note(fmt::format("a commit of {} fails: {}", process.name(), receipt.error().message));
     if (!lives) situations_.reach(Situation::death_in_commit);
     if (receipt) {
         content_.apply(commit);
@@ -195,6 +196,7 @@ cs::Result<cs::CommitReceipt> DiskStores::commit(SimulatedProcess& process, cons
 }
 
 void DiskStores::forget_uncertain() {
+    if (!uncertain_.empty()) hooks_.note(fmt::format("{} unanswered commits have not happened", uncertain_.size()));
     for (std::size_t i = 0; i < uncertain_.size(); ++i) situations_.reach(Situation::commit_vanished);
     uncertain_.clear();
 }

@@ -46,6 +46,7 @@ public:
     // Another program begins to write and takes its time.
     void hold(nanoseconds duration);
     void heal();
+    void lie_about_synchronisation() { disk_.lie_about_synchronisation(); } // a canary
     // The files hold what they must, now.
     void look(std::string_view when);
 

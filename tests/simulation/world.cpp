@@ -55,6 +55,7 @@ World::World(const Scenario& scenario, WorldOptions options)
                 if (node) node->process.crash();
         };
         disk_ = std::make_unique<DiskStores>(scenario_, loop_, store_clock_, situations_, std::move(hooks));
+        if (options_.canary == Canary::lying_disk) disk_->lie_about_synchronisation();
     }
     listen();
 }

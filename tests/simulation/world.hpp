@@ -33,9 +33,11 @@ enum class Canary {
     forgetful_store,  // commits are acknowledged, links are dropped
     eager_cursor,     // pages lose a row, and the cursor moves on
     double_create,    // creates are done twice
+    lying_disk,       // says that it synchronised, and did not
 };
 inline constexpr Canary canaries[] = {Canary::lying_target, Canary::blind_target, Canary::forgetful_store,
-                                      Canary::eager_cursor, Canary::double_create};
+                                      Canary::eager_cursor, Canary::double_create,
+                                      Canary::lying_disk};
 [[nodiscard]] std::string_view to_string(Canary canary);
 
 // What users do at fixed moments, instead of the scenario's random users.

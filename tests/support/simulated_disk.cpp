@@ -170,6 +170,8 @@ void SimulatedDisk::set_clock(std::function<std::int64_t()> unix_milliseconds) {
 
 void SimulatedDisk::set_checkpoint_after(int pages) { state_->checkpoint_after = pages; }
 
+void SimulatedDisk::lie_about_synchronisation() { state_->lies = true; }
+
 void SimulatedDisk::kill(const std::string& process) { state_->kill(*state_->processes.at(process)); }
 
 void SimulatedDisk::bury(const std::string& name) {

@@ -63,6 +63,9 @@ public:
     // Overrides PRAGMA wal_autocheckpoint, which is too large for any small test. 0: as the connection asks.
     void set_checkpoint_after(int pages);
 
+    // From here on it says that it synchronised, and did not.
+    void lie_about_synchronisation();
+
     // The process is gone without a word: its locks too, but what it wrote stays. Close its connections then, and
     // bury it: what closing did to memory that it shared with others is undone.
     void kill(const std::string& process);

@@ -76,6 +76,7 @@ struct SimulatedDisk::State {
     DiskFaults faults;
     std::function<std::int64_t()> clock;
     int checkpoint_after = 0;
+    bool lies = false; // about synchronisation
     std::uint64_t writes = 0;
     DiskCounts counts;
 

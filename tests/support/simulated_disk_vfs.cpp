@@ -89,8 +89,8 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 int sync_file(sqlite3_file* file, int) {
     OpenFile& open = opened(file);
     if (!open.lives()) return SQLITE_IOERR_FSYNC;
-    if (open.process->role == SimulatedDisk::Role::observer) return SQLITE_OK;
     SimulatedDisk::State& disk = disk_of(open);
+    if (open.process->role == SimulatedDisk::Role::observer || disk.lies) return SQLITE_OK;
     const DiskFault fault = disk.strike(*open.process, DiskCall::sync);
     if (fault.kind == Kind::fails) return fault.code;
     if (fault.kind == Kind::fails_halfway) {
