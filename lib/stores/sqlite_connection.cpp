@@ -147,12 +147,28 @@ Result<std::optional<std::string>> SqliteConnection::ask(const std::string& sql)
     auto row = statement->step();
     if (!row) return row.error();
     if (!*row) return std::optional<std::string>();
-    return std::optional<std::string>(statement->text(0));
+    std::optional<std::string> answer(statement->text(0));
+    // Some pragmas answer first and do it afterwards.
+    if (auto done = statement->run(); !done) return done.error();
+    return answer;
 }
 
 std::int64_t SqliteConnection::changed_rows() const { return sqlite3_changes64(handle_); }
 
 bool SqliteConnection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+
+Result<> SqliteConnection::synchronise_log() {
+    sqlite3_file* log = nullptr;
+    const int found = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (found != SQLITE_OK) return error(found);
+    if (log == nullptr || log->pMethods == nullptr) return {};
+    const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    if (code == SQLITE_OK) return {};
+    return Error(ErrorCode::unavailable,
+                 fmt::format("{}: its log can't be made durable: {} (SQLite {}). The disk failed: check it (system log), "
+                             "then try again.",
+                             path_, sqlite3_errstr(code), code));
+}
 
 bool SqliteConnection::has_moved() const {
     int moved = 0;

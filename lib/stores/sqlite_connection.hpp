@@ -76,6 +76,8 @@ public:
 
     [[nodiscard]] std::int64_t changed_rows() const;
     [[nodiscard]] bool in_transaction() const;
+    // Makes durable what its log holds by now, whoever wrote it.
+    [[nodiscard]] Result<> synchronise_log();
     // Somebody moved, replaced or deleted the file: what is written now would be lost.
     [[nodiscard]] bool has_moved() const;
     [[nodiscard]] const std::string& path() const noexcept { return path_; }

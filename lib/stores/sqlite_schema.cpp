@@ -151,7 +151,10 @@ Result<> use_write_ahead_log(SqliteConnection& connection) {
             return misconfigured(connection, fmt::format("write-ahead logging does not work here (journal mode {}): "
                                                          "put the file on a local disk",
                                                          mode->value_or("unknown")));
-        if (mode.error().code != ErrorCode::unavailable || waited >= connection.busy_timeout()) return mode.error();
+        // After any other failure this connection would say "wal" and write a rollback journal all the same.
+        const int code = connection.last_code() & 0xFF;
+        const bool busy = code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL;
+        if (!busy || waited >= connection.busy_timeout()) return mode.error();
         sqlite3_sleep(static_cast<int>(step.count()));
     }
 }

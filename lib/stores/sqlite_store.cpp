@@ -371,6 +371,12 @@ Error refuse_path(std::string_view path) {
                  fmt::format("storage path \"{}\": name a file; a database in memory would lose everything", path));
 }
 
+// What opening may have changed is looked at again by the next one: nobody needs to know how it ended.
+Error failed_to_open(Error error) {
+    if (error.code == ErrorCode::unknown_outcome) error.code = ErrorCode::unavailable;
+    return error;
+}
+
 } // namespace
 
 Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) {
@@ -393,12 +399,15 @@ Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) 
     auto opened = SqliteConnection::open(connection_options);
     if (!opened) return opened.error();
     SqliteConnection& connection = **opened;
-    if (auto ours = check_sqlite_owner(connection); !ours) return ours.error();
+    if (auto ours = check_sqlite_owner(connection); !ours) return failed_to_open(ours.error());
     if (auto configured = configure_sqlite(connection, options.synchronous_full, options.read_only); !configured)
-        return configured.error();
+        return failed_to_open(configured.error());
+    // The last commit of a process that died may have reached the log and not the disk. From here on it is seen, so it
+    // must not be undone by a power loss.
+    if (auto durable = connection.synchronise_log(); !durable) return durable.error();
     auto store = std::make_shared<SqliteStore>(std::move(*opened), std::move(*catalog), options);
     if (auto prepared = prepare_sqlite_schema(connection, store->kinds(), options.read_only); !prepared)
-        return prepared.error();
+        return failed_to_open(prepared.error());
     return std::shared_ptr<BlockingStore>(std::move(store));
 }
 

@@ -94,15 +94,25 @@ std::string_view to_string(Canary canary) {
     case Canary::forgetful_store: return "forgetful_store";
     case Canary::eager_cursor: return "eager_cursor";
     case Canary::double_create: return "double_create";
+    case Canary::lying_disk: return "lying_disk";
     }
     return "none";
 }
 
 std::shared_ptr<cs::Adapter> break_adapter(Canary canary, Side side, std::shared_ptr<cs::Adapter> inner) {
-    const bool concerns = canary == Canary::eager_cursor
-                              ? side == Side::source
-                              : side == Side::target && canary != Canary::none && canary != Canary::forgetful_store;
-    if (!concerns) return inner;
+    switch (canary) {
+    case Canary::none:
+    case Canary::forgetful_store:
+    case Canary::lying_disk: return inner;
+    case Canary::eager_cursor:
+        if (side == Side::target) return inner;
+        break;
+    case Canary::lying_target:
+    case Canary::blind_target:
+    case Canary::double_create:
+        if (side == Side::source) return inner;
+        break;
+    }
     return std::make_shared<BrokenAdapter>(canary, std::move(inner));
 }
 

@@ -17,8 +17,10 @@ class WitnessAdapter final : public cs::Adapter {
 public:
     using Before = std::function<void(Side, const cs::PushRequest&)>;
 
-    WitnessAdapter(Side side, std::shared_ptr<cs::Adapter> inner, Before before)
-        : side_(side), inner_(std::move(inner)), before_(std::move(before)) {}
+    WitnessAdapter(Side side, std::shared_ptr<cs::Adapter> inner, Before before, std::string node,
+                   Situations& situations)
+        : side_(side), inner_(std::move(inner)), before_(std::move(before)), node_(std::move(node)),
+          situations_(situations) {}
 
     [[nodiscard]] cs::AdapterDescription describe() const override { return inner_->describe(); }
     [[nodiscard]] cs::AdapterCapabilities capabilities() const override { return inner_->capabilities(); }
@@ -32,7 +34,15 @@ public:
 
     cs::Async<cs::Result<std::vector<cs::PushOutcome>>> push(cs::PushRequest request) override {
         before_(side_, request);
+        situations_.push_begins(node_, side_, request.entity);
+        const std::string entity = request.entity;
+        std::vector<std::string> ids;
+        for (const cs::PushItem& item : request.items) ids.push_back(item.id);
         auto outcomes = co_await inner_->push(std::move(request));
+        std::vector<std::string> stale;
+        for (std::size_t i = 0; outcomes && i < outcomes->size() && i < ids.size(); ++i)
+            if ((*outcomes)[i].status == cs::PushOutcome::Status::stale) stale.push_back(ids[i]);
+        situations_.push_ended(node_, side_, entity, stale);
         co_return outcomes;
     }
 
@@ -40,6 +50,8 @@ private:
     Side side_;
     std::shared_ptr<cs::Adapter> inner_;
     Before before_;
+    std::string node_;
+    Situations& situations_;
 };
 
 class FaultyCatalog final : public cs::IntegrationCatalog {
@@ -120,23 +132,15 @@ Node::Node(World& owner, std::size_t which, std::string name)
                            scenario.widest_skew);
     }
     random_ = cs::make_seeded_random(world.troubles_.bits());
-    witness_ = make_witness_store(break_store(world.options_.canary, world.store_), process.name(),
+}
+
+cs::Result<> Node::begin() {
+    const Scenario& scenario = world.scenario_;
+    auto opened = world.open_store(process);
+    if (!opened) return opened.error();
+    witness_ = make_witness_store(break_store(world.options_.canary, std::move(*opened)), process.name(),
                                   [this](const std::string& node, const std::vector<cs::Write>& writes) {
-                                      world.trace_.mix(node);
-                                      for (const cs::Write& write : writes) {
-                                          world.trace_.mix(write.document.kind);
-                                          world.trace_.mix(write.document.id);
-                                          world.trace_.mix(write.document.body.size());
-                                      }
-                                      if (world.trace_.on()) {
-                                          std::map<std::string, std::size_t> kinds;
-                                          for (const cs::Write& write : writes) ++kinds[write.document.kind];
-                                          std::string list;
-                                          for (const auto& [kind, count] : kinds)
-                                              list += fmt::format(" {} {}", count, kind);
-                                          world.trace_.note("{} commits{}", node, list);
-                                      }
-                                      world.mirror_.committed(node, writes);
+                                      world.committed(node, writes);
                                   });
     store_ = cs::testing::make_faulty_store(process, witness_, *world.plan_);
     cs::AdapterDescription description = world.source_.describe();
@@ -155,6 +159,7 @@ Node::Node(World& owner, std::size_t which, std::string name)
     if (world.trace_.on()) observer_ = std::make_unique<TraceObserver>(world.trace_, process.name());
     parts.observer = observer_.get();
     engine_ = std::make_unique<cs::Engine>(std::move(parts));
+    return {};
 }
 
 Node::~Node() = default;
@@ -174,7 +179,7 @@ cs::AdapterFactory Node::factory(Side side) {
                 request.items[static_cast<std::size_t>(world.troubles_.below(request.items.size()))];
             if (entity && !item.id.empty()) world.users_.meddle(pushed, *entity, item.id);
         };
-        return std::make_unique<WitnessAdapter>(side, std::move(faulty), before);
+        return std::make_unique<WitnessAdapter>(side, std::move(faulty), before, process.name(), world.situations_);
     };
 }
 

@@ -17,6 +17,9 @@ public:
     Node(World& world, std::size_t number, std::string name);
     ~Node();
 
+    // Opens the store and makes the engine.
+    [[nodiscard]] cs::Result<> begin();
+
     World& world;
     const std::size_t number;
     cs::testing::SimulatedProcess process;

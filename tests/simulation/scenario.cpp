@@ -244,6 +244,29 @@ void draw_limits(Dice& dice, Scenario& scenario) {
     scenario.longest_idle = scenario.safety_time / static_cast<std::int64_t>(dice.between(3, 12));
 }
 
+// From dice of its own: a store more or less changes nothing else in a scenario.
+void draw_disk(Scenario& scenario) {
+    Dice dice(scenario.seed * 2 + 0x6469736b);
+    scenario.on_disk = dice.percent(25);
+    DiskPlan& disk = scenario.disk;
+    disk.checkpoint_after = dice.one_of({0, 5, 20, 100, 500});
+    if (!scenario.faults) return;
+    const auto rate = [&](std::uint32_t chance, std::initializer_list<std::uint32_t> rates) {
+        return dice.percent(chance) ? dice.one_of(rates) : 0;
+    };
+    disk.deaths = rate(50, {30, 150, 600});
+    disk.power_failures = rate(50, {15, 60, 250});
+    disk.full = rate(30, {50, 500, 5'000});
+    disk.longest_full = dice.one_of<nanoseconds>({0s, 0s, 2s, 90s});
+    disk.read_errors = rate(30, {100, 1'000, 10'000});
+    disk.short_reads = rate(30, {100, 1'000, 10'000});
+    disk.write_errors = rate(30, {50, 500, 5'000});
+    disk.sync_errors = rate(30, {500, 5'000, 50'000});
+    disk.power_losses = dice.percent(40) ? static_cast<std::size_t>(dice.between(1, 4)) : 0;
+    disk.holders = dice.percent(30) ? static_cast<std::size_t>(dice.between(1, 5)) : 0;
+    disk.longest_hold = dice.one_of<nanoseconds>({200ms, 5s, 60s});
+}
+
 } // namespace
 
 void complete_integration(Scenario& scenario) {
@@ -271,6 +294,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     draw_users(dice, scenario);
     draw_limits(dice, scenario);
     draw_faults(dice, scenario);
+    draw_disk(scenario);
     return scenario;
 }
 
@@ -317,6 +341,13 @@ std::string describe(const Scenario& s) {
                 text += fmt::format(" {} {:.1f}%", to_string(static_cast<Fault::Kind>(i)), rates.per_million[i] / 1e4);
         text += fmt::format(" latency up to {} ms\n", rates.max_latency / 1ms);
     }
+    if (s.on_disk)
+        text += fmt::format("  on a disk: checkpoints after {} pages, {} power losses, {} other programs for up to {} s; in a "
+                            "million calls: {} deaths, {} power losses, {} full (for up to {} s), {} + {} read, {} write and "
+                            "{} sync errors\n",
+                            s.disk.checkpoint_after, s.disk.power_losses, s.disk.holders, s.disk.longest_hold / 1s,
+                            s.disk.deaths, s.disk.power_failures, s.disk.full, s.disk.longest_full / 1s,
+                            s.disk.read_errors, s.disk.short_reads, s.disk.write_errors, s.disk.sync_errors);
     text += fmt::format("  pauses up to {} s, clocks ±{} s, jumps ±{} s{}\n", s.longest_pause / 1s,
                         s.widest_skew / 1s, s.widest_jump / 1s, s.heal_one_node_only ? ", heals one node only" : "");
     return text;

@@ -61,8 +61,27 @@ struct UserHabits {
     std::uint32_t meddling = 0;       // per cent of the engine's pushes that a user's edit of the same record precedes
 };
 
+// The SQLite store on a simulated disk, in place of the store in memory.
+struct DiskPlan {
+    int checkpoint_after = 0; // pages of the log; 0: as the store asks
+    // In a million calls:
+    std::uint32_t deaths = 0;
+    std::uint32_t power_failures = 0;
+    std::uint32_t full = 0;
+    std::uint32_t read_errors = 0;
+    std::uint32_t short_reads = 0;
+    std::uint32_t write_errors = 0;
+    std::uint32_t sync_errors = 0;
+    nanoseconds longest_full{};        // zero: a single write
+    std::size_t power_losses = 0;      // between calls
+    std::size_t holders = 0;           // other programs that hold the file for a while
+    nanoseconds longest_hold{};
+};
+
 struct Scenario {
     std::uint64_t seed = 0;
+    bool on_disk = false;
+    DiskPlan disk; // drawn in any case
     cs::Direction direction = cs::Direction::bidirectional;
     cs::Integration integration;
     std::vector<EntityPlan> entities;

@@ -24,6 +24,7 @@ struct Options {
     bool twice = false;
     bool canary = false;
     bool keep_going = false;
+    std::optional<bool> on_disk; // else as the seed draws
 };
 
 struct Totals {
@@ -48,6 +49,10 @@ std::optional<Options> parse(int argc, char** argv) {
             options.canary = true;
         } else if (option == "--keep-going") {
             options.keep_going = true;
+        } else if (option == "--store" && i + 1 < argc) {
+            const std::string_view store = argv[++i];
+            if (store != "memory" && store != "sqlite") return std::nullopt;
+            options.on_disk = store == "sqlite";
         } else if ((option == "--seed" || option == "--seeds") && i + 1 < argc) {
             const std::string_view range = argv[++i];
             const auto dots = range.find("..");
@@ -76,9 +81,21 @@ void show_failure(const Scenario& scenario, const WorldReport& report) {
     std::printf("the end of its trace:\n");
     const std::size_t begin = again.trace_tail.size() > 60 ? again.trace_tail.size() - 60 : 0;
     for (std::size_t i = begin; i < again.trace_tail.size(); ++i) std::printf("%s\n", again.trace_tail[i].c_str());
-    std::printf("replay: castiel_sync_simulator --seed %llu --trace\n\n",
-                static_cast<unsigned long long>(scenario.seed));
+    std::printf("replay: castiel_sync_simulator --seed %llu --store %s --trace\n\n",
+                static_cast<unsigned long long>(scenario.seed), scenario.on_disk ? "sqlite" : "memory");
 }
+
+constexpr std::pair<std::uint64_t cs::testing::DiskCounts::*, const char*> disk_counts[] = {
+    {&cs::testing::DiskCounts::power_losses, "power losses"},
+    {&cs::testing::DiskCounts::lost_sectors, "lost sectors"},
+    {&cs::testing::DiskCounts::torn_sectors, "torn sectors"},
+    {&cs::testing::DiskCounts::deaths, "deaths within a call"},
+    {&cs::testing::DiskCounts::disk_full, "disk full"},
+    {&cs::testing::DiskCounts::read_errors, "read errors"},
+    {&cs::testing::DiskCounts::short_reads, "short reads"},
+    {&cs::testing::DiskCounts::write_errors, "write errors"},
+    {&cs::testing::DiskCounts::sync_errors, "sync errors"},
+};
 
 void add(WorldReport& sum, const WorldReport& one) {
     sum.virtual_time += one.virtual_time;
@@ -92,6 +109,9 @@ void add(WorldReport& sum, const WorldReport& one) {
     sum.resolved += one.resolved;
     sum.parked += one.parked;
     for (std::size_t i = 0; i < sum.faults.size(); ++i) sum.faults[i] += one.faults[i];
+    for (std::size_t i = 0; i < situations; ++i) sum.situations[i] += one.situations[i];
+    sum.on_disk += one.on_disk;
+    for (const auto& count : disk_counts) sum.disk.*(count.first) += one.disk.*(count.first);
 }
 
 void show_totals(const Totals& totals) {
@@ -109,10 +129,44 @@ void show_totals(const Totals& totals) {
     std::printf("\n");
 }
 
+void show_disks(const WorldReport& sum) {
+    if (sum.on_disk == 0) return;
+    std::printf("%llu seeds on a disk:", static_cast<unsigned long long>(sum.on_disk));
+    const char* separator = "";
+    for (const auto& [count, name] : disk_counts) {
+        std::printf("%s %s %llu", separator, name, static_cast<unsigned long long>(sum.disk.*count));
+        separator = ",";
+    }
+    std::printf("\n");
+}
+
+// Enough seeds reach every situation that is worth it; false: these did not.
+bool show_situations(const Totals& totals) {
+    const auto enough = [](Situation situation) { return situation == Situation::lease_lost_in_push ? 3000U : 1000U; };
+    std::string missed;
+    std::printf("reached:");
+    const char* separator = "";
+    for (std::size_t i = 0; i < situations; ++i) {
+        const auto situation = static_cast<Situation>(i);
+        if (needs_disk(situation) && totals.sum.on_disk == 0) continue;
+        const auto count = static_cast<unsigned long long>(totals.sum.situations[i]);
+        std::printf("%s %s %llu", separator, std::string(to_string(situation)).c_str(), count);
+        separator = ",";
+        if (count == 0 && totals.seeds >= enough(situation))
+            missed += (missed.empty() ? "" : ", ") + std::string(to_string(situation));
+    }
+    std::printf("\n");
+    if (!missed.empty())
+        std::printf("FAILED: %llu seeds never reached: %s\n", static_cast<unsigned long long>(totals.seeds),
+                    missed.c_str());
+    return missed.empty();
+}
+
 int run_seeds(const Options& options) {
     Totals totals;
     for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
-        const Scenario scenario = draw_scenario(seed);
+        Scenario scenario = draw_scenario(seed);
+        if (options.on_disk) scenario.on_disk = *options.on_disk;
         if (options.trace) std::printf("%s", describe(scenario).c_str());
         WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none);
         if (options.twice && report.violations.empty()) {
@@ -130,8 +184,10 @@ int run_seeds(const Options& options) {
             show_failure(scenario, report);
         if (totals.failed >= 5 && !options.keep_going) break;
     }
+    const bool all_reached = show_situations(totals);
+    show_disks(totals.sum);
     show_totals(totals);
-    return totals.failed == 0 ? 0 : 1;
+    return totals.failed == 0 && all_reached ? 0 : 1;
 }
 
 // Each broken engine must be noticed within a few seeds.
@@ -140,7 +196,9 @@ int run_canaries() {
     for (const Canary canary : canaries) {
         std::string noticed;
         for (std::uint64_t seed = 1; seed <= 40 && noticed.empty(); ++seed) {
-            const WorldReport report = simulate(draw_scenario(seed), Trace::Mode::off, canary);
+            Scenario scenario = draw_scenario(seed);
+            if (canary == Canary::lying_disk) scenario.on_disk = true;
+            const WorldReport report = simulate(scenario, Trace::Mode::off, canary);
             if (!report.violations.empty()) noticed = "seed " + std::to_string(seed) + ", " + report.violations.front();
         }
         std::printf("canary %s: %s\n", std::string(to_string(canary)).c_str(),
@@ -155,8 +213,8 @@ int run_canaries() {
 int main(int argc, char** argv) {
     const auto options = parse(argc, argv);
     if (!options) {
-        std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--trace] [--twice] "
-                             "[--keep-going] [--canary]\n");
+        std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--store memory|sqlite] "
+                             "[--trace] [--twice] [--keep-going] [--canary]\n");
         return 2;
     }
     return options->canary ? run_canaries() : run_seeds(*options);

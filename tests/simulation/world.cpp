@@ -23,7 +23,7 @@ World::World(const Scenario& scenario, WorldOptions options)
           trace_.note("VIOLATION {}: {}", invariant, message);
           violations_.add(invariant, std::move(message));
       }),
-      source_(loop_, scenario_.source), target_(loop_, scenario_.target),
+      situations_(ledger_, mirror_), source_(loop_, scenario_.source), target_(loop_, scenario_.target),
       oracle_(scenario_, ledger_, mirror_, source_, target_,
               [this](std::string_view invariant, std::string message) {
                   trace_.note("VIOLATION {}: {}", invariant, message);
@@ -38,6 +38,24 @@ World::World(const Scenario& scenario, WorldOptions options)
         random_faults_ =
             std::make_unique<cs::testing::RandomFaults>(scenario_.seed * 2 + 0x6661756c, scenario_.fault_rates);
         plan_ = random_faults_.get();
+    }
+    if (scenario_.on_disk) {
+        DiskHooks hooks;
+        hooks.report = [this](std::string_view invariant, std::string message) {
+            trace_.note("VIOLATION {}: {}", invariant, message);
+            violations_.add(invariant, std::move(message));
+        };
+        hooks.note = [this](const std::string& text) { trace_.note("{}", text); };
+        hooks.came_to_light = [this](const std::string& node, const std::vector<cs::Write>& writes) {
+            committed(node, writes);
+        };
+        hooks.power_lost = [this] {
+            trace_.note("the power fails");
+            for (Node* node : std::vector<Node*>(alive_))
+                if (node) node->process.crash();
+        };
+        disk_ = std::make_unique<DiskStores>(scenario_, loop_, store_clock_, situations_, std::move(hooks));
+        if (options_.canary == Canary::lying_disk) disk_->lie_about_synchronisation();
     }
     listen();
 }
@@ -56,9 +74,11 @@ void World::listen() {
                         verbs[static_cast<int>(write.kind)], to_string(side), write.id,
                         trace_.on() ? text(json::value(write.after)) : "");
             ledger_.wrote(side, write);
+            situations_.wrote(side, write);
         });
         system.on_read([this, side](const std::string& actor, const std::string& entity, const std::string& id) {
             ledger_.read(side, actor, entity, id);
+            situations_.read(side, entity, id);
         });
     }
     ledger_.set_base_reader([this](const RecordKey& key, std::size_t field) -> std::optional<json::value> {
@@ -86,12 +106,44 @@ cs::SyncRequest World::request() const {
     return request;
 }
 
+cs::Result<std::shared_ptr<cs::Store>> World::open_store(cs::testing::SimulatedProcess& process) {
+    if (disk_) return disk_->open(process);
+    return store_;
+}
+
+void World::committed(const std::string& node, const std::vector<cs::Write>& writes) {
+    trace_.mix(node);
+    for (const cs::Write& write : writes) {
+        trace_.mix(write.document.kind);
+        trace_.mix(write.document.id);
+        trace_.mix(write.document.body.size());
+    }
+    if (trace_.on()) {
+        std::map<std::string, std::size_t> kinds;
+        for (const cs::Write& write : writes) ++kinds[write.document.kind];
+        std::string list;
+        for (const auto& [kind, count] : kinds) list += fmt::format(" {} {}", count, kind);
+        trace_.note("{} commits{}", node, list);
+    }
+    mirror_.committed(node, writes);
+    situations_.committed(node, writes);
+}
+
 void World::start_node(std::size_t number) {
     const auto generation = nodes_.size();
     nodes_.push_back(std::make_unique<Node>(*this, number, fmt::format("node{}.{}", number, generation)));
     Node& node = *nodes_.back();
-    alive_[number] = &node;
     trace_.note("{} starts", node.process.name());
+    if (auto begun = node.begin(); !begun) {
+        situations_.reach(Situation::opening_refused);
+        trace_.note("{} can't open its store: {}", node.process.name(), begun.error().message);
+        const cs::ErrorCode code = begun.error().code;
+        const bool excused = code == cs::ErrorCode::unavailable || code == cs::ErrorCode::out_of_space;
+        if (phase_ != Phase::safety || !excused)
+            violations_.add("I30", "the store can't be opened again: " + begun.error().message);
+        return restart_later(number);
+    }
+    alive_[number] = &node;
     node.process.on_crash([this, &node] { node_crashed(node); });
     if (phase_ != Phase::safety) return;
     node.driving = true;
@@ -103,11 +155,17 @@ void World::node_crashed(Node& node) {
     ++report_.crashes;
     trace_.note("{} dies", node.process.name());
     trace_.mix(report_.crashes);
+    if (disk_) disk_->died(node.process.name());
+    situations_.died(node.process.name());
     mirror_.node_died(node.process.name());
     alive_[node.number] = nullptr;
     if (std::exchange(node.driving, false)) --driving_;
+    restart_later(node.number);
+}
+
+void World::restart_later(std::size_t number) {
     if (phase_ != Phase::safety) return;
-    loop_.after(wait(scenario_.longest_restart), [this, number = node.number] {
+    loop_.after(wait(scenario_.longest_restart), [this, number] {
         if (phase_ == Phase::safety && !alive_[number]) start_node(number);
     });
 }
@@ -146,6 +204,18 @@ void World::schedule_troubles() {
                 trace_.note("the clock of {} jumps by {} ms", node.process.name(), by.count());
                 node.process.jump_clock(by);
             });
+}
+
+void World::schedule_disk_troubles() {
+    Dice dice(scenario_.seed * 2 + 0x70776572);
+    const auto at_some_time = [&](auto what) {
+        loop_.after(dice.up_to(scenario_.safety_time), [this, what] {
+            if (phase_ == Phase::safety) what();
+        });
+    };
+    for (std::size_t i = 0; i < scenario_.disk.power_losses; ++i) at_some_time([this] { disk_->lose_power(); });
+    for (std::size_t i = 0; i < scenario_.disk.holders; ++i)
+        at_some_time([this, duration = dice.up_to(scenario_.disk.longest_hold)] { disk_->hold(duration); });
 }
 
 void World::note_runs(Node& node, nanoseconds began, bool resumed,
@@ -189,6 +259,7 @@ void World::safety_phase() {
     schedule_users();
     for (std::size_t i = 0; i < scenario_.nodes; ++i) start_node(i);
     schedule_troubles();
+    if (disk_) schedule_disk_troubles();
     loop_.run_for(scenario_.safety_time);
 }
 
@@ -202,6 +273,7 @@ void World::heal_phase() {
     trace_.note("faults end");
     phase_ = Phase::quiesce;
     plan_->heal();
+    if (disk_) disk_->heal();
     users_.mend();
     loop_.run(wait_for_drivers());
     for (std::size_t i = 0; i < alive_.size(); ++i)
@@ -225,6 +297,16 @@ WorldReport World::run() {
     } catch (const std::exception& problem) {
         violations_.add("crash", problem.what());
     }
+    if (disk_) {
+        disk_->look("at the end");
+        trace_.mix(disk_->digest());
+        report_.disk = disk_->counts();
+        if (report_.disk.torn_sectors > 0) situations_.reach(Situation::torn_write);
+        for (std::uint64_t i = 0; i < report_.disk.power_losses_in_checkpoint; ++i)
+            situations_.reach(Situation::power_loss_in_checkpoint);
+        report_.on_disk = 1;
+    }
+    report_.situations = situations_.counts();
     report_.violations = violations_.lines();
     report_.trace_tail.assign(trace_.tail().begin(), trace_.tail().end());
     report_.trace_hash = trace_.hash();

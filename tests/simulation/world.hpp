@@ -2,8 +2,10 @@
 // against them while things go wrong; and the phases of a run: safety, heal, quiesce, verify (fault model §5).
 #pragma once
 
+#include "disk_stores.hpp"
 #include "oracle.hpp"
 #include "scenario.hpp"
+#include "situations.hpp"
 #include "store_mirror.hpp"
 #include "trace.hpp"
 #include "users.hpp"
@@ -31,9 +33,11 @@ enum class Canary {
     forgetful_store,  // commits are acknowledged, links are dropped
     eager_cursor,     // pages lose a row, and the cursor moves on
     double_create,    // creates are done twice
+    lying_disk,       // says that it synchronised, and did not
 };
 inline constexpr Canary canaries[] = {Canary::lying_target, Canary::blind_target, Canary::forgetful_store,
-                                      Canary::eager_cursor, Canary::double_create};
+                                      Canary::eager_cursor, Canary::double_create,
+                                      Canary::lying_disk};
 [[nodiscard]] std::string_view to_string(Canary canary);
 
 // What users do at fixed moments, instead of the scenario's random users.
@@ -66,6 +70,9 @@ struct WorldReport {
     std::uint64_t conflicts = 0;
     std::uint64_t resolved = 0;
     std::uint64_t parked = 0;
+    std::uint64_t on_disk = 0; // worlds whose store was on a simulated disk
+    cs::testing::DiskCounts disk;
+    SituationCounts situations{};
     std::array<std::uint64_t, cs::testing::Fault::kinds> faults{};
 };
 
@@ -86,8 +93,13 @@ private:
     void schedule_users();
     [[nodiscard]] nanoseconds wait(nanoseconds longest) { return options_.script ? longest : troubles_.up_to(longest); }
     void schedule_troubles();
+    void schedule_disk_troubles();
     void start_node(std::size_t number);
     void node_crashed(Node& node);
+    void restart_later(std::size_t number);
+    void committed(const std::string& node, const std::vector<cs::Write>& writes);
+    // The node's own connection, or the store that all nodes share.
+    [[nodiscard]] cs::Result<std::shared_ptr<cs::Store>> open_store(cs::testing::SimulatedProcess& process);
     void note_runs(Node& node, nanoseconds began, bool resumed, const cs::Result<std::vector<cs::Execution>>& runs);
 
     void safety_phase();
@@ -118,6 +130,7 @@ private:
     Violations violations_;
     Ledger ledger_;
     StoreMirror mirror_;
+    Situations situations_;
     cs::testing::SimulatedSystem source_;
     cs::testing::SimulatedSystem target_;
     Oracle oracle_;
@@ -125,7 +138,8 @@ private:
     Dice troubles_;
     Dice persons_; // who resolve conflicts and judge latches
     cs::testing::SimClock store_clock_;
-    std::shared_ptr<cs::Store> store_;
+    std::shared_ptr<cs::Store> store_;  // in memory, or
+    std::unique_ptr<DiskStores> disk_;
     std::shared_ptr<cs::testing::RecordingSink> events_;
     std::unique_ptr<cs::testing::RandomFaults> random_faults_;
     cs::testing::FaultPlan* plan_ = nullptr;

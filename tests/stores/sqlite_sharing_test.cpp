@@ -1,5 +1,5 @@
 // Several connections to one file, crashes, and growth.
-#include "stores/fault_vfs.hpp"
+#include "stores/counted_faults.hpp"
 #include "stores/sqlite_helpers.hpp"
 
 #include <doctest/doctest.h>
@@ -169,11 +169,10 @@ TEST_CASE("an etag is not reused when the last document is removed and the file 
 }
 
 TEST_CASE("a query by declared indexes reads few pages of a large file") {
-    TemporaryFolder folder;
-    SqliteOptions options = options_for(folder.file("store.db"));
+    SimulatedDisk disk(1);
     constexpr int count = 4000;
     {
-        const auto store = open_store(options.path);
+        const auto store = open_on(disk, "writer");
         for (int first = 0; first < count; first += 500) {
             std::vector<Write> writes;
             for (int i = first; i < first + 500; ++i) {
@@ -185,7 +184,6 @@ TEST_CASE("a query by declared indexes reads few pages of a large file") {
             REQUIRE(store->commit("p", writes).has_value());
         }
     }
-    options.vfs = FaultVfs::name();
     const Condition category("category", Condition::Comparison::equal, "one");
     std::vector<Query> queries(5);
     queries[0].conditions = {category, Condition("rank", {17, 2000, 3999})};
@@ -196,21 +194,19 @@ TEST_CASE("a query by declared indexes reads few pages of a large file") {
     queries[4].order = {{"rank", false}};
     for (std::size_t i = 0; i < queries.size(); ++i) {
         CAPTURE(i);
-        const auto store = open_sqlite_store(options);
-        REQUIRE(store.has_value());
+        const auto store = open_on(disk, "reader" + std::to_string(i));
         FaultPlan only_count;
         only_count.call = FaultPlan::Call::read;
         only_count.at = 0;
-        FaultVfs::arm(only_count);
+        const CountedFaults reads(disk, only_count);
         queries[i].limit = 10;
         for (int pages = 0; pages < 3; ++pages) {
-            const auto page = (*store)->query("p", item_kind, queries[i]);
+            const auto page = store->query("p", item_kind, queries[i]);
             REQUIRE(page.has_value());
             CHECK_FALSE(page->documents.empty());
             queries[i].continuation = page->continuation;
             if (page->continuation.empty()) break;
         }
-        FaultVfs::disarm();
-        CHECK(FaultVfs::counted_calls() < 80); // of some 1,500 pages
+        CHECK(reads.counted_calls() < 80); // of some 1,500 pages
     }
 }
