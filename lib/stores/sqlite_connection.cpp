@@ -164,10 +164,14 @@ Result<> SqliteConnection::synchronise_log() {
     if (log == nullptr || log->pMethods == nullptr) return {};
     const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
     if (code == SQLITE_OK) return {};
-    return Error(ErrorCode::unavailable,
-                 fmt::format("{}: its log can't be made durable: {} (SQLite {}). The disk failed: check it (system log), "
-                             "then try again.",
-                             path_, sqlite3_errstr(code), code));
+    int system = 0;
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &system);
+    const bool full = is_space_errno(system);
+    return Error(full ? ErrorCode::out_of_space : ErrorCode::unavailable,
+                 fmt::format("{}: its log can't be made durable: {}{} (SQLite {}). {}", path_, sqlite3_errstr(code),
+                             system == 0 ? "" : ": " + describe_errno(system), code,
+                             full ? "Free space on its disk, then run again: nothing was lost."
+                                  : "The disk failed: check it (system log), then try again."));
 }
 
 bool SqliteConnection::has_moved() const {

@@ -342,9 +342,9 @@ std::string describe(const Scenario& s) {
         text += fmt::format(" latency up to {} ms\n", rates.max_latency / 1ms);
     }
     if (s.on_disk)
-        text += fmt::format("  on a disk: checkpoints after {} pages, {} power losses, {} other programs for up to {} s; in a "
-                            "million calls: {} deaths, {} power losses, {} full (for up to {} s), {} + {} read, {} write and "
-                            "{} sync errors\n",
+        text += fmt::format("  on a disk: checkpoints after {} pages, {} power losses, {} other programs for up to "
+                            "{} s; in a million calls: {} deaths, {} power losses, {} full (for up to {} s), {} + {} read, "
+                            "{} write and {} sync errors\n",
                             s.disk.checkpoint_after, s.disk.power_losses, s.disk.holders, s.disk.longest_hold / 1s,
                             s.disk.deaths, s.disk.power_failures, s.disk.full, s.disk.longest_full / 1s,
                             s.disk.read_errors, s.disk.short_reads, s.disk.write_errors, s.disk.sync_errors);

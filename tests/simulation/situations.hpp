@@ -60,10 +60,10 @@ private:
     const Ledger& ledger_;
     const StoreMirror& mirror_;
     SituationCounts counts_{};
-    std::set<std::string> unrecorded_;                         // nodes that wrote somewhere and have not committed since
+    std::set<std::string> unrecorded_; // nodes that wrote somewhere and have not committed since
     std::map<std::string, std::multiset<std::size_t>> pushing_; // entities, by node
-    std::map<std::string, std::string> owners_;                // nodes, by stream
-    std::map<std::string, std::string> intents_;               // the nodes that made them, by id
+    std::map<std::string, std::string> owners_;  // nodes, by stream
+    std::map<std::string, std::string> intents_; // the nodes that made them, by id
     std::set<RecordKey> stale_;
     std::map<RecordKey, Author> echoes_;
 };

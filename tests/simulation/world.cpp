@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace simulation {
@@ -284,6 +285,7 @@ Node& World::healthy_node() {
     for (Node* node : alive_)
         if (node) return *node;
     start_node(0);
+    if (!alive_[0]) throw std::runtime_error("no process can open the store, though all faults have ended");
     return *alive_[0];
 }
 
