@@ -33,14 +33,11 @@ struct JsonLimits {
 // Values made by hand may hold more than JSON can: bytes that are not UTF-8 (in a fault's payload) are shown as U+FFFD;
 // a number that is not finite throws ErrorException, since any other number would be a lie.
 [[nodiscard]] std::string to_json(const json::value& value);
-[[nodiscard]] std::string to_json(const json::object& object);
 void append_json(std::string& out, const json::value& value);
-void append_json(std::string& out, const json::object& object);
 
 // As to_json with members sorted by name at every depth and numbers in one form for one value (1.0 and 1 both as 1),
 // so that equal values have equal text.
 [[nodiscard]] std::string to_canonical_json(const json::value& value);
-[[nodiscard]] std::string to_canonical_json(const json::object& object);
 
 // Equality by value: members in any order; 1, 1u and 1.0 are equal; 2^63 and its nearest double only if exactly equal.
 [[nodiscard]] bool equal_values(const json::value& left, const json::value& right);

@@ -127,7 +127,7 @@ public:
 private:
     void put(std::string_view text) const { append_json_string(text_, text); }
     void put(std::uint64_t number) const { append_json_integer(text_, number); }
-    void put(const json::object& object) const { append_json(text_, object); }
+    void put(const json::object& object) const { append_json_object(text_, object); }
     void put(const json::value& value) const { append_json(text_, value); }
 
     std::string& text_;

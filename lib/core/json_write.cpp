@@ -244,15 +244,9 @@ std::string to_json(const json::value& value) {
     return text;
 }
 
-std::string to_json(const json::object& object) {
-    std::string text;
-    append(text, object, false);
-    return text;
-}
-
 void append_json(std::string& out, const json::value& value) { append(out, value, false); }
 
-void append_json(std::string& out, const json::object& object) { append(out, object, false); }
+void append_json_object(std::string& out, const json::object& object) { append(out, object, false); }
 
 void append_json_string(std::string& out, std::string_view text) {
     if (plain_length(text) != text.size()) return append(out, text, false);
@@ -264,12 +258,6 @@ void append_json_string(std::string& out, std::string_view text) {
 std::string to_canonical_json(const json::value& value) {
     std::string text;
     append(text, value, true);
-    return text;
-}
-
-std::string to_canonical_json(const json::object& object) {
-    std::string text;
-    append(text, object, true);
     return text;
 }
 

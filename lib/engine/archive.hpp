@@ -64,7 +64,9 @@ private:
             append_json_integer(text_, value);
         } else if constexpr (std::is_same_v<V, Timestamp>) {
             append_json_string(text_, to_string(value));
-        } else if constexpr (std::is_same_v<V, json::object> || std::is_same_v<V, json::value>) {
+        } else if constexpr (std::is_same_v<V, json::object>) {
+            append_json_object(text_, value);
+        } else if constexpr (std::is_same_v<V, json::value>) {
             append_json(text_, value);
         } else if constexpr (NamedEnum<V>) {
             append_json_string(text_, to_string(value));

@@ -329,7 +329,9 @@ void Run::plan_pushes(Pair& pair) {
         item.expected_version = present.version;
         item.fields = std::move(*fields);
         item.previous = present.fields;
-        item.idempotency_key = hash_of({stream_id, to_string(side), present.id, present.version, to_json(item.fields)});
+        std::string text;
+        append_json_object(text, item.fields);
+        item.idempotency_key = hash_of({stream_id, to_string(side), present.id, present.version, text});
         pair.pushes[at(side)] = std::move(item);
     };
     const auto plan_remove = [&](Side side) {
