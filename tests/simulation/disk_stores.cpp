@@ -143,7 +143,7 @@ void DiskStores::hold(nanoseconds duration) {
     loop_.after(duration, [this, name] { release(name); });
 }
 
-void DiskStores::release(const std::string& name) {
+void DiskStores::release(std::string name) {
     const auto holder = holders_.find(name);
     if (holder == holders_.end()) return;
     sqlite3_close(holder->second);
@@ -207,10 +207,8 @@ void DiskStores::look(std::string_view when) {
     const auto copy = live ? nullptr : disk_.clone();
     SimulatedDisk& seen = live ? disk_ : *copy;
     const std::string vfs = seen.vfs_for("observer", SimulatedDisk::Role::observer);
-    if (auto found = read_everything(vfs, live); found) compare(*found, when);
+    if (auto found = read_everything(vfs, live); found) compare(*found, when, live);
     else hooks_.report("I30", fmt::format("{}: {}", when, found.error().message));
-    // What no recovery finds now, none ever will.
-    if (!live) forget_uncertain();
     seen.bury("observer");
 }
 
@@ -223,13 +221,22 @@ cs::Result<StoreContent> DiskStores::read_everything(const std::string& vfs, boo
     return StoreContent::of(**opened);
 }
 
-void DiskStores::compare(const StoreContent& found, std::string_view when) {
+void DiskStores::compare(const StoreContent& found, std::string_view when, bool live) {
     const std::string difference = content_.difference_from(found, clock_.now());
-    if (difference.empty()) return;
-    for (const StoreContent::Commit& commit : std::exchange(uncertain_, {})) {
+    if (difference.empty()) {
+        // What no recovery finds now, none ever will.
+        if (!live) forget_uncertain();
+        return;
+    }
+    for (StoreContent::Commit& commit : std::exchange(uncertain_, {})) {
         StoreContent with = content_;
         with.apply(commit);
         if (!with.difference_from(found, clock_.now()).empty()) continue;
+        if (!live) {
+            // Nobody was shown it yet, so the next power loss may still undo it.
+            uncertain_.push_back(std::move(commit));
+            return;
+        }
         content_ = std::move(with);
         situations_.reach(Situation::commit_came_to_light);
         hooks_.note(fmt::format("a commit of {} comes to light {}", commit.node, when));

@@ -71,10 +71,10 @@ private:
     void drop(const std::string& process);
     [[nodiscard]] cs::Result<StoreContent> read_everything(const std::string& vfs, bool live) const;
     void forget_uncertain();
-    void compare(const StoreContent& found, std::string_view when);
+    void compare(const StoreContent& found, std::string_view when, bool live);
     [[nodiscard]] cs::Result<> check_pages(const std::string& vfs) const;
 
-    void release(const std::string& name);
+    void release(std::string name); // a copy: it outlives its entry
 
     cs::testing::SimLoop& loop_;
     cs::testing::SimClock& clock_;
