@@ -1,4 +1,5 @@
 // What a store answers is judged before it is believed.
+#include <adapters/shard_document.hpp>
 #include <engine/documents.hpp>
 
 #include <doctest/doctest.h>
@@ -54,6 +55,25 @@ TEST_CASE("a stored document that belongs under another id is corrupted") {
     REQUIRE(from_document<Execution>(document).has_value());
     document.id = "e2";
     CHECK(fault_of<Execution>(document) == "stored execution \"e2\": it holds what belongs under \"e1\"");
+}
+
+TEST_CASE("a tenant has one change sequence, under one id") {
+    Document document = to_document(ShardSequence());
+    REQUIRE(read_sequence_document(document).has_value());
+    document.id = "other";
+    REQUIRE(read_sequence_document(document).has_error());
+    CHECK(read_sequence_document(document).error().code == ErrorCode::corrupted);
+}
+
+TEST_CASE("members of a shard that nothing here reads keep their order") {
+    StoredShard stored;
+    stored.sequence = 1;
+    stored.shard.id = "s1";
+    stored.shard.status = "deleted";
+    stored.shard.other = {{"z", 1}, {"a", 2}, {"m", 3}};
+    const auto read = read_shard_document(to_document(stored, "tenant"));
+    REQUIRE(read.has_value());
+    CHECK(to_json(read->shard.other) == R"({"z":1,"a":2,"m":3})");
 }
 
 TEST_CASE("a checkpoint that does not speak of both sides is corrupted") {
