@@ -18,7 +18,8 @@ constexpr std::size_t buffer_bytes = 1024 * 1024;
 class Copier {
 public:
     Copier(const JsonlSnapshot& snapshot, const FileDescriptor& out) : snapshot_(snapshot), out_(out) {
-        buffer_.resize(buffer_bytes);
+        constexpr std::uint64_t least = 4096, most = buffer_bytes;
+        buffer_.resize(static_cast<std::size_t>(std::clamp(snapshot.identity().size, least, most)));
     }
 
     // False: the file ends before `end`.
@@ -88,8 +89,8 @@ Result<bool> write_rewritten(const JsonlSnapshot& snapshot, const std::vector<Js
     bool within_line = snapshot.ends_within_line(edits);
     for (const auto& [id, text] : appended) {
         for (const std::string_view part :
-             {std::exchange(within_line, false) ? snapshot.line_end() : std::string_view(), std::string_view(text),
-              snapshot.line_end()})
+             {std::exchange(within_line, false) ? snapshot.missing_line_end() : std::string_view(),
+              std::string_view(text), snapshot.line_end()})
             if (auto added = copier.add(part); !added) return added.error();
     }
     if (auto flushed = copier.flush(); !flushed) return flushed.error();

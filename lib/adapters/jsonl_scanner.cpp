@@ -33,8 +33,12 @@ public:
             take_lines();
         }
         if (filled_ > 0 || skipping_) {
+            // What is appended will complete "\r" to a line end, so it is none of the line's text now.
+            std::string_view line(buffer_.data(), filled_);
             snapshot_.ends_within_line_ = true;
-            take_line(std::string_view(buffer_.data(), filled_));
+            snapshot_.ends_within_line_end_ = line.ends_with('\r');
+            if (snapshot_.ends_within_line_end_) line.remove_suffix(1);
+            take_line(line);
         }
         return true;
     }
@@ -43,9 +47,9 @@ private:
     [[nodiscard]] std::uint64_t filled_to() const { return base_ + filled_; }
 
     Result<bool> fill() {
-        if (buffer_.size() < filled_ + chunk_bytes) buffer_.resize(filled_ + chunk_bytes);
         const std::uint64_t left = snapshot_.identity_.size - filled_to();
         const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_bytes, left));
+        if (buffer_.size() < filled_ + wanted) buffer_.resize(filled_ + wanted);
         auto count = read_at(snapshot_.file_, buffer_.data() + filled_, wanted, filled_to(), snapshot_.path_);
         if (!count) return count.error();
         const bool first = filled_to() == 0;
@@ -81,7 +85,10 @@ private:
         drop(begin);
         searched_ = filled_;
         // A line that is too long is not kept: its end is looked for, nothing else.
-        if (filled_ > snapshot_.options_.max_line_bytes + 1) skipping_ = true;
+        if (!skipping_ && filled_ > snapshot_.options_.max_line_bytes + 1) {
+            skipping_ = true;
+            skipped_hash_ = hash_of_beginning(std::string_view(buffer_.data(), filled_));
+        }
         if (skipping_) drop(filled_);
     }
 
@@ -93,8 +100,8 @@ private:
         constexpr auto last = std::numeric_limits<std::uint32_t>::max();
         if (snapshot_.lines_ < last) ++snapshot_.lines_;
         if (skipping_ || line.size() > snapshot_.options_.max_line_bytes) {
+            add(JsonlEntry::Kind::over_long, skipping_ ? skipped_hash_ : hash_of_beginning(line), last);
             skipping_ = false;
-            add(JsonlEntry::Kind::over_long, line_offset_, last);
             return;
         }
         if (is_blank(line)) return;
@@ -106,6 +113,11 @@ private:
             add(JsonlEntry::Kind::invalid, hash64(line), length);
         else
             add(JsonlEntry::Kind::unreadable, hash64(line), length);
+    }
+
+    // The place of an over-long line: by as much of it as a line may have, wherever it stands in the file.
+    [[nodiscard]] std::uint64_t hash_of_beginning(std::string_view line) const {
+        return hash64(line.substr(0, snapshot_.options_.max_line_bytes));
     }
 
     void add(JsonlEntry::Kind kind, std::uint64_t hash, std::uint32_t length) {
@@ -131,6 +143,7 @@ private:
     std::size_t searched_ = 0;      // no line end before this
     std::uint64_t line_offset_ = 0; // of the line being taken
     bool skipping_ = false;         // inside a line that is too long
+    std::uint64_t skipped_hash_ = 0; // of its beginning
 };
 
 Steady<JsonlSnapshot> JsonlSnapshot::take(std::string path, std::string name, const JsonlOptions& options) {

@@ -30,8 +30,8 @@ std::string JsonlSnapshot::place(const JsonlEntry& entry) const { return fmt::fo
 bool JsonlSnapshot::ends_within_line(const std::vector<JsonlEdit>& edits) const {
     if (!ends_within_line_ || edits.empty()) return ends_within_line_;
     const JsonlEdit& last = edits.back();
-    const bool removes_it = !last.new_text && last.end_length == 0 && last.offset + last.length == identity_.size;
-    return !removes_it;
+    const bool last_line = last.offset + last.length + last.end_length == identity_.size;
+    return last.new_text || !last_line;
 }
 
 Result<bool> JsonlSnapshot::is_current() const {
@@ -63,6 +63,8 @@ Steady<JsonlLine> JsonlSnapshot::read(const JsonlEntry& entry) {
         line.end_length = 1;
     else if (behind == "\r\n")
         line.end_length = 2;
+    else if (behind == "\r" && entry.offset() + entry.length() + 1 == identity_.size)
+        line.end_length = 1;
     else if (!behind.empty() || entry.offset() + entry.length() != identity_.size)
         return std::optional<JsonlLine>();
     return std::optional(line);
@@ -253,7 +255,7 @@ Steady<JsonlSnapshot> JsonlSnapshot::rewritten(FileDescriptor file, const std::v
     lines_ -= removals.back();
     ends_within_line_ = ends_within_line(edits);
     for (const auto& [id, text] : appended) {
-        if (std::exchange(ends_within_line_, false)) end += line_end().size();
+        if (std::exchange(ends_within_line_, false)) end += missing_line_end().size();
         entries_.emplace_back(JsonlEntry::Kind::record, hash64(id), end, static_cast<std::uint32_t>(text.size()),
                               ++lines_);
         end += text.size() + line_end().size();

@@ -66,7 +66,7 @@ struct JsonlPosition {
 
 struct JsonlLine {
     std::string_view text;      // valid until the next read of the snapshot
-    std::size_t end_length = 0; // of "\n", "\r\n" or nothing
+    std::size_t end_length = 0; // of "\n", "\r\n" or, at the end of the file, "\r" or nothing
 };
 
 struct JsonlLookup {
@@ -99,6 +99,8 @@ public:
     [[nodiscard]] std::string_view line_end() const { return carriage_returns_ ? "\r\n" : "\n"; }
     // With these edits made, the last line has no line end.
     [[nodiscard]] bool ends_within_line(const std::vector<JsonlEdit>& edits) const;
+    // What it lacks then.
+    [[nodiscard]] std::string_view missing_line_end() const { return ends_within_line_end_ ? "\n" : line_end(); }
     // A line that could be any record, or nullptr.
     [[nodiscard]] const JsonlEntry* unreadable() const;
     [[nodiscard]] std::string place(const JsonlEntry& entry) const;
@@ -146,6 +148,7 @@ private:
     std::optional<std::size_t> unreadable_;
     bool carriage_returns_ = false;
     bool ends_within_line_ = false;
+    bool ends_within_line_end_ = false; // between "\r" and "\n"
     std::string buffer_;
     std::string scratch_;
 };

@@ -76,7 +76,7 @@ private:
         const auto member = object_.find(view(name));
         if (member == object_.end()) return nullptr;
         json::value value = std::move(member->value());
-        object_.erase(member);
+        object_.stable_erase(member); // what is left keeps its order
         return value;
     }
 
@@ -180,7 +180,7 @@ Result<StoredShard> read_shard_document(const Document& document) {
     if (sequence == nullptr || *sequence <= 0) members.fail("sequence");
     if (!members.fault().empty()) return corrupted("shard", document.id, members.fault());
     stored.sequence = static_cast<std::uint64_t>(*sequence);
-    parsed->erase("deletedAt");
+    parsed->stable_erase("deletedAt");
     shard.etag = document.etag;
     shard.other = std::move(*parsed);
     return Result<StoredShard>(std::move(stored));
@@ -253,6 +253,7 @@ Result<ShardSequence> read_sequence_document(const Document& document) {
     }
     for (const auto& member : members.object("living"))
         sequence.living.emplace(member.key(), members.number(member.value(), "living"));
+    if (document.id != shard_sequence_id) members.fail("id");
     if (!members.fault().empty())
         return corrupted("change sequence of the local shards,", document.id, members.fault());
     sequence.etag = document.etag;

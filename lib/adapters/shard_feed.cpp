@@ -77,7 +77,7 @@ Result<ShardCursor> begin_feed(std::string_view text, const ShardSequence& seque
     if (!cursor) return cursor;
     // A cursor without an epoch was made before the tenant's first shard.
     if (cursor->epoch.empty()) cursor->epoch = sequence.epoch;
-    if (cursor->epoch != sequence.epoch || cursor->position > sequence.last)
+    if (cursor->epoch != sequence.epoch || cursor->position > sequence.last || cursor->began > sequence.last)
         return expired("this cursor belongs to another store of shards, or to a later state of this one; list from "
                        "the beginning");
     const std::uint64_t met = cursor->listing ? std::max(cursor->position, cursor->began) : cursor->position;

@@ -2,6 +2,7 @@
 // double would round) and says where a fault is.
 #include <castiel_sync/json.hpp>
 #include <core/json_number.hpp>
+#include <core/mapping_reader.hpp>
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
@@ -175,7 +176,7 @@ Error duplicate_fault(std::string_view text) {
     const std::size_t closing = parser.write_some(false, text.data(), text.size(), error);
     return fault_at(opening_quote(text, closing),
                     fmt::format("the object has a second member named \"{}\"; a name may stand once",
-                                parser.handler().name.substr(0, 200)));
+                                excerpt(parser.handler().name, 200)));
 }
 
 // The number that ends before this place.

@@ -1,6 +1,7 @@
 // trim, lowercase, uppercase, collapse_spaces, blank_to_null. The inverse of each is the value itself.
 #include <core/transform.hpp>
 
+#include <core/json_text.hpp>
 #include <core/transform_case_table.hpp>
 
 #include <algorithm>
@@ -18,15 +19,12 @@ struct Character {
 
 Character decode(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {lead, 1, true};
-    const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 0;
-    if (size == 0 || text.size() < size) return {};
-    char32_t code = lead & (0x7FU >> size);
-    for (std::size_t i = 1; i < size; ++i) {
-        if ((byte(i) & 0xC0U) != 0x80U) return {};
+    if (byte(0) < 0x80) return {byte(0), 1, true};
+    const std::size_t size = utf8_length(text);
+    if (size == 0) return {};
+    char32_t code = byte(0) & (0x7FU >> size);
+    for (std::size_t i = 1; i < size; ++i)
         code = (code << 6U) | (byte(i) & 0x3FU);
-    }
     return {code, size, true};
 }
 

@@ -148,12 +148,14 @@ private:
             value = *parsed;
         } else if constexpr (requires { value.begin(); }) {
             if (!member.is_array()) return false;
+            if constexpr (!requires { value.emplace_back(); }) // one for each, or nobody knows whose they are
+                if (member.get_array().size() != value.size()) return false;
             std::size_t i = 0;
             for (const auto& element : member.get_array()) {
                 if constexpr (requires { value.emplace_back(); }) {
                     if (!decode(element, value.emplace_back())) return false;
                 } else {
-                    if (i == value.size() || !decode(element, value[i++])) return false;
+                    if (!decode(element, value[i++])) return false;
                 }
             }
         } else {

@@ -323,8 +323,39 @@ Error corrupted(const Document& document, std::string_view what) {
     return {ErrorCode::corrupted, "stored " + document.kind + " \"" + document.id + "\": " + std::string(what)};
 }
 
+// Takes the index values of a document; the first that is missing or of the wrong type is the fault.
+class IndexReader {
+public:
+    explicit IndexReader(const Document& document) : document_(document) {}
+
+    std::string text(std::size_t i) {
+        const auto* text = at<std::string>(i);
+        return text ? *text : std::string();
+    }
+    std::int64_t number(std::size_t i) {
+        const auto* number = at<std::int64_t>(i);
+        return number ? *number : 0;
+    }
+    [[nodiscard]] const Document& document() const { return document_; }
+    [[nodiscard]] std::optional<std::size_t> fault() const { return fault_; }
+
+private:
+    template <class T>
+    const T* at(std::size_t i) {
+        const T* value = i < document_.index.size() ? std::get_if<T>(&document_.index[i]) : nullptr;
+        if (!value && !fault_) fault_ = i;
+        return value;
+    }
+
+    const Document& document_;
+    std::optional<std::size_t> fault_;
+};
+
 template <class T>
-Result<T> read(const Document& document, T value = {}) {
+Result<T> read(const IndexReader& index, T value) {
+    const Document& document = index.document();
+    if (index.fault())
+        return corrupted(document, "index value " + std::to_string(*index.fault()) + " is missing or malformed");
     auto object = parse_json_object(document.body);
     if (!object) return corrupted(document, object.error().message);
     ArchiveReader reader(*object);
@@ -333,16 +364,13 @@ Result<T> read(const Document& document, T value = {}) {
     return value;
 }
 
-std::string text_at(const Document& document, std::size_t i) {
-    if (i >= document.index.size()) return {};
-    const auto* text = std::get_if<std::string>(&document.index[i]);
-    return text ? *text : std::string();
-}
-
-std::int64_t number_at(const Document& document, std::size_t i) {
-    if (i >= document.index.size()) return 0;
-    const auto* number = std::get_if<std::int64_t>(&document.index[i]);
-    return number ? *number : 0;
+// The same for a value whose id is made of what it holds: the document must have that id.
+template <class T, class IdOf>
+Result<T> read_named(const IndexReader& index, T value, IdOf id_of) {
+    auto result = read(index, std::move(value));
+    if (result && id_of(*result) != index.document().id)
+        return corrupted(index.document(), "it holds what belongs under \"" + id_of(*result) + "\"");
+    return result;
 }
 
 XXH128_hash_t hash_parts(std::initializer_list<std::string_view> parts) {
@@ -446,85 +474,98 @@ Document to_document(const Event& event) {
 }
 
 template <> Result<Link> from_document(const Document& document) {
+    IndexReader index(document);
     Link link;
     link.link_id = document.id;
-    link.stream_id = text_at(document, 0);
-    link.source_id = text_at(document, 1);
-    link.target_id = text_at(document, 2);
-    link.ordinal = number_at(document, 3);
+    link.stream_id = index.text(0);
+    link.source_id = index.text(1);
+    link.target_id = index.text(2);
+    link.ordinal = index.number(3);
     link.etag = document.etag;
-    return read(document, std::move(link));
+    return read(index, std::move(link));
 }
 template <> Result<Candidate> from_document(const Document& document) {
+    IndexReader index(document);
     Candidate candidate;
-    candidate.stream_id = text_at(document, 0);
-    candidate.match_key = text_at(document, 1);
-    candidate.fresh = number_at(document, 2) != 0;
-    return read(document, std::move(candidate));
+    candidate.stream_id = index.text(0);
+    candidate.match_key = index.text(1);
+    candidate.fresh = index.number(2) != 0;
+    const auto id_of = [](const Candidate& one) { return candidate_id(one.stream_id, one.side, one.record_id); };
+    return read_named(index, std::move(candidate), id_of);
 }
 template <> Result<HeldDeletion> from_document(const Document& document) {
+    IndexReader index(document);
     HeldDeletion deletion;
-    deletion.stream_id = text_at(document, 0);
-    return read(document, std::move(deletion));
+    deletion.stream_id = index.text(0);
+    const auto id_of = [](const HeldDeletion& one) { return deletion_id(one.stream_id, one.side, one.record_id); };
+    return read_named(index, std::move(deletion), id_of);
 }
 template <> Result<Intent> from_document(const Document& document) {
+    IndexReader index(document);
     Intent intent;
     intent.intent_id = document.id;
-    intent.stream_id = text_at(document, 0);
-    return read(document, std::move(intent));
+    intent.stream_id = index.text(0);
+    return read(index, std::move(intent));
 }
 template <> Result<StreamDocument> from_document(const Document& document) {
+    IndexReader index(document);
     StreamDocument stream;
     stream.stream_id = document.id;
-    stream.integration_id = text_at(document, 0);
+    stream.integration_id = index.text(0);
     stream.etag = document.etag;
-    return read(document, std::move(stream));
+    return read(index, std::move(stream));
 }
 template <> Result<TaskDocument> from_document(const Document& document) {
     TaskDocument task;
     task.task_id = document.id;
-    return read(document, std::move(task));
+    return read(IndexReader(document), std::move(task));
 }
 template <> Result<Slot> from_document(const Document& document) {
     Slot slot;
     slot.slot_id = document.id;
-    return read(document, std::move(slot));
+    return read(IndexReader(document), std::move(slot));
 }
-template <> Result<Execution> from_document(const Document& document) { return read(document, Execution()); }
+template <> Result<Execution> from_document(const Document& document) {
+    return read_named(IndexReader(document), Execution(), [](const Execution& one) { return one.execution_id; });
+}
 template <> Result<Conflict> from_document(const Document& document) {
+    IndexReader index(document);
     Conflict conflict;
     conflict.conflict_id = document.id;
-    conflict.stream_id = text_at(document, 0);
-    conflict.integration_id = text_at(document, 1);
-    conflict.entity_type = text_at(document, 2);
-    conflict.link_id = text_at(document, 3);
-    conflict.created_at = Timestamp(std::chrono::milliseconds(number_at(document, 5)));
-    const auto state = parse_conflict_state(text_at(document, 4));
+    conflict.stream_id = index.text(0);
+    conflict.integration_id = index.text(1);
+    conflict.entity_type = index.text(2);
+    conflict.link_id = index.text(3);
+    conflict.created_at = Timestamp(std::chrono::milliseconds(index.number(5)));
+    const auto state = parse_conflict_state(index.text(4));
     if (!state) return corrupted(document, "unknown state");
     conflict.state = *state;
-    return read(document, std::move(conflict));
+    return read(index, std::move(conflict));
 }
 template <> Result<ParkedRecord> from_document(const Document& document) {
+    IndexReader index(document);
     ParkedRecord parked;
     parked.parked_id = document.id;
-    parked.stream_id = text_at(document, 0);
-    parked.integration_id = text_at(document, 1);
-    parked.entity_type = text_at(document, 2);
-    parked.parked_at = Timestamp(std::chrono::milliseconds(number_at(document, 4)));
-    return read(document, std::move(parked));
+    parked.stream_id = index.text(0);
+    parked.integration_id = index.text(1);
+    parked.entity_type = index.text(2);
+    parked.parked_at = Timestamp(std::chrono::milliseconds(index.number(4)));
+    return read(index, std::move(parked));
 }
 template <> Result<JournalEntry> from_document(const Document& document) {
+    IndexReader index(document);
     JournalEntry entry;
     entry.journal_id = document.id;
-    entry.at = Timestamp(std::chrono::milliseconds(number_at(document, 1)));
-    return read(document, std::move(entry));
+    entry.at = Timestamp(std::chrono::milliseconds(index.number(1)));
+    return read(index, std::move(entry));
 }
 template <> Result<Event> from_document(const Document& document) {
+    IndexReader index(document);
     Event event;
     event.id = document.id;
-    event.stream_id = text_at(document, 0);
-    event.sequence = static_cast<std::uint64_t>(number_at(document, 1));
-    return read(document, std::move(event));
+    event.stream_id = index.text(0);
+    event.sequence = static_cast<std::uint64_t>(index.number(1));
+    return read(index, std::move(event));
 }
 
 } // namespace castiel_sync

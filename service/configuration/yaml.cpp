@@ -1,11 +1,13 @@
 #include "yaml.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <sstream>
 
 namespace castiel_sync::service {
 namespace {
@@ -155,6 +157,58 @@ private:
     bool exhausted_ = false;
 };
 
+// YAML allows none but tabs and line ends. The parser takes U+0004 for the end of the text, and changes what follows
+// U+0000.
+std::size_t first_line_with_control_character(std::string_view text) {
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    };
+    const auto found = std::ranges::find_if(text, is_control);
+    return found == text.end() ? 0 : static_cast<std::size_t>(std::count(text.begin(), found, '\n')) + 1;
+}
+
+// Keeps nothing but where documents and their contents begin.
+class DocumentStarts final : public YAML::EventHandler {
+public:
+    void OnDocumentStart(const YAML::Mark& mark) override { documents.push_back(mark); }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { note(mark); }
+    void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override {
+        note(mark);
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
+        note(mark);
+    }
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+        note(mark);
+    }
+    void OnMapEnd() override {}
+
+    std::vector<YAML::Mark> documents;
+    std::vector<YAML::Mark> contents;
+
+private:
+    void note(const YAML::Mark& mark) {
+        if (contents.size() < documents.size()) contents.push_back(mark);
+    }
+};
+
+// Where the contents of the first two documents begin. YAML::LoadAll takes a comma that stands where a document should
+// for one empty document after the other, until memory ends.
+std::vector<YAML::Mark> find_documents(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    DocumentStarts starts;
+    while (starts.documents.size() < 2 && parser.HandleNextDocument(starts)) {
+    }
+    if (starts.documents.size() == 2 && starts.documents[0].pos == starts.documents[1].pos)
+        throw YAML::ParserException(starts.documents[0], "a comma has no place here");
+    return starts.contents;
+}
+
 // The parser puts another character where bytes are no UTF-8, so that a password or a path would silently change.
 std::size_t first_line_without_utf8(std::string_view text) {
     for (std::size_t line = 1; !text.empty(); ++line) {
@@ -194,28 +248,37 @@ LocatedDocument read_yaml(const std::string& text, const std::string& source, st
         faults.push_back({whole, "", "holds bytes that are not UTF-8; save the file as UTF-8"});
         return document;
     }
+    if (const std::size_t line = first_line_with_control_character(text)) {
+        whole.line = line;
+        faults.push_back(
+            {whole, "", "holds a control character; remove it, or write it as an escape in double quotes"});
+        return document;
+    }
     try {
-        const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-        if (documents.size() > 1) {
-            whole.line = static_cast<std::size_t>(documents[1].Mark().line) + 1;
+        const std::vector<YAML::Mark> found = find_documents(text);
+        if (found.size() > 1) {
+            whole.line = static_cast<std::size_t>(found[1].line) + 1;
             faults.push_back({whole, "", "holds more than one YAML document; keep one"});
             return document;
         }
-        if (documents.empty() || documents.front().IsNull()) return document;
-        if (!documents.front().IsMap()) {
-            whole.line = static_cast<std::size_t>(documents.front().Mark().line) + 1;
+        const YAML::Node first = YAML::Load(text);
+        if (first.IsNull()) return document;
+        if (!first.IsMap()) {
+            whole.line = static_cast<std::size_t>(first.Mark().line) + 1;
             faults.push_back({whole, "", "must hold keys and values, such as `storage:`"});
             return document;
         }
         Reader reader(source, document, faults);
-        document.value = reader.read(documents.front(), "", 0);
+        document.value = reader.read(first, "", 0);
         document.places[""].line = 0;
         if (reader.exhausted()) document.value = json::object();
     } catch (const YAML::Exception& error) {
         whole.line = error.mark.is_null() ? 0 : static_cast<std::size_t>(error.mark.line) + 1;
+        // It may quote half a character.
+        const json::value message = parse_json(to_json(json::value(error.msg))).value();
         faults.push_back(
             {whole, "",
-             "is not valid YAML: " + error.msg +
+             "is not valid YAML: " + std::string(message.get_string()) +
                  (text.find("${") == std::string::npos ? "" : " (put ${…} in quotes inside { } and [ ])")});
     }
     return document;

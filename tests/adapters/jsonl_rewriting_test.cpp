@@ -62,6 +62,50 @@ TEST_CASE("a reader sees the old file until it sees the new one") {
     CHECK(folder.others().empty());
 }
 
+TEST_CASE("what is appended behind half a line end completes it and leaves the line before it alone") {
+    JsonlFolder folder;
+    folder.write("{\"id\":\"a\"}\n{\"id\":\"b\"}\r");
+    const auto adapter = folder.adapter();
+    const std::string version = list(*adapter).records.at("b").version;
+    const auto outcomes = pushed(*adapter, {create("key", R"({"n":1})")});
+    REQUIRE(outcomes[0].status == Status::applied);
+    CHECK(folder.read() == "{\"id\":\"a\"}\n{\"id\":\"b\"}\r\n{\"id\":\"" + outcomes[0].id + "\",\"n\":1}\n");
+    CHECK(list(*adapter).records.at("b").version == version);
+    CHECK(list(*folder.adapter()).records.at("b").version == version); // who reads the file anew sees no change
+}
+
+TEST_CASE("an over-long line keeps its place in a listing, whatever is edited before it") {
+    JsonlFolder folder;
+    JsonlOptions options = folder.options();
+    options.max_line_bytes = 64;
+    const auto adapter = [&] { return make_jsonl_adapter(options); };
+    folder.write("{\"id\":\"a\"}\n" + std::string(65, 'x') + "\n" + std::string(70, 'y') + "\n{\"id\":\"b\"}\n");
+    std::vector<std::string> met;
+    std::string cursor;
+    for (bool more = true; more;) {
+        const auto page = pull(*adapter(), 1, cursor).value(); // each page by a process of its own
+        for (const Record& record : page.records)
+            met.push_back(record.id);
+        for (const RecordFault& fault : page.faults)
+            met.push_back(fault.place);
+        cursor = page.next;
+        more = page.has_more;
+        const std::string fields = R"({"id":"a","n":)" + std::to_string(met.size() * 1'000'000) + "}";
+        REQUIRE(pushed(*adapter(), {update("a", fields)})[0].status == Status::applied);
+    }
+    std::sort(met.begin(), met.end());
+    CHECK(met == std::vector<std::string>{"a", "b", "contacts.jsonl:2", "contacts.jsonl:3"});
+}
+
+TEST_CASE("a last line with half a line end is edited and removed as a whole") {
+    JsonlFolder folder;
+    folder.write("{\"id\":\"a\"}\n{\"id\":\"b\"}\r");
+    CHECK(pushed(*folder.adapter(), {update("b", R"({"id":"b","n":1})")})[0].status == Status::applied);
+    CHECK(folder.read() == "{\"id\":\"a\"}\n{\"id\":\"b\",\"n\":1}\r");
+    CHECK(pushed(*folder.adapter(), {removal("b")})[0].status == Status::applied);
+    CHECK(folder.read() == "{\"id\":\"a\"}\n");
+}
+
 TEST_CASE("I2: an edit made while the new file is being written is not overwritten") {
     JsonlFolder folder;
     folder.write(two_lines);

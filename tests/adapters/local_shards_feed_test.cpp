@@ -107,7 +107,8 @@ TEST_CASE("a cursor of another store, of a later state or of nothing has expired
     for (int i = 0; i < 5; ++i)
         REQUIRE(other.loop.run(shards.put(ShardsFixture::shard("x" + std::to_string(i), "x"), "")).has_value());
     for (const std::string& cursor : {other.pull("").next, std::string("1.f"), std::string("x"),
-                                      std::string("1.f..99999.0"), std::string("2.f.a.1.0")}) {
+                                      std::string("1.f..99999.0"), std::string("1.l..0.99999"),
+                                      std::string("2.f.a.1.0")}) {
         CAPTURE(cursor);
         const auto page = f.try_pull(cursor);
         REQUIRE(page.has_error());

@@ -189,6 +189,13 @@ TEST_CASE("changing case twice changes nothing more, for every character of Unic
     CHECK(changed > 2'500); // so many letters have two cases
 }
 
+TEST_CASE("bytes that are no UTF-8 are carried on as they are") {
+    // Longer than needed, half of a surrogate pair, past U+10FFFF, cut off.
+    for (const std::string text : {"\xc1\xa1", "\xe0\x81\xa1", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"})
+        for (const auto step : {R"({"name": "uppercase"})", R"({"name": "lowercase"})", R"({"name": "collapse_spaces"})"})
+            CHECK(*transform(step)->to_shard(json::value(text)) == json::value(text));
+}
+
 TEST_CASE("a number that goes to text and back is the same number, to the last digit") {
     CHECK(rc::check([] {
         const json::value number = *numbers();

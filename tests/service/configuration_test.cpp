@@ -190,6 +190,13 @@ TEST_CASE("files that are not there, not YAML, or say a thing twice are faults")
           "twice.yaml:3: server: is given twice; the first one is in line 1\n");
     CHECK(faults_of(setup.load({setup.write("two.yaml", "server: {}\n---\nstorage: {}\n")})) ==
           "two.yaml:3: holds more than one YAML document; keep one\n");
+    for (const char character : {'\0', '\x04'})
+        CHECK(faults_of(setup.load({setup.write("control.yaml", std::string("server: {}\n") + character + "{}\n")})) ==
+              "control.yaml:2: holds a control character; remove it, or write it as an escape in double quotes\n");
+    CHECK(faults_of(setup.load({setup.write("escape.yaml", "server: \"\\ä\"\n")})) ==
+          "escape.yaml:1: is not valid YAML: unknown escape character: \xef\xbf\xbd\n");
+    CHECK(faults_of(setup.load({setup.write("comma.yaml", "# read for ever\n, server: {}\n")})) ==
+          "comma.yaml:2: is not valid YAML: a comma has no place here\n");
     CHECK(faults_of(setup.load({setup.write("large.yaml", "server: { port: 99999999999999999999 }\n")})) ==
           "large.yaml:1: server.port: is a number that can't be kept exactly; put it in quotes to mean text\n");
     CHECK(faults_of(setup.load({setup.write("empty.yaml", "# nothing yet\n")})) == "");

@@ -1,5 +1,6 @@
 #include <castiel_sync/json.hpp>
 #include <core/json_number.hpp>
+#include <core/json_text.hpp>
 
 #include <doctest/doctest.h>
 
@@ -85,6 +86,15 @@ TEST_CASE("a member named twice in one object is refused at the second name") {
     check_refused({R"([{"x":{"b":1,"c\"\\":2, "c\"\\" : 3}}])", 24, "second member"});
     check_refused({R"({"a":{"b":1,"b":2},"a":1})", 12, "second member named \"b\""});
     CHECK(parse_json(R"({"a":{"a":1},"b":[{"a":1},{"a":2}]})").has_value());
+}
+
+TEST_CASE("a long name in a message is cut between characters") {
+    std::string name = "a"; // so that the 200th byte is in the middle of one
+    for (int count = 0; count < 150; ++count)
+        name += "ä";
+    const auto parsed = parse_json("{\"" + name + "\":1,\"" + name + "\":2}");
+    REQUIRE(parsed.has_error());
+    CHECK(is_utf8(parsed.error().message));
 }
 
 TEST_CASE("depth and size have limits") {
