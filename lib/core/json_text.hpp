@@ -22,7 +22,7 @@ namespace castiel_sync {
 [[nodiscard]] Result<> check_json(const json::value& value, std::size_t max_depth = JsonLimits().max_depth);
 [[nodiscard]] Result<> check_json(const json::object& object, std::size_t max_depth = JsonLimits().max_depth);
 
-// What to_json would write for such a value alone, at the end of the text; of an object without copying it into a value.
+// What to_json would write for such a value alone, at the end of the text; an object is not copied into a value.
 void append_json_object(std::string& out, const json::object& object);
 void append_json_string(std::string& out, std::string_view text);
 template <std::integral Integer>
