@@ -13,7 +13,6 @@ namespace castiel_sync {
 namespace {
 
 constexpr std::size_t chunk_bytes = 1024 * 1024;
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
 

@@ -263,6 +263,11 @@ Steady<JsonlSnapshot> JsonlSnapshot::rewritten(FileDescriptor file, const std::v
 
     file_ = std::move(file);
     identity_ = *identity;
+    char beginning[byte_order_mark.size()];
+    auto count = read_at(file_, beginning, sizeof(beginning), 0, path_);
+    if (!count) return count.error();
+    if (beginning_ == 0 && std::string_view(beginning, *count) == byte_order_mark)
+        return std::optional<JsonlSnapshot>();
     auto ordered = put_in_order();
     if (!ordered) return ordered.error();
     if (!*ordered || identity_.size != end) return std::optional<JsonlSnapshot>();

@@ -20,6 +20,8 @@
 
 namespace castiel_sync {
 
+inline constexpr std::string_view byte_order_mark = "\xef\xbb\xbf"; // at the beginning of the file, part of no line
+
 // nullopt: the file changed meanwhile.
 template <class T>
 using Steady = Result<std::optional<T>>;
@@ -119,7 +121,8 @@ public:
     [[nodiscard]] JsonlPosition position_of(std::size_t entry, std::string_view id) const;
     [[nodiscard]] std::string lines_with(const JsonlEntry& duplicate) const;
 
-    // This snapshot as it is once `edits` (in file order) and `appended` (id, text) are in `file`.
+    // This snapshot as it is once `edits` (in file order) and `appended` (id, text) are in `file`. nullopt also where a
+    // line came to stand first whose beginning is a byte order mark there.
     [[nodiscard]] Steady<JsonlSnapshot> rewritten(FileDescriptor file, const std::vector<JsonlEdit>& edits,
                                                   const std::vector<std::pair<std::string, std::string>>& appended) &&;
 

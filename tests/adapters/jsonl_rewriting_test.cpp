@@ -97,6 +97,16 @@ TEST_CASE("an over-long line keeps its place in a listing, whatever is edited be
     CHECK(met == std::vector<std::string>{"a", "b", "contacts.jsonl:2", "contacts.jsonl:3"});
 }
 
+TEST_CASE("a line that comes to stand first is read as who reads the file anew reads it") {
+    JsonlFolder folder;
+    folder.write("{\"id\":\"a\"}\n\xef\xbb\xbf{\"id\":\"b\"}\n"); // the second of two files kept its byte order mark
+    const auto adapter = folder.adapter();
+    CHECK(list(*adapter).faults.size() == 1);
+    REQUIRE(pushed(*adapter, {removal("a")})[0].status == Status::applied);
+    CHECK(list(*folder.adapter()).records.count("b") == 1);
+    CHECK(list(*adapter).records.count("b") == 1);
+}
+
 TEST_CASE("a last line with half a line end is edited and removed as a whole") {
     JsonlFolder folder;
     folder.write("{\"id\":\"a\"}\n{\"id\":\"b\"}\r");

@@ -261,7 +261,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             content_now);
 
     const auto derived = std::move(snapshot).rewritten(std::move(out), edits, appended);
-    require(derived.has_value() && derived->has_value(), "the index follows its file");
+    require(derived.has_value(), "the index follows its file");
+    // A line that came to stand first may begin with what is a byte order mark there.
+    const bool marked = content_now.starts_with("\xef\xbb\xbf") && !content.starts_with("\xef\xbb\xbf");
+    require(derived->has_value() != marked, "the index follows its file");
+    if (marked) return 0;
     const std::string kept = index_of(**derived), anew = index_of(take(rewritten_file, options));
     require(kept == anew, "an index derived is an index made anew", content_now + "\n" + kept + "and\n" + anew);
     return 0;
