@@ -255,7 +255,14 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     if (!had || known->second.conflict_id == link.conflict_id) return;
     Conflict closed = known->second;
     const bool by_person = pair.chosen || pair.chosen_deletion;
-    closed.state = by_person && !pair.decision.conflict ? ConflictState::resolved : ConflictState::superseded;
+    // Another field may have come to stand open meanwhile: that is a conflict of its own, and this one is answered.
+    const bool stands = std::any_of(closed.fields.begin(), closed.fields.end(), [&](const ConflictField& field) {
+        for (std::size_t i = 0; i < pair.decision.fields.size(); ++i)
+            if (pinned_.policy.fields[i].name == field.field)
+                return pair.decision.fields[i].verdict == FieldDecision::Verdict::conflict;
+        return pair.decision.conflict.has_value();
+    });
+    closed.state = by_person && !stands ? ConflictState::resolved : ConflictState::superseded;
     closed.resolved_at = parts_.runtime.clock->now();
     closed.resolved_by = by_person ? pair.actor : "sync";
     if (!pair.note.empty()) closed.note = pair.note;

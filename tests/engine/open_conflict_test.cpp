@@ -173,3 +173,42 @@ TEST_CASE("a record made on a side with integer ids is linked and referred to by
         CHECK_FALSE(link.integer_target_id);
     }
 }
+
+TEST_CASE("a conflict whose every field was answered is resolved, though another field comes to stand open (I37)") {
+    Integration integration = contacts_integration();
+    auto& phone = integration.sync.entity_mappings[0].field_mappings[2];
+    phone.direction = Direction::inbound;
+    phone.strategy = Strategy::custom;
+    phone.custom_strategy = "unless_source_is_newer";
+    World world(integration);
+    world.strategies.add("unless_source_is_newer", [](const FieldConflict& conflict) {
+        return conflict.source_modified_at > conflict.target_modified_at ? std::nullopt : conflict.target;
+    });
+    world.source.create("contacts", contact("A", "1"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), contact("S", "2"));
+    world.loop.run_for(std::chrono::hours(1));
+    world.target.edit("contact", world.target_id(), shard("T", "3"));
+    world.sync_well();
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    REQUIRE(open[0].fields.size() == 1);
+    // Our own write makes the source the newer one.
+    auto tagged = shard("T", "3");
+    tagged["tags"] = json::array{"x"};
+    world.target.edit("contact", world.target_id(), tagged);
+    world.loop.run_for(std::chrono::hours(1));
+    world.sync_well();
+
+    ConflictResolution answer;
+    answer.choice = ConflictResolution::Choice::source;
+    answer.actor = "ada";
+    const auto resolved = world.loop.run(world.engine->resolve_conflict(tenant, open[0].conflict_id, answer));
+    REQUIRE(resolved.has_value());
+    CHECK(resolved->state == ConflictState::resolved);
+    CHECK(world.shard().at("name").as_string() == "S");
+    const auto left = world.conflicts();
+    REQUIRE(left.size() == 1);
+    REQUIRE(left[0].fields.size() == 1);
+    CHECK(left[0].fields[0].field == "phone");
+}
