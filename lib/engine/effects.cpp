@@ -463,6 +463,7 @@ Effects Run::effects_of(Pair& pair) {
         if (!pair.decision.base.empty()) {
             link.source_version = pair.records[0]->version;
             link.target_version = pair.records[1]->version;
+            for (const Side side : {Side::source, Side::target}) link.edited_at(side) = pair.edited_at[at(side)];
             if (narrowed_) {
                 if (!accounted(pair, Side::source, pair.decision.base)) link.source_version.clear();
                 if (!accounted(pair, Side::target, pair.decision.base)) link.target_version.clear();

@@ -249,6 +249,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         record.integer_id = create ? outcome.integer_id : pair.records[at(side)]->integer_id;
         record.fields = outcome.fields ? std::move(*outcome.fields) : std::move(item.fields);
         record.version = std::move(outcome.version);
+        pair.written_version[at(side)] = record.version;
         record.modified_at = outcome.modified_at;
         if (create) {
             pair.created[at(side)] = true;

@@ -27,7 +27,7 @@ Run::Run(const EngineParts& parts, Session& session, Pinned& pinned, const SyncR
          std::size_t max_records)
     : parts_(parts), session_(session), pinned_(pinned), request_(request), observer_(observer),
       max_records_(max_records), fingerprint_(pinned.mapping.fingerprint().substr(0, 12)),
-      narrowed_(pinned.narrowed) {
+      narrowed_(pinned.narrowed), reads_times_(reads_times(pinned.policy)) {
     if (!request.filters.empty()) moves_checkpoint_ = false;
 }
 
