@@ -239,8 +239,10 @@ void Run::decide(Pair& pair) {
     }
     for (const Side side : both_sides) // it may have been there when it was read before
         if (!pair.records[at(side)]) pair.values[at(side)].clear();
-    settle_attempts(pair, Side::target);
-    settle_attempts(pair, Side::source);
+    // A record that a repeated create has yet to answer with is not gone: what was written to it is settled then.
+    const bool unanswered = pair.repeated_create && !pair.matched;
+    for (const Side side : {Side::target, Side::source})
+        if (!unanswered || side == pair.sent_from) settle_attempts(pair, side);
     if (pair.matched && !pair.link) part_matched(pair);
     if (pair.matched && pair.link) relink_made(pair);
     if (pair.state == State::pending) hold_uncertain(pair);

@@ -234,8 +234,10 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     case Status::applied: {
         const bool create = item.action == PushItem::Action::create;
         std::optional<Intent::Attempt> attempt;
-        if (!create) attempt = std::move(pair.attempts[at(side)].back());
-        pair.attempts[at(side)].clear();
+        if (!create) {
+            attempt = std::move(pair.attempts[at(side)].back());
+            pair.attempts[at(side)].clear();
+        }
         JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
         if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);
         if (item.action == PushItem::Action::remove) {
