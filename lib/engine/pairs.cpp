@@ -254,8 +254,18 @@ void Run::decide(Pair& pair) {
         pair.decision = Decision();
         pair.decision.rule = to_target ? "new_on_source" : "new_on_target";
         if (!pair.records[at(pair.origin)]) {
-            pair.state = State::settled;
-            return;
+            const Side written = other(pair.origin);
+            if (!pair.sent || pinned_.capabilities[at(written)].finds_by_idempotency_key) {
+                pair.state = State::settled;
+                return;
+            }
+            // What it made, if anything, will come as a new record: it must not bring back what is gone.
+            MappingFault fault;
+            fault.error = Error(ErrorCode::unknown_outcome,
+                                fmt::format("possible_duplicate: a create was sent to {} without an answer, and its "
+                                            "record is gone since; look there, then discard",
+                                            to_string(written)));
+            return park(pair, pair.origin, fault);
         }
         if (to_target ? pinned_.policy.flows_to_target : pinned_.policy.flows_to_source)
             pair.decision.action = to_target ? Action::create_target : Action::create_source;

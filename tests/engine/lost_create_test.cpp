@@ -309,3 +309,20 @@ TEST_CASE("an edit after a create and a write that a crash hid each is no edit o
         CHECK(world.target.ids("contact").size() == 1);
     }
 }
+
+TEST_CASE("what is deleted before its create was answered does not come back (I4)") {
+    for (const auto& capabilities :
+         {creates(true, false), creates(false, true), creates(true, true), creates(false, false)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        CAPTURE(capabilities.finds_by_idempotency_key);
+        World world(without_match_keys(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.to_target.pushes.next = {Fate::answer_lost};
+        world.to_target.meanwhile = [&] { world.source.remove("contacts", world.source_id()); };
+        world.sync();
+        for (int i = 0; i < 3; ++i) world.sync_well();
+        CHECK(world.source.ids("contacts").empty());
+        CHECK(world.target.ids("contact").empty());
+        CHECK(world.live_links().empty());
+    }
+}
