@@ -2,6 +2,8 @@
 
 #include <core/strategy_rules.hpp>
 
+#include <algorithm>
+
 namespace castiel_sync {
 namespace {
 
@@ -277,6 +279,15 @@ Decision reconcile(const Situation& situation, const Policy& policy) {
     decision.action = Decision::Action::forget;
     decision.rule = "deleted_on_both";
     return decision;
+}
+
+bool reads_times(const Policy& policy) {
+    const auto reads = [](Strategy strategy) {
+        return strategy == Strategy::newest_wins || strategy == Strategy::custom;
+    };
+    return reads(policy.record_strategy) || reads(policy.initial_strategy) ||
+           std::any_of(policy.fields.begin(), policy.fields.end(),
+                       [&](const FieldPolicy& field) { return reads(field.strategy); });
 }
 
 Policy make_policy(const SyncConfig& config, const Mapping& mapping, Direction direction,

@@ -37,6 +37,9 @@ struct Policy {
     const ConflictStrategies* custom_strategies = nullptr;
 };
 
+// Does any rule of this policy look at when a side was edited?
+[[nodiscard]] bool reads_times(const Policy& policy);
+
 // The policy of a mapping within its integration, with the defaults of design §5 filled in.
 [[nodiscard]] Policy make_policy(const SyncConfig& config, const Mapping& mapping, Direction direction,
                                  const ConflictStrategies* custom_strategies);

@@ -49,6 +49,8 @@ void members(A& a, Link& v) {
     a("base", v.base);
     a.sparse("sv", v.source_version);
     a.sparse("tv", v.target_version);
+    a("se", v.source_edited_at);
+    a("te", v.target_edited_at);
     a.sparse("under", v.evaluated_under);
     a.sparse("conflict", v.conflict_id);
     a.sparse("flips", v.flips);

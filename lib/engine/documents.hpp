@@ -37,12 +37,21 @@ struct Link {
     std::optional<json::object> base;  // by shard field; nullopt: never compared
     std::string source_version;        // as of the last evaluation; "" = unknown, so the next sight evaluates again
     std::string target_version;
+    // When somebody else last edited a side, as far as the last evaluation knew: the time that a system tells of our own
+    // write says nothing about people. Kept where a rule asks for times.
+    std::optional<Timestamp> source_edited_at, target_edited_at;
     std::string evaluated_under;       // the mapping's fingerprint then
     std::string conflict_id;           // of the conflict that stands open (or was set aside)
     json::object flips;                // field → [count, hash before last, last hash], for the ping-pong rail
     std::string etag;
 
     [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
+    [[nodiscard]] std::optional<Timestamp>& edited_at(Side side) {
+        return side == Side::source ? source_edited_at : target_edited_at;
+    }
+    [[nodiscard]] const std::optional<Timestamp>& edited_at(Side side) const {
+        return side == Side::source ? source_edited_at : target_edited_at;
+    }
     [[nodiscard]] std::string& version(Side side) { return side == Side::source ? source_version : target_version; }
     [[nodiscard]] const std::string& version(Side side) const {
         return side == Side::source ? source_version : target_version;

@@ -255,7 +255,14 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     if (!had || known->second.conflict_id == link.conflict_id) return;
     Conflict closed = known->second;
     const bool by_person = pair.chosen || pair.chosen_deletion;
-    closed.state = by_person && !pair.decision.conflict ? ConflictState::resolved : ConflictState::superseded;
+    // Another field may have come to stand open meanwhile: that is a conflict of its own, and this one is answered.
+    const bool stands = std::any_of(closed.fields.begin(), closed.fields.end(), [&](const ConflictField& field) {
+        for (std::size_t i = 0; i < pair.decision.fields.size(); ++i)
+            if (pinned_.policy.fields[i].name == field.field)
+                return pair.decision.fields[i].verdict == FieldDecision::Verdict::conflict;
+        return pair.decision.conflict.has_value();
+    });
+    closed.state = by_person && !stands ? ConflictState::resolved : ConflictState::superseded;
     closed.resolved_at = parts_.runtime.clock->now();
     closed.resolved_by = by_person ? pair.actor : "sync";
     if (!pair.note.empty()) closed.note = pair.note;
@@ -456,6 +463,7 @@ Effects Run::effects_of(Pair& pair) {
         if (!pair.decision.base.empty()) {
             link.source_version = pair.records[0]->version;
             link.target_version = pair.records[1]->version;
+            for (const Side side : {Side::source, Side::target}) link.edited_at(side) = pair.edited_at[at(side)];
             if (narrowed_) {
                 if (!accounted(pair, Side::source, pair.decision.base)) link.source_version.clear();
                 if (!accounted(pair, Side::target, pair.decision.base)) link.target_version.clear();

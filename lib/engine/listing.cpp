@@ -112,8 +112,7 @@ Async<Result<>> Run::hold_missing(Side side) {
     }
     Checkpoint done = session_.checkpoint();
     done.sides[at(side)].missing_held = true;
-    std::vector<Effects> nothing;
-    co_return co_await session_.commit(std::move(nothing), std::move(done));
+    co_return co_await session_.save(std::move(done));
 }
 
 // A listing does not tell of a parked record that is gone. Linked ones are deletions, and are held as such.

@@ -452,6 +452,8 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
     effects.push_back(std::move(housekeeping));
     next.counts[0].updates += page_updates_[0];
     next.counts[1].updates += page_updates_[1];
+    const bool nothing = std::all_of(effects.begin(), effects.end(), [](const Effects& one) { return one.empty(); });
+    if (nothing && moves_checkpoint_) co_return co_await session_.save(std::move(next));
     std::optional<Checkpoint> checkpoint;
     if (moves_checkpoint_) checkpoint = std::move(next);
     if (auto committed = co_await session_.commit(std::move(effects), std::move(checkpoint)); !committed)

@@ -66,6 +66,23 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     if (!pair.link && pair.matched) link_made(pair);
 }
 
+// A system dates our own writes like anybody's. Where it does not tell whose the last one was, nobody knows.
+std::optional<Timestamp> Run::edited_at(const Pair& pair, Side side) const {
+    const auto& record = pair.records[at(side)];
+    if (!record || !reads_times_) return std::nullopt;
+    if (pair.updated[at(side)] || pair.created[at(side)]) {
+        const std::string& ours = pair.written_version[at(side)];
+        if (ours.empty()) return std::nullopt;
+        return record->version == ours ? pair.edited_at[at(side)] : record->modified_at;
+    }
+    const auto known = pair.link ? pair.link->edited_at(side) : std::nullopt;
+    if (!known) return record->modified_at;
+    const std::string& version = pair.link->version(side);
+    if (!version.empty() && version == record->version) return known;
+    if (version.empty() && record->modified_at != known) return std::nullopt;
+    return record->modified_at;
+}
+
 Situation Run::situation_of(const Pair& pair) const {
     Situation situation;
     // What a create sent is what both sides held once it had happened.
@@ -77,7 +94,7 @@ Situation Run::situation_of(const Pair& pair) const {
         state.exists = record.has_value();
         if (!record) return;
         state.values = pair.values[at(side)];
-        state.modified_at = record->modified_at;
+        state.modified_at = pair.edited_at[at(side)];
     };
     fill(Side::source, situation.source);
     fill(Side::target, situation.target);
@@ -222,20 +239,33 @@ void Run::decide(Pair& pair) {
     }
     for (const Side side : both_sides) // it may have been there when it was read before
         if (!pair.records[at(side)]) pair.values[at(side)].clear();
-    settle_attempts(pair, Side::target);
-    settle_attempts(pair, Side::source);
+    // A record that a repeated create has yet to answer with is not gone: what was written to it is settled then.
+    const bool unanswered = pair.repeated_create && !pair.matched;
+    for (const Side side : {Side::target, Side::source})
+        if (!unanswered || side == pair.sent_from) settle_attempts(pair, side);
     if (pair.matched && !pair.link) part_matched(pair);
     if (pair.matched && pair.link) relink_made(pair);
     if (pair.state == State::pending) hold_uncertain(pair);
     if (pair.state != State::pending) return;
+    for (const Side side : both_sides) pair.edited_at[at(side)] = edited_at(pair, side);
     if (!pair.link && !pair.matched) {
         // A record without partner: it is created on the other side, where the stream flows there.
         const bool to_target = pair.origin == Side::source;
         pair.decision = Decision();
         pair.decision.rule = to_target ? "new_on_source" : "new_on_target";
         if (!pair.records[at(pair.origin)]) {
-            pair.state = State::settled;
-            return;
+            const Side written = other(pair.origin);
+            if (!pair.sent || pinned_.capabilities[at(written)].finds_by_idempotency_key) {
+                pair.state = State::settled;
+                return;
+            }
+            // What it made, if anything, will come as a new record: it must not bring back what is gone.
+            MappingFault fault;
+            fault.error = Error(ErrorCode::unknown_outcome,
+                                fmt::format("possible_duplicate: a create was sent to {} without an answer, and its "
+                                            "record is gone since; look there, then discard",
+                                            to_string(written)));
+            return park(pair, pair.origin, fault);
         }
         if (to_target ? pinned_.policy.flows_to_target : pinned_.policy.flows_to_source)
             pair.decision.action = to_target ? Action::create_target : Action::create_source;

@@ -234,8 +234,10 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     case Status::applied: {
         const bool create = item.action == PushItem::Action::create;
         std::optional<Intent::Attempt> attempt;
-        if (!create) attempt = std::move(pair.attempts[at(side)].back());
-        pair.attempts[at(side)].clear();
+        if (!create) {
+            attempt = std::move(pair.attempts[at(side)].back());
+            pair.attempts[at(side)].clear();
+        }
         JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
         if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);
         if (item.action == PushItem::Action::remove) {
@@ -249,6 +251,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         record.integer_id = create ? outcome.integer_id : pair.records[at(side)]->integer_id;
         record.fields = outcome.fields ? std::move(*outcome.fields) : std::move(item.fields);
         record.version = std::move(outcome.version);
+        pair.written_version[at(side)] = record.version;
         record.modified_at = outcome.modified_at;
         if (create) {
             pair.created[at(side)] = true;

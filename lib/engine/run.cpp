@@ -27,7 +27,7 @@ Run::Run(const EngineParts& parts, Session& session, Pinned& pinned, const SyncR
          std::size_t max_records)
     : parts_(parts), session_(session), pinned_(pinned), request_(request), observer_(observer),
       max_records_(max_records), fingerprint_(pinned.mapping.fingerprint().substr(0, 12)),
-      narrowed_(pinned.narrowed) {
+      narrowed_(pinned.narrowed), reads_times_(reads_times(pinned.policy)) {
     if (!request.filters.empty()) moves_checkpoint_ = false;
 }
 
@@ -66,8 +66,7 @@ Async<Result<>> Run::begin_cycle() {
             next.first = Side::target;
         }
     }
-    std::vector<Effects> nothing;
-    co_return co_await session_.commit(std::move(nothing), std::move(next));
+    co_return co_await session_.save(std::move(next));
 }
 
 // How many records the next page may hold: a slow writer wants many, memory allows so many bytes, the cap the rest.
@@ -105,6 +104,7 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
                 state.cursor.clear();
                 state.listing = false;
                 filtered_cursor.clear();
+                // At once: a later cursor is no step back only because of this.
                 std::vector<Effects> nothing;
                 if (auto saved = co_await session_.commit(std::move(nothing), std::move(next)); !saved) co_return saved;
                 continue;
@@ -147,24 +147,20 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
             Checkpoint listed = session_.checkpoint();
             listed.sides[at(side)].listing = false;
             listed.sides[at(side)].exhausted = last;
-            std::vector<Effects> nothing;
-            if (auto ended = co_await session_.commit(std::move(nothing), std::move(listed)); !ended || last)
-                co_return ended;
+            if (auto ended = co_await session_.save(std::move(listed)); !ended || last) co_return ended;
             continue;
         }
         if (!last) continue;
         Checkpoint done = session_.checkpoint();
         done.sides[at(side)].exhausted = true;
-        std::vector<Effects> nothing;
-        co_return co_await session_.commit(std::move(nothing), std::move(done));
+        co_return co_await session_.save(std::move(done));
     }
 }
 
 Async<Result<>> Run::enter(Phase phase) {
     Checkpoint next = session_.checkpoint();
     next.phase = phase;
-    std::vector<Effects> nothing;
-    co_return co_await session_.commit(std::move(nothing), std::move(next));
+    co_return co_await session_.save(std::move(next));
 }
 
 // The mapping is another one since the checkpoint: stored bases may mean something else.
@@ -196,8 +192,7 @@ Async<Result<>> Run::rebaseline_if_needed() {
             side.exhausted = false;
         }
     }
-    std::vector<Effects> nothing;
-    if (auto saved = co_await session_.commit(std::move(nothing), std::move(next)); !saved) co_return saved;
+    if (auto saved = co_await session_.save(std::move(next)); !saved) co_return saved;
     if (!reset) co_return Result<>();
     std::vector<Effects> none;
     co_return co_await session_.commit_change(std::move(none),
@@ -218,8 +213,7 @@ Async<Result<>> Run::execute() {
     if (!request_.resume && session_.checkpoint().phase != Phase::caught_up && !session_.checkpoint().requested) {
         Checkpoint next = session_.checkpoint();
         next.requested = true;
-        std::vector<Effects> nothing;
-        if (auto saved = co_await session_.commit(std::move(nothing), std::move(next)); !saved) co_return saved;
+        if (auto saved = co_await session_.save(std::move(next)); !saved) co_return saved;
     }
     do {
         if (session_.checkpoint().phase == Phase::caught_up) {

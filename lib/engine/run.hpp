@@ -42,6 +42,8 @@ struct Pair {
     std::array<bool, 2> known{false, false};
     std::array<std::string, 2> ids;    // of the records that were asked for, whether or not they exist
     std::array<FieldValues, 2> values;
+    std::array<std::optional<Timestamp>, 2> edited_at; // by somebody else, where that is known
+    std::array<std::string, 2> written_version; // what a system called our own write of just now
     Side origin = Side::source;        // the side whose change brought it here
     bool matched = false;              // found by match keys just now
     bool fresh_link = false;           // `link` was made for it and is not stored yet
@@ -232,6 +234,7 @@ private:
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
     void register_link(const Link& link, Effects& effects);
     void plan_pushes(Pair& pair);
+    [[nodiscard]] std::optional<Timestamp> edited_at(const Pair& pair, Side side) const;
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
     [[nodiscard]] std::optional<Trip> judge(const std::vector<Pair*>& pairs);
     Async<Result<>> find_repeated_creates(std::vector<Pair*>& pairs);
@@ -304,6 +307,7 @@ private:
     bool deletions_left_ = false;          // the cap ended the deleting
     bool staged_ = false; // a parked record became a candidate: settle once more
     bool narrowed_ = false; // this run's direction is narrower than the mapping's
+    bool reads_times_ = false; // a rule decides by when a side was edited
     std::optional<std::uint64_t> expected_;
     std::optional<Trip> trip_;
     std::vector<std::string> trip_examples_;

@@ -108,9 +108,9 @@ bool Session::is_ours(const StreamDocument& stream) const {
     return stream.token == token_ && stream.lease && stream.lease->execution_id == execution_.execution_id;
 }
 
-void Session::renew(StreamDocument& stream) const {
-    stream.lease = Lease{parts_.instance, execution_.execution_id,
-                         parts_.runtime.clock->now() + parts_.limits.lease_duration};
+void Session::renew(StreamDocument& stream) {
+    renewed_at_ = parts_.runtime.clock->now();
+    stream.lease = Lease{parts_.instance, execution_.execution_id, renewed_at_ + parts_.limits.lease_duration};
 }
 
 Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events) {
@@ -146,6 +146,7 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     token_ = ++claimed.token;
     commit_number_ = ++claimed.commit_sequence;
     claimed.lease = Lease{parts_.instance, execution_.execution_id, now + parts_.limits.lease_duration};
+    renewed_at_ = now;
     claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
     if (!administrative_) claimed.last_run_at = now;
     execution_.fencing_token = token_;
@@ -213,8 +214,9 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         else
             renew(next);
         next.next_ordinal = std::max(next.next_ordinal, next_ordinal_);
-        if (chunk.checkpoint) next.checkpoints[static_cast<std::size_t>(execution.direction)] = chunk.checkpoint;
         auto& checkpoint = next.checkpoints[static_cast<std::size_t>(execution.direction)];
+        if (saved_) checkpoint = saved_;
+        if (chunk.checkpoint) checkpoint = chunk.checkpoint;
         WriteList list;
         list.add(Write()); // the stream's own, filled in last
         std::size_t event_number = 0;
@@ -261,6 +263,7 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
             if (slot_id_) slot_etag_ = receipt->etags.back();
             stream_ = std::move(next);
             execution_ = std::move(execution);
+            saved_.reset();
             co_return Result<>();
         }
         const Error error = receipt.error();
@@ -285,6 +288,7 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         if ((ours || released) && current->commit_sequence == next.commit_sequence) {
             stream_ = std::move(*current);
             execution_ = std::move(execution);
+            saved_.reset();
             if (chunk.release) co_return Result<>();
             co_return co_await refresh_slot();
         }
@@ -372,6 +376,14 @@ Async<Result<>> Session::commit(std::vector<Effects> effects, std::optional<Chec
     }
     chunk.checkpoint = std::move(checkpoint);
     co_return co_await commit_chunk(std::move(chunk));
+}
+
+Async<Result<>> Session::save(Checkpoint checkpoint) {
+    saved_ = std::move(checkpoint);
+    // A quarter: what comes before the next commit may take its time as well.
+    if (parts_.runtime.clock->now() < renewed_at_ + parts_.limits.lease_duration / 4) co_return Result<>();
+    std::vector<Effects> nothing;
+    co_return co_await commit(std::move(nothing), std::nullopt);
 }
 
 Async<Result<>> Session::commit_change(std::vector<Effects> effects, std::function<void(StreamDocument&)> change) {

@@ -28,7 +28,9 @@ struct Effects {
     std::array<std::int64_t, 2> seen{};
 
     Effects() = default;
-    [[nodiscard]] bool empty() const { return writes.empty() && events.empty() && counters == SyncCounters{}; }
+    [[nodiscard]] bool empty() const {
+        return writes.empty() && events.empty() && counters == SyncCounters{} && links == 0;
+    }
 };
 
 class Session {
@@ -43,7 +45,11 @@ public:
     // All effects, in order, in as many commits as the store's limits ask for; the checkpoint in the last one.
     Async<Result<>> commit(std::vector<Effects> effects, std::optional<Checkpoint> checkpoint);
 
-    // The same with an edit of the stream's document, which may be applied several times.
+    // For a checkpoint that no effects go with: what it tells holds already, and is written with the next commit, or at
+    // once when the lease should be renewed. After a crash the last run's steps since then are made again.
+    Async<Result<>> save(Checkpoint checkpoint);
+
+    // As commit, with an edit of the stream's document, which may be applied several times.
     Async<Result<>> commit_change(std::vector<Effects> effects, std::function<void(StreamDocument&)> change);
 
     // Is the token still current? Asked just before anything is sent to the far side.
@@ -57,7 +63,7 @@ public:
     [[nodiscard]] Execution& execution() { return execution_; }
     [[nodiscard]] const Execution& execution() const { return execution_; }
     [[nodiscard]] const Checkpoint& checkpoint() const {
-        return *stream_.checkpoints[static_cast<std::size_t>(execution_.direction)];
+        return saved_ ? *saved_ : *stream_.checkpoints[static_cast<std::size_t>(execution_.direction)];
     }
     [[nodiscard]] const std::string& tenant() const { return tenant_id_; }
     [[nodiscard]] std::int64_t take_ordinal() { return next_ordinal_++; }
@@ -78,7 +84,7 @@ private:
     Async<Result<>> reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes);
     [[nodiscard]] Event make_event(const EventDraft& draft, const Execution& about, StreamDocument& stream);
     [[nodiscard]] bool is_ours(const StreamDocument& stream) const;
-    void renew(StreamDocument& stream) const;
+    void renew(StreamDocument& stream);
 
     const EngineParts& parts_;
     std::string tenant_id_;
@@ -86,6 +92,8 @@ private:
     Execution execution_;
     std::optional<std::string> slot_id_;
     std::string slot_etag_;
+    std::optional<Checkpoint> saved_; // newer than the stored one
+    Timestamp renewed_at_{};
     std::int64_t next_ordinal_ = 0;
     std::uint64_t commit_number_ = 0;
     std::uint64_t token_ = 0;

@@ -28,6 +28,18 @@ TEST_CASE("records of both sides appear on the other one, and a second run does 
     }
 }
 
+TEST_CASE("a run that finds nothing to do writes down that it began and ended, and nothing in between") {
+    World world(contacts_integration(), able(true));
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    world.sync_well();
+    world.sync_well(); // reads back what the first one wrote
+    world.commits.next.assign(100, Fate::arrives);
+    world.sync_well();
+    // The task's beginning and end, the stream's, and the events that leave the outbox.
+    CHECK(world.commits.next.size() == 95);
+    CHECK(world.stream().caught_up);
+}
+
 TEST_CASE("records with equal match keys become one pair, and their differences are compared") {
     World world;
     world.source.create("contacts", {{"mail", "Ada@example.org"}, {"name", "Ada"}, {"tags", {"a"}}});

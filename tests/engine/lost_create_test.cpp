@@ -287,3 +287,42 @@ TEST_CASE("a create that is found by its key after a crash is in the history wit
     REQUIRE_FALSE(created[0].changes.empty());
     CHECK(world.journal("linked").empty());
 }
+
+TEST_CASE("an edit after a create and a write that a crash hid each is no edit of the other side (I2)") {
+    for (const auto& capabilities : {creates(true, false), creates(false, true), creates(true, true)}) {
+        CAPTURE(capabilities.finds_by_idempotency_key);
+        World world(without_match_keys(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.to_target.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.to_target.pushes.next = {Fate::dies_after};
+        if (!capabilities.finds_by_idempotency_key) // the create is sent once more, and answered
+            world.to_target.pushes.next.insert(world.to_target.pushes.next.begin(), Fate::arrives);
+        world.sync_and_die();
+        REQUIRE(world.shard().at("name").as_string() == "B");
+        world.source.edit("contacts", world.source_id(), person("a@x", "A"));
+        world.sync_well();
+        world.sync_well();
+        CHECK(world.contact().at("name").as_string() == "A");
+        CHECK(world.shard().at("name").as_string() == "A");
+        CHECK(world.target.ids("contact").size() == 1);
+    }
+}
+
+TEST_CASE("what is deleted before its create was answered does not come back (I4)") {
+    for (const auto& capabilities :
+         {creates(true, false), creates(false, true), creates(true, true), creates(false, false)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        CAPTURE(capabilities.finds_by_idempotency_key);
+        World world(without_match_keys(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.to_target.pushes.next = {Fate::answer_lost};
+        world.to_target.meanwhile = [&] { world.source.remove("contacts", world.source_id()); };
+        world.sync();
+        for (int i = 0; i < 3; ++i) world.sync_well();
+        CHECK(world.source.ids("contacts").empty());
+        CHECK(world.target.ids("contact").empty());
+        CHECK(world.live_links().empty());
+    }
+}

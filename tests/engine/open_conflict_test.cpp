@@ -173,3 +173,69 @@ TEST_CASE("a record made on a side with integer ids is linked and referred to by
         CHECK_FALSE(link.integer_target_id);
     }
 }
+
+TEST_CASE("a conflict whose every field was answered is resolved, though another field comes to stand open (I37)") {
+    Integration integration = contacts_integration();
+    auto& phone = integration.sync.entity_mappings[0].field_mappings[2];
+    phone.direction = Direction::inbound;
+    phone.strategy = Strategy::custom;
+    phone.custom_strategy = "unless_tagged";
+    World world(integration);
+    world.strategies.add("unless_tagged", [](const FieldConflict& conflict) {
+        return conflict.source_fields.if_contains("tags") ? std::nullopt : conflict.target;
+    });
+    world.source.create("contacts", contact("A", "1"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), contact("S", "2"));
+    world.loop.run_for(std::chrono::hours(1));
+    world.target.edit("contact", world.target_id(), shard("T", "3"));
+    world.sync_well();
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    REQUIRE(open[0].fields.size() == 1);
+    // What this run writes to the source changes what the rule would say.
+    auto tagged = shard("T", "3");
+    tagged["tags"] = json::array{"x"};
+    world.target.edit("contact", world.target_id(), tagged);
+    world.loop.run_for(std::chrono::hours(1));
+    world.sync_well();
+
+    ConflictResolution answer;
+    answer.choice = ConflictResolution::Choice::source;
+    answer.actor = "ada";
+    const auto resolved = world.loop.run(world.engine->resolve_conflict(tenant, open[0].conflict_id, answer));
+    REQUIRE(resolved.has_value());
+    CHECK(resolved->state == ConflictState::resolved);
+    CHECK(world.shard().at("name").as_string() == "S");
+    const auto left = world.conflicts();
+    REQUIRE(left.size() == 1);
+    REQUIRE(left[0].fields.size() == 1);
+    CHECK(left[0].fields[0].field == "phone");
+}
+
+TEST_CASE("newest_wins takes the time of our own write for nobody's edit (I2)") {
+    Integration integration = with_rule(Strategy::newest_wins);
+    integration.sync.rails.stop_on_mapping_change = false;
+    integration.sync.entity_mappings[0].field_mappings[2].direction = Direction::inbound;
+    auto crm = system_options("crm", able(true));
+    SUBCASE("where it can be told from others' writes") {}
+    SUBCASE("where it can't be told") { crm.hides_versions = true; }
+    World world(integration, crm, system_options("shards", able(true)));
+    world.source.create("contacts", contact("A", "1"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), contact("S", "2"));
+    world.loop.run_for(std::chrono::hours(1));
+    world.target.edit("contact", world.target_id(), shard("T", "3"));
+    world.loop.run_for(std::chrono::hours(1));
+    world.sync_well(); // the target's name goes to the source, whose latest write is ours now
+    REQUIRE(world.contact().at("name").as_string() == "T");
+    REQUIRE(world.shard().at("phone").as_string() == "3");
+    // Another mapping has every record compared anew.
+    integration.sync.entity_mappings[0].field_mappings.pop_back();
+    world.use(integration);
+    world.loop.run_for(std::chrono::hours(1));
+    world.sync_well();
+    CHECK(world.shard().at("phone").as_string() == "3");
+    CHECK(world.contact().at("phone").as_string() == "2");
+    CHECK(world.conflicts().size() == (crm.hides_versions ? 1 : 0));
+}
