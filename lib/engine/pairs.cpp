@@ -17,6 +17,7 @@ using Action = Decision::Action;
 
 constexpr std::array both_sides{Side::source, Side::target};
 constexpr const char* outcome_unknown = "unknown_outcome";
+constexpr std::size_t max_parked_bytes = 64 * 1024;
 
 std::size_t at(Side side) { return index_of(side); }
 
@@ -38,7 +39,7 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     if (record) {
         parked.record_id = record->id;
         // What JSON can't carry can't be shown either; the reason says which member it is.
-        if (check_json(record->fields)) parked.payload = to_json(record->fields).substr(0, 64 * 1024);
+        if (check_json(record->fields)) parked.payload = excerpt(to_json(record->fields), max_parked_bytes);
         parked.version = record->version;
     } else if (pair.link) {
         parked.record_id = pair.link->id(side);
@@ -473,8 +474,8 @@ Async<Result<>> Run::process(Pairs& pairs) {
                 pair->chosen_deletion.reset();
             }
         }
-        if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         if (auto fetched = co_await fetch_pairs(pending); !fetched) co_return fetched;
+        if (auto found = co_await find_repeated_creates(pending); !found) co_return found;
         if (auto resolved = co_await resolve_references(pending); !resolved) co_return resolved;
         for (Pair* pair : pending) {
             if (pair->state == State::pending) decide(*pair);

@@ -405,14 +405,17 @@ Async<Result<>> Run::check_made(Pairs& pairs) {
 Async<Result<>> Run::find_repeated_creates(std::vector<Pair*>& pairs) {
     for (const Side side : both_sides) {
         const auto& capabilities = pinned_.capabilities[at(side)];
-        if (capabilities.idempotent_creates || !capabilities.finds_by_idempotency_key) continue;
+        if (!capabilities.finds_by_idempotency_key) continue;
         std::vector<std::string> keys;
         std::vector<Pair*> asked;
-        for (Pair* pair : pairs)
-            if (pair->repeated_create && !pair->matched && pair->sent_from == other(side)) {
-                keys.push_back(pair->idempotency_key);
-                asked.push_back(pair);
-            }
+        for (Pair* pair : pairs) {
+            if (pair->state != Pair::State::pending || !pair->repeated_create || pair->matched) continue;
+            if (pair->sent_from != other(side)) continue;
+            // Repeating tells as well, but for a record that is gone nothing is repeated.
+            if (capabilities.idempotent_creates && pair->records[at(pair->sent_from)]) continue;
+            keys.push_back(pair->idempotency_key);
+            asked.push_back(pair);
+        }
         if (keys.empty()) continue;
         // A look-up that lags would not see what was just made.
         if (capabilities.read_lag.count() > 0) co_await parts_.runtime.clock->sleep_for(capabilities.read_lag);
