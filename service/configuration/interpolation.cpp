@@ -100,6 +100,59 @@ bool stands_alone(std::string_view message, std::size_t at, std::size_t length) 
     return before && after;
 }
 
+std::string without_word(std::string message, std::string_view word, const std::string& shown) {
+    for (std::size_t at = message.find(word); at != std::string::npos;) {
+        if (stands_alone(message, at, word.size())) {
+            message.replace(at, word.size(), shown);
+            at = message.find(word, at + shown.size());
+        } else {
+            at = message.find(word, at + 1);
+        }
+    }
+    return message;
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) { return lower(c); });
+    return text;
+}
+
+bool is_inside_character(std::string_view text, std::size_t at) {
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
+}
+
+// What the message has in common with the value, if it is that long: messages cut texts, escape them and change case.
+constexpr std::size_t shortest_part = 5;
+
+std::string without_parts(const std::string& message, const std::string& value, const std::string& shown) {
+    const std::string searched = lower(message);
+    const std::string searched_value = lower(value);
+    std::string result;
+    for (std::size_t at = 0; at < message.size();) {
+        std::size_t length = 0;
+        if (const std::string_view window = std::string_view(searched).substr(at, shortest_part);
+            window.size() == shortest_part && !is_inside_character(message, at)) {
+            if (const auto found = searched_value.find(window); found != std::string::npos) {
+                length = shortest_part;
+                while (at + length < message.size() && found + length < value.size() &&
+                       searched[at + length] == searched_value[found + length])
+                    ++length;
+                while (is_inside_character(message, at + length))
+                    --length;
+            }
+        }
+        if (length == 0) {
+            result += message[at++];
+        } else {
+            if (!result.ends_with(shown)) result += shown;
+            at += length;
+        }
+    }
+    return result;
+}
+
 } // namespace
 
 void interpolate(LocatedDocument& document, const Environment& environment, const json::value& schema,
@@ -110,15 +163,9 @@ void interpolate(LocatedDocument& document, const Environment& environment, cons
 std::string without_values(std::string message, const Place& place) {
     for (const auto& [name, value] : place.variables) {
         const std::string shown = "${" + name + "}";
-        for (std::size_t at = message.find(value); at != std::string::npos;) {
-            // A value as short as "5" is a part of other words and figures.
-            if (value.size() >= 4 || stands_alone(message, at, value.size())) {
-                message.replace(at, value.size(), shown);
-                at = message.find(value, at + shown.size());
-            } else {
-                at = message.find(value, at + 1);
-            }
-        }
+        // A value as short as "5" is a part of other words and figures.
+        message = value.size() < shortest_part ? without_word(std::move(message), value, shown)
+                                               : without_parts(message, value, shown);
     }
     return message;
 }

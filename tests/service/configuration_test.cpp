@@ -1,4 +1,5 @@
 #include "configuration/configuration.hpp"
+#include "configuration/interpolation.hpp"
 
 #include <doctest/doctest.h>
 
@@ -264,6 +265,22 @@ TEST_CASE("I23: values of environment variables never appear in messages") {
     CHECK(faults.find("424242") == std::string::npos);
     CHECK(faults.find("environment variable PORT: server.port: must be a whole number, is text") != std::string::npos);
     CHECK(faults.find("must be at most 10, is ${LIMIT}") != std::string::npos);
+}
+
+TEST_CASE("I23: no part of a variable's value appears, though a message cuts it or writes it otherwise") {
+    Setup setup;
+    setup.variables = {{"SECRET", "Zq7canary!Zq7canary!Zq7canary!Zq7canary!Zq7canary!Zq7canary!Zq7canary!"}};
+    std::string text = integration;
+    text.replace(text.find("7d3c5f5e-0a0e"), 13, "7d3c5f5e${SECRET}-0a0e");
+    const std::string faults = faults_of(setup.load({setup.write("vars.yaml", text)}));
+    CHECK(faults.find("canary") == std::string::npos);
+    CHECK(faults.find("vars.yaml:3: integrations[0].id: '7d3c5f5e${SECRET}' is not a UUID") != std::string::npos);
+
+    Place place;
+    place.variables = {{"NAME", "Gro\u00df\"er"}};
+    CHECK(without_values("can't be 'gro\u00df\\\"er'", place) == "can't be '${NAME}\\\"er'");
+    place.variables = {{"NAME", "abcd\u00e9"}};
+    CHECK(without_values("is abcd\u00e8", place) == "is ${NAME}\u00e8"); // no half of a character goes
 }
 
 TEST_CASE("cosmos is a known storage that this build does not have") {
