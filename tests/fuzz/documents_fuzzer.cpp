@@ -12,7 +12,8 @@ using namespace castiel_sync::fuzzing;
 namespace {
 
 Document write(const JournalEntry& entry, const Document& read) {
-    return to_document(entry, std::get<std::string>(read.index.at(0)));
+    const auto* link_id = std::get_if<std::string>(&read.index.at(0)); // an entry is found by it, and does not hold it
+    return to_document(entry, link_id == nullptr ? std::string() : *link_id);
 }
 Document write(const StoredShard& shard, const Document&) { return to_document(shard, "tenant"); }
 template <class T>
