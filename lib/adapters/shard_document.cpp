@@ -13,9 +13,6 @@ namespace {
 // More days than this only come from a clock that jumps; two of them become one then.
 constexpr std::size_t max_deletion_days = 128;
 
-// The room of an uncommonly large shard is given back.
-constexpr std::size_t kept_room_bytes = 256 * 1024;
-
 constexpr std::array<std::string_view, 9> own_members{"id",       "tenantId",       "shardTypeId", "structuredData",
                                                       "status",   "revisionNumber", "createdAt",   "updatedAt",
                                                       "deletedAt"};
@@ -151,12 +148,10 @@ Document to_document(const StoredShard& stored, std::string_view tenant_id) {
     document.index.emplace_back(shard.shard_type_id);
     document.index.emplace_back(static_cast<std::int64_t>(stored.sequence));
     document.index.emplace_back(shard.status);
-    thread_local std::string room; // grown once, so that a body is allocated once, and at its size
-    room.clear();
-    each_member(shard, tenant_id, TextMembers(room));
-    room += '}';
-    document.body = room;
-    if (room.capacity() > kept_room_bytes) std::string().swap(room);
+    document.body = written_text([&](std::string& text) {
+        each_member(shard, tenant_id, TextMembers(text));
+        text += '}';
+    });
     if (stored.deleted()) document.expires_at = shard.updated_at + tombstone_retention + tombstone_slack;
     return document;
 }

@@ -2,7 +2,7 @@
 // double would round) and says where a fault is.
 #include <castiel_sync/json.hpp>
 #include <core/json_number.hpp>
-#include <core/mapping_reader.hpp>
+#include <core/json_text.hpp>
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>

@@ -120,4 +120,11 @@ Result<> check_json(const json::object& object, std::size_t max_depth) {
     return to_result(find_fault(object, max_depth));
 }
 
+std::string_view excerpt(std::string_view text, std::size_t bytes) noexcept {
+    if (text.size() <= bytes) return text;
+    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U)
+        --bytes;
+    return text.substr(0, bytes);
+}
+
 } // namespace castiel_sync

@@ -31,4 +31,20 @@ void append_json_integer(std::string& out, Integer value) {
     out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
+// The text that `write` appends to the empty text it is given. It is written into a room that each thread keeps, and so
+// allocated once, at its size; `write` must not call this again.
+template <std::invocable<std::string&> Write>
+[[nodiscard]] std::string written_text(Write&& write) {
+    thread_local std::string room;
+    constexpr std::size_t kept_bytes = 256 * 1024;
+    room.clear();
+    write(room);
+    std::string text(room);
+    if (room.capacity() > kept_bytes) std::string().swap(room);
+    return text;
+}
+
+// The beginning of a text, for messages; never half a character.
+[[nodiscard]] std::string_view excerpt(std::string_view text, std::size_t bytes = 60) noexcept;
+
 } // namespace castiel_sync

@@ -51,13 +51,6 @@ std::string_view describe_kind(const json::value& value) noexcept {
     return "unknown";
 }
 
-std::string_view excerpt(std::string_view text, std::size_t bytes) noexcept {
-    if (text.size() <= bytes) return text;
-    while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U)
-        --bytes;
-    return text.substr(0, bytes);
-}
-
 std::string member_path(std::string_view parent, std::string_view name) {
     return parent.empty() ? std::string(name) : fmt::format("{}.{}", parent, name);
 }

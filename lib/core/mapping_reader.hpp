@@ -3,6 +3,7 @@
 
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/json.hpp>
+#include <core/json_text.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -15,9 +16,6 @@ namespace castiel_sync {
 
 // "text", "a number", "a list" …, for messages.
 [[nodiscard]] std::string_view describe_kind(const json::value& value) noexcept;
-
-// The beginning of a text, for messages; never half a character.
-[[nodiscard]] std::string_view excerpt(std::string_view text, std::size_t bytes = 60) noexcept;
 
 // parent.name, or name at the root.
 [[nodiscard]] std::string member_path(std::string_view parent, std::string_view name);

@@ -297,15 +297,11 @@ namespace {
 
 template <class T>
 std::string body_of(const T& value) {
-    thread_local std::string room; // grown once, so that a body is allocated once, and at its size
-    room.clear();
-    ArchiveWriter writer(room);
-    members(writer, const_cast<T&>(value)); // members only reads here
-    writer.finish();
-    std::string body(room);
-    constexpr std::size_t kept_bytes = 256 * 1024;
-    if (room.capacity() > kept_bytes) std::string().swap(room);
-    return body;
+    return written_text([&value](std::string& text) {
+        ArchiveWriter writer(text);
+        members(writer, const_cast<T&>(value)); // members only reads here
+        writer.finish();
+    });
 }
 
 template <class T, class... Index>

@@ -37,7 +37,7 @@ struct Link {
     std::optional<json::object> base;  // by shard field; nullopt: never compared
     std::string source_version;        // as of the last evaluation; "" = unknown, so the next sight evaluates again
     std::string target_version;
-    // When somebody else last edited a side, as far as the last evaluation knew: the time that a system tells of our own
+    // When somebody else last edited a side, as far as the last evaluation knew: the time that a system gives our own
     // write says nothing about people. Kept where a rule asks for times.
     std::optional<Timestamp> source_edited_at, target_edited_at;
     std::string evaluated_under;       // the mapping's fingerprint then

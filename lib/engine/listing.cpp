@@ -23,17 +23,23 @@ Query Run::links_by_ordinal() const {
 }
 
 Async<Result<>> Run::judge_empty(Side side) {
-    std::uint64_t links = session_.stream().links;
+    const std::uint64_t links = session_.stream().links;
     std::uint64_t approved = 0;
     for (const auto& approval : session_.stream().approvals)
         if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
-    const auto found = judge_empty_side(pinned_.rails, side, links, approved);
-    if (!found) co_return Result<>();
-    if (pinned_.policy.delete_strategy != DeleteStrategy::manual) {
-        trip_ = found;
-        co_return Error(ErrorCode::latched, trip_->reason);
+    trip_ = judge_empty_side(pinned_.rails, side, links, approved);
+    if (trip_ && pinned_.policy.delete_strategy == DeleteStrategy::manual) {
+        auto left = co_await count_left_to_persons(side);
+        if (!left) co_return left.error();
+        trip_ = judge_empty_side(pinned_.rails, side, links - std::min(links, *left), approved);
     }
-    // Links whose deletion waits for a person do not count: the same listing would latch the stream again every time.
+    if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
+    co_return Result<>();
+}
+
+// Links whose deletion waits for a person do not count: the same listing would latch the stream again every time.
+Async<Result<std::uint64_t>> Run::count_left_to_persons(Side side) {
+    std::uint64_t count = 0;
     Query query = links_by_ordinal();
     for (;;) {
         Query copy = query;
@@ -47,13 +53,10 @@ Async<Result<>> Run::judge_empty(Side side) {
         }
         auto left = co_await left_to_persons(side, std::move(page_links));
         if (!left) co_return left.error();
-        links -= std::min<std::uint64_t>(links, left->size());
-        if (page->continuation.empty()) break;
+        count += left->size();
+        if (page->continuation.empty()) co_return count;
         query.continuation = page->continuation;
     }
-    trip_ = judge_empty_side(pinned_.rails, side, links, approved);
-    if (trip_) co_return Error(ErrorCode::latched, trip_->reason);
-    co_return Result<>();
 }
 
 // The listing is complete. Rows without id that it did not meet again are mended or gone; links that it did not meet

@@ -199,6 +199,7 @@ private:
     [[nodiscard]] bool left_to_person(const Pair& pair) const;
     Async<Result<>> count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held);
     Async<Result<>> judge_empty(Side side);
+    Async<Result<std::uint64_t>> count_left_to_persons(Side side);
     [[nodiscard]] Query links_by_ordinal() const;
     Async<Result<>> confirm_deletions(std::array<std::uint64_t, 2>& held);
     Async<Result<>> carry_out_deletions();
