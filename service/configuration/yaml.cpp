@@ -66,6 +66,21 @@ std::optional<json::value> read_decimal(std::string_view text) {
     return json::value(number);
 }
 
+// The parser reads the escapes \N and \_ (U+0085 and U+00A0) as a byte each, where all else of a text is UTF-8.
+std::string text_of(const YAML::Node& scalar) {
+    const std::string& read = scalar.Scalar();
+    std::string text;
+    for (std::size_t at = 0; at < read.size();) {
+        const auto byte = static_cast<unsigned char>(read[at]);
+        const bool alone = (byte & 0xC0U) == 0x80U;
+        const std::size_t length = byte < 0xC0U ? 1 : byte < 0xE0U ? 2 : byte < 0xF0U ? 3 : 4;
+        if (alone) text += '\xC2';
+        text.append(read, at, length);
+        at += length;
+    }
+    return text;
+}
+
 class Reader {
 public:
     Reader(const std::string& source, LocatedDocument& document, std::vector<Fault>& faults)
@@ -109,12 +124,12 @@ private:
 
     json::value read_scalar(const YAML::Node& node, const std::string& path, const Place& place) {
         const std::string& tag = node.Tag();
-        if (tag == "!" || tag == "tag:yaml.org,2002:str") return json::value(node.Scalar());
+        if (tag == "!" || tag == "tag:yaml.org,2002:str") return json::value(text_of(node));
         if (tag != "?" && !tag.empty()) {
             fault(place, path, "has the tag " + tag + ", which is not understood; leave it out");
             return nullptr;
         }
-        if (auto value = read_plain_scalar(node.Scalar())) return std::move(*value);
+        if (auto value = read_plain_scalar(text_of(node))) return std::move(*value);
         fault(place, path, "is a number that can't be kept exactly; put it in quotes to mean text");
         return nullptr;
     }
@@ -136,7 +151,7 @@ private:
                 fault(place_of(entry.first), path, "has a key that is not text");
                 continue;
             }
-            const std::string& name = entry.first.Scalar();
+            const std::string name = text_of(entry.first);
             const std::string below = member_path(path, name);
             if (object.contains(name)) {
                 fault(place_of(entry.first), below,

@@ -1,5 +1,6 @@
 #include "configuration/configuration.hpp"
 #include "configuration/interpolation.hpp"
+#include "configuration/yaml.hpp"
 
 #include <doctest/doctest.h>
 
@@ -201,6 +202,14 @@ TEST_CASE("files that are not there, not YAML, or say a thing twice are faults")
     CHECK(faults_of(setup.load({setup.write("large.yaml", "server: { port: 99999999999999999999 }\n")})) ==
           "large.yaml:1: server.port: is a number that can't be kept exactly; put it in quotes to mean text\n");
     CHECK(faults_of(setup.load({setup.write("empty.yaml", "# nothing yet\n")})) == "");
+}
+
+TEST_CASE("every escape of a quoted text is the character that YAML says") {
+    std::vector<Fault> faults;
+    const auto read = read_yaml(R"({"\_a\Nb\Lc\Pd\xe9\u00e9": "\_ä\N\_"})", "escapes", faults);
+    CHECK(faults.empty());
+    CHECK(to_json(read.value) ==
+          "{\"\xC2\xA0" "a\xC2\x85" "b\xE2\x80\xA8" "c\xE2\x80\xA9" "déé\":\"\xC2\xA0ä\xC2\x85\xC2\xA0\"}");
 }
 
 TEST_CASE("an alias that unfolds without end is refused, not followed") {
