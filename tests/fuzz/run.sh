@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh BINARY [LIBFUZZER-OPTION…]: a fuzzer on its seeds. The tree is only read; new units and what breaks a promise
-# go to found/NAME beside the binary, and a later run goes on from there. First runs with one -seed are much alike on every
-# machine: the seeds in one order, and addresses, which steer libFuzzer too, in one place.
+# go to found/NAME beside the binary, and a later run goes on from there. First runs with one -seed are much alike on
+# every machine: the seeds in one order, and addresses, which steer libFuzzer too, in one place.
 set -euo pipefail
 
 binary=$1
