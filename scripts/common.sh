@@ -59,21 +59,13 @@ install_packages() {
 }
 
 build() { # PRESET [CMAKE-OPTION…]
-  configure "$@"
-  compile "$1"
-}
-
-configure() { # PRESET [CMAKE-OPTION…]
   say "Configuring build/$1"
   if ! step "$1-configure" cmake --preset "$@"; then
     show_failure "$1-configure"
     fail "CMake could not configure build/$1; mend the fault above and run again (all: build/logs/$1-configure.log)."
   fi
-}
-
-compile() { # PRESET [--target TARGET…]
   say "Building build/$1 (the first time takes some minutes)"
-  if ! step "$1-build" cmake --build "build/$1" "${@:2}"; then
+  if ! step "$1-build" cmake --build "build/$1"; then
     show_failure "$1-build"
     fail "the build failed; mend the first error above and run again (whole output: build/logs/$1-build.log)."
   fi

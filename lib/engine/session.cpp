@@ -145,8 +145,7 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     StreamDocument claimed = stream_;
     token_ = ++claimed.token;
     commit_number_ = ++claimed.commit_sequence;
-    claimed.lease = Lease{parts_.instance, execution_.execution_id, now + parts_.limits.lease_duration};
-    renewed_at_ = now;
+    renew(claimed);
     claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
     if (!administrative_) claimed.last_run_at = now;
     execution_.fencing_token = token_;

@@ -123,19 +123,22 @@ bool is_inside_character(std::string_view text, std::size_t at) {
     return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U;
 }
 
-// What the message has in common with the value, if it is that long: messages cut texts, escape them and change case.
+// A value as short as "5" is a part of other words and figures.
+constexpr std::size_t shortest_value = 4;
 constexpr std::size_t shortest_part = 5;
 
+// What the message has in common with the value, if it is that long: messages cut texts, escape them and change case.
 std::string without_parts(const std::string& message, const std::string& value, const std::string& shown) {
     const std::string searched = lower(message);
     const std::string searched_value = lower(value);
+    const std::size_t shortest = std::min(shortest_part, value.size());
     std::string result;
     for (std::size_t at = 0; at < message.size();) {
         std::size_t length = 0;
-        if (const std::string_view window = std::string_view(searched).substr(at, shortest_part);
-            window.size() == shortest_part && !is_inside_character(message, at)) {
+        if (const std::string_view window = std::string_view(searched).substr(at, shortest);
+            window.size() == shortest && !is_inside_character(message, at)) {
             if (const auto found = searched_value.find(window); found != std::string::npos) {
-                length = shortest_part;
+                length = shortest;
                 while (at + length < message.size() && found + length < value.size() &&
                        searched[at + length] == searched_value[found + length])
                     ++length;
@@ -163,9 +166,8 @@ void interpolate(LocatedDocument& document, const Environment& environment, cons
 std::string without_values(std::string message, const Place& place) {
     for (const auto& [name, value] : place.variables) {
         const std::string shown = "${" + name + "}";
-        // A value as short as "5" is a part of other words and figures.
-        message = value.size() < shortest_part ? without_word(std::move(message), value, shown)
-                                               : without_parts(message, value, shown);
+        message = value.size() < shortest_value ? without_word(std::move(message), value, shown)
+                                                : without_parts(message, value, shown);
     }
     return message;
 }

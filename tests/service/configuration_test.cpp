@@ -290,6 +290,10 @@ TEST_CASE("I23: no part of a variable's value appears, though a message cuts it 
     CHECK(without_values("can't be 'gro\u00df\\\"er'", place) == "can't be '${NAME}\\\"er'");
     place.variables = {{"NAME", "abcd\u00e9"}};
     CHECK(without_values("is abcd\u00e8", place) == "is ${NAME}\u00e8"); // no half of a character goes
+    place.variables = {{"NAME", "pq7z"}};
+    CHECK(without_values("is xPQ7Zx", place) == "is x${NAME}x");
+    place.variables = {{"NAME", "12"}};
+    CHECK(without_values("is 12, not 120", place) == "is ${NAME}, not 120");
 }
 
 TEST_CASE("cosmos is a known storage that this build does not have") {
