@@ -74,73 +74,16 @@ struct Wire {
 
 class WiredAdapter final : public Adapter {
 public:
-    WiredAdapter(std::unique_ptr<Adapter> inner, Wire& wire, Process& process)
-        : inner_(std::move(inner)), wire_(wire), process_(process) {}
-    AdapterDescription describe() const override { return inner_->describe(); }
-    AdapterCapabilities capabilities() const override { return inner_->capabilities(); }
-    Async<Result<>> check() override { return inner_->check(); }
-    Async<Result<RecordPage>> pull(PullRequest request) override {
-        process_.step();
-        return inner_->pull(std::move(request));
-    }
-
-    Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override {
-        process_.step();
-        int& left = request.ids.empty() ? wire_.key_look_ups_fail : wire_.unreadable;
-        if (left == 0) co_return co_await inner_->fetch(std::move(request));
-        --left;
-        co_return std::vector<FetchedRecord>(request.ids.size() + request.idempotency_keys.size());
-    }
-
-    Async<Result<std::vector<PushOutcome>>> push(PushRequest request) override {
-        process_.step();
-        wire_.sent.insert(wire_.sent.end(), request.items.begin(), request.items.end());
-        const Fate fate = wire_.pushes.take();
-        if (fate == Fate::dies_before) process_.die();
-        const bool happens = fate != Fate::request_lost && fate != Fate::late;
-        if (fate == Fate::late) wire_.under_way.push_back(request);
-        auto answer = Result<std::vector<PushOutcome>>(Error(ErrorCode::unknown_outcome, "nobody answered"));
-        if (happens) answer = co_await carry(std::move(request));
-        if (auto acts = std::exchange(wire_.meanwhile, {})) acts();
-        if (fate == Fate::dies_after) process_.die();
-        if (fate != Fate::arrives) co_return Error(ErrorCode::unknown_outcome, "nobody answered");
-        co_return answer;
-    }
+    WiredAdapter(std::unique_ptr<Adapter> inner, Wire& wire, Process& process);
+    AdapterDescription describe() const override;
+    AdapterCapabilities capabilities() const override;
+    Async<Result<>> check() override;
+    Async<Result<RecordPage>> pull(PullRequest request) override;
+    Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override;
+    Async<Result<std::vector<PushOutcome>>> push(PushRequest request) override;
 
 private:
-    Async<Result<std::vector<PushOutcome>>> carry(PushRequest request) {
-        if (wire_.unique.empty()) co_return co_await inner_->push(std::move(request));
-        std::vector<PushOutcome> outcomes;
-        for (auto& item : request.items) {
-            PushRequest one;
-            one.entity = request.entity;
-            if (item.action == PushItem::Action::create) {
-                PullRequest everything;
-                everything.entity = request.entity;
-                auto page = co_await inner_->pull(std::move(everything));
-                if (!page) co_return page.error();
-                PushOutcome known;
-                for (auto& record : page->records) {
-                    const auto* held = record.fields.if_contains(wire_.unique);
-                    const auto* wanted = item.fields.if_contains(wire_.unique);
-                    if (!held || !wanted || *held != *wanted) continue;
-                    known.status = PushOutcome::Status::applied;
-                    known.id = record.id;
-                    known.version = record.version;
-                    known.fields = record.fields;
-                }
-                if (known.status == PushOutcome::Status::applied) {
-                    outcomes.push_back(std::move(known));
-                    continue;
-                }
-            }
-            one.items.push_back(std::move(item));
-            auto answer = co_await inner_->push(std::move(one));
-            if (!answer) co_return answer;
-            outcomes.push_back(std::move(answer->front()));
-        }
-        co_return outcomes;
-    }
+    Async<Result<std::vector<PushOutcome>>> carry(PushRequest request);
 
     std::unique_ptr<Adapter> inner_;
     Wire& wire_;
@@ -149,32 +92,13 @@ private:
 
 class WiredStore final : public Store {
 public:
-    WiredStore(Store& inner, Fates& commits, Process& process)
-        : inner_(inner), commits_(commits), process_(process) {}
-    StoreLimits limits() const override { return inner_.limits(); }
+    WiredStore(Store& inner, Fates& commits, Process& process);
+    StoreLimits limits() const override;
     Async<Result<std::vector<std::optional<Document>>>> read(std::string partition, std::string kind,
-                                                             std::vector<std::string> ids) override {
-        process_.step();
-        return inner_.read(std::move(partition), std::move(kind), std::move(ids));
-    }
-    Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) override {
-        process_.step();
-        return inner_.query(std::move(partition), std::move(kind), std::move(query));
-    }
-    Async<Result<ScanPage>> scan(std::string kind, Query query) override {
-        process_.step();
-        return inner_.scan(std::move(kind), std::move(query));
-    }
-    Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override {
-        process_.step();
-        const Fate fate = commits_.take();
-        if (fate == Fate::dies_before) process_.die();
-        auto receipt = Result<CommitReceipt>(Error(ErrorCode::unknown_outcome, "the store did not answer"));
-        if (fate != Fate::request_lost) receipt = co_await inner_.commit(std::move(partition), std::move(writes));
-        if (fate == Fate::dies_after) process_.die();
-        if (fate != Fate::arrives) co_return Error(ErrorCode::unknown_outcome, "the store did not answer");
-        co_return receipt;
-    }
+                                                             std::vector<std::string> ids) override;
+    Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) override;
+    Async<Result<ScanPage>> scan(std::string kind, Query query) override;
+    Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override;
 
 private:
     Store& inner_;

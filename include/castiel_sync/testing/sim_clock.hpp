@@ -14,11 +14,9 @@
 #include <castiel_sync/runtime.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
 
 #include <chrono>
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -82,6 +80,10 @@ public:
 private:
     struct State;
 
+    // The answer goes where it is shared, so that work which outlives a SimulationStuck has somewhere to put it.
+    template <class T>
+    static Async<void> keep(Async<T> work, std::shared_ptr<std::optional<T>> answer);
+
     // One handler, or the next timer. False: nothing is left.
     bool step();
     void run_until(const bool& done);
@@ -109,26 +111,19 @@ private:
     std::chrono::milliseconds skew_;
 };
 
-template <class T>
-T SimLoop::run(Async<T> work) {
-    struct Outcome {
-        bool done = false;
-        std::exception_ptr thrown;
-        std::optional<T> value;
-    };
-    // Shared, so that work which outlives a SimulationStuck has somewhere to answer to.
-    auto outcome = std::make_shared<Outcome>();
-    boost::asio::co_spawn(executor(), std::move(work), [outcome](std::exception_ptr thrown, T value) {
-        outcome->done = true;
-        outcome->thrown = thrown;
-        if (!thrown) outcome->value.emplace(std::move(value));
-    });
-    run_until(outcome->done);
-    if (outcome->thrown) std::rethrow_exception(outcome->thrown);
-    return std::move(*outcome->value);
-}
-
 template <>
 void SimLoop::run<void>(Async<void> work);
+
+template <class T>
+Async<void> SimLoop::keep(Async<T> work, std::shared_ptr<std::optional<T>> answer) {
+    answer->emplace(co_await std::move(work));
+}
+
+template <class T>
+T SimLoop::run(Async<T> work) {
+    auto answer = std::make_shared<std::optional<T>>();
+    run<void>(keep(std::move(work), answer));
+    return std::move(**answer);
+}
 
 } // namespace castiel_sync::testing
