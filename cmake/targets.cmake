@@ -30,22 +30,28 @@ function(castiel_sync_warnings target)
   endif()
 endfunction()
 
-# The headers that cost the most to parse, once for all targets of the product. Not in a host's build, which has
-# options of its own.
+# The headers that cost the most to parse, once for all targets of the product, which are compiled alike. Not in a host's
+# build, which has options of its own.
+function(castiel_sync_share_options target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  if(CASTIEL_SYNC_FUZZ) # what is fuzzed tells the fuzzer which branches it took
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
 if(PROJECT_IS_TOP_LEVEL)
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled.cpp CONTENT "")
   add_library(castiel_sync_precompiled OBJECT ${PROJECT_BINARY_DIR}/precompiled.cpp)
-  set_target_properties(castiel_sync_precompiled PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(castiel_sync_precompiled PRIVATE Boost::headers Boost::json fmt::fmt)
   target_compile_features(castiel_sync_precompiled PRIVATE cxx_std_20)
   target_compile_definitions(castiel_sync_precompiled PRIVATE BOOST_ASIO_NO_DEPRECATED)
+  castiel_sync_share_options(castiel_sync_precompiled)
   castiel_sync_warnings(castiel_sync_precompiled)
   target_precompile_headers(castiel_sync_precompiled PRIVATE <boost/asio/awaitable.hpp> <boost/json.hpp>
     <fmt/format.h> <chrono> <map> <memory> <optional> <string> <vector>)
 endif()
 function(castiel_sync_precompile target)
   if(PROJECT_IS_TOP_LEVEL)
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON) # as what it shares
+    castiel_sync_share_options(${target})
     target_precompile_headers(${target} REUSE_FROM castiel_sync_precompiled)
   endif()
 endfunction()
