@@ -42,6 +42,15 @@ void members(A& a, Error& v) {
     a("message", v.message);
 }
 template <class A>
+void members(A& a, Link::Made& v) {
+    a("journal", v.journal_id);
+    a("execution", v.execution_id);
+    a("actor", v.actor);
+    a("rule", v.rule);
+    a("written", v.written);
+    a("at", v.at);
+}
+template <class A>
 void members(A& a, Link& v) {
     a.sparse("si", v.integer_source_id);
     a.sparse("ti", v.integer_target_id);
@@ -53,6 +62,7 @@ void members(A& a, Link& v) {
     a("te", v.target_edited_at);
     a.sparse("under", v.evaluated_under);
     a.sparse("conflict", v.conflict_id);
+    a("made", v.made);
     a.sparse("flips", v.flips);
 }
 template <class A>
@@ -420,6 +430,42 @@ std::string parked_id(std::string_view stream_id, Side side, std::string_view re
 }
 
 std::string parked_conflict_id(const ParkedRecord& parked) { return uuid_of({"parked", parked.parked_id}); }
+
+std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type) {
+    if (!link.made || !link.base) return std::nullopt;
+    JournalEntry entry;
+    entry.journal_id = link.made->journal_id;
+    entry.stream_id = link.stream_id;
+    entry.entity_type = std::move(entity_type);
+    entry.source_id = link.source_id;
+    entry.target_id = link.target_id;
+    entry.execution_id = link.made->execution_id;
+    entry.actor = link.made->actor;
+    entry.written = link.made->written;
+    entry.action = "created";
+    entry.at = link.made->at;
+    for (const auto& member : *link.base) {
+        JournalChange change;
+        change.field = member.key();
+        change.after = member.value();
+        change.rule = link.made->rule;
+        entry.changes.push_back(std::move(change));
+    }
+    return entry;
+}
+
+std::optional<Link::Made> made_of(const JournalEntry& entry, const Link& link) {
+    if (entry.action != "created" || entry.changes.empty() || !link.base) return std::nullopt;
+    if (entry.source_id != link.source_id || entry.target_id != link.target_id) return std::nullopt;
+    if (entry.changes.size() != link.base->size()) return std::nullopt;
+    for (const JournalChange& change : entry.changes) {
+        const json::value* held = link.base->if_contains(change.field);
+        if (!held || change.before || change.after != *held) return std::nullopt;
+        if (change.rule != entry.changes.front().rule) return std::nullopt;
+    }
+    return Link::Made{entry.journal_id, entry.execution_id, entry.actor, entry.changes.front().rule, entry.written,
+                      entry.at};
+}
 
 Document to_document(const Link& link) {
     Document document =

@@ -314,12 +314,22 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
     effects.writes.push_back(put(to_document(conflict)));
 }
 
-void Run::add_journal(Pair& pair, const std::string& link_id, Effects& effects) const {
-    for (auto& entry : pair.journal) {
-        Document document = to_document(entry, link_id);
-        document.expires_at = parts_.runtime.clock->now() + parts_.limits.journal_retention;
-        effects.writes.push_back(put(std::move(document)));
+// What a new link's create wrote is its base: the link itself tells it then, until the base is another one.
+void Run::add_journal(Pair& pair, Link& link, Effects& effects) const {
+    if (pair.made && !made_of(*pair.made, link)) {
+        add_entry(*pair.made, link.link_id, effects);
+        link.made.reset();
     }
+    const bool fresh = !pair.link || pair.fresh_link;
+    if (fresh && pair.journal.size() == 1) link.made = made_of(pair.journal.front(), link);
+    if (fresh && link.made) return;
+    for (const auto& entry : pair.journal) add_entry(entry, link.link_id, effects);
+}
+
+void Run::add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const {
+    Document document = to_document(entry, link_id);
+    document.expires_at = parts_.runtime.clock->now() + parts_.limits.journal_retention;
+    effects.writes.push_back(put(std::move(document)));
 }
 
 // Writes that may have happened, or may arrive yet, stay on record: the next run looks for them, and until then nobody
@@ -348,7 +358,7 @@ void Run::add_written(Pair& pair, Effects& effects) {
                                             pair.records[at(side)]->id;
     }
     add_automatic(pair, effects, link);
-    add_journal(pair, link.link_id, effects);
+    add_journal(pair, link, effects);
     if (pair.fresh_link) register_link(link, effects);
     if (!pair.base_advanced && !pair.fresh_link) return;
     link.source_version.clear(); // both sides are evaluated again
@@ -436,11 +446,11 @@ Effects Run::effects_of(Pair& pair) {
                 effects.writes.push_back(remove("deletion", deletion_id(link.stream_id, side, link.id(side))));
         link.state = Link::State::dead;
         --effects.links;
+        add_journal(pair, link, effects);
         Document document = to_document(link);
         document.expires_at = now + parts_.limits.journal_retention;
         effects.writes.push_back(put(std::move(document)));
         any_removed ? ++effects.counters.deleted : ++effects.counters.skipped;
-        add_journal(pair, link.link_id, effects);
         return effects;
     }
     if (action == Action::unlink) {
@@ -449,9 +459,9 @@ Effects Run::effects_of(Pair& pair) {
         --effects.links;
         JournalEntry entry = journal_entry(pair, Side::target, "unlinked");
         pair.journal.push_back(std::move(entry));
+        add_journal(pair, link, effects);
         effects.writes.push_back(put(to_document(link)));
         ++effects.counters.skipped;
-        add_journal(pair, link.link_id, effects);
         return effects;
     }
     const bool created = pair.created[0] || pair.created[1];
@@ -477,8 +487,8 @@ Effects Run::effects_of(Pair& pair) {
     link.evaluated_under = fingerprint_;
     add_conflict(pair, effects, link);
     note_flips(pair, link);
+    add_journal(pair, link, effects);
     effects.writes.push_back(put(to_document(link)));
-    add_journal(pair, link.link_id, effects);
     if (created)
         ++effects.counters.created;
     else if (pair.updated[0] || pair.updated[1])

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <utility>
 
 namespace castiel_sync {
@@ -111,11 +113,41 @@ Async<Result<std::vector<StreamSummary>>> Engine::list_streams(std::string tenan
     co_return summaries;
 }
 
+namespace {
+
+// The newest first, and of one time by id.
+bool is_newer(const JournalEntry& one, const JournalEntry& other) {
+    return one.at != other.at ? one.at > other.at : one.journal_id < other.journal_id;
+}
+
+std::string cursor_after(const JournalEntry& entry) {
+    return fmt::format("{}.{}", entry.at.time_since_epoch().count(), entry.journal_id);
+}
+
+std::optional<JournalEntry> parse_cursor(std::string_view cursor) {
+    const auto dot = cursor.find('.');
+    if (dot == std::string_view::npos || dot + 1 == cursor.size()) return std::nullopt;
+    std::int64_t at = 0;
+    const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + dot, at);
+    if (error != std::errc() || end != cursor.data() + dot) return std::nullopt;
+    JournalEntry last;
+    last.at = Timestamp(std::chrono::milliseconds(at));
+    last.journal_id = cursor.substr(dot + 1);
+    return last;
+}
+
+} // namespace
+
 Async<Result<ListPage<JournalEntry>>> Engine::history(std::string tenant_id, std::string entity, std::string record,
                                                       std::size_t limit, std::string cursor) {
+    std::optional<JournalEntry> last;
+    if (!cursor.empty()) {
+        last = parse_cursor(cursor);
+        if (!last) co_return Error(ErrorCode::invalid_request, "this cursor is of no history; begin without one");
+    }
     auto all = co_await state_->streams(tenant_id);
     if (!all) co_return all.error();
-    std::vector<IndexValue> links;
+    std::map<std::string, std::optional<JournalEntry>> made; // by link, what the link tells itself
     for (const auto& stream : *all) {
         if (!entity.empty() && stream.entity_type != entity && stream.shard_type_id != entity) continue;
         for (const char* field : {"source_id", "target_id"}) {
@@ -125,26 +157,50 @@ Async<Result<ListPage<JournalEntry>>> Engine::history(std::string tenant_id, std
             query.limit = 100;
             auto page = co_await state_->parts.store->query(tenant_id, "link", std::move(query));
             if (!page) co_return page.error();
-            for (const auto& document : page->documents) links.emplace_back(document.id);
+            for (const auto& document : page->documents) {
+                auto link = from_document<Link>(document);
+                if (!link) co_return link.error();
+                made.insert_or_assign(link->link_id, made_entry(*link, stream.entity_type));
+            }
         }
     }
-    ListPage<JournalEntry> answer;
-    if (links.empty())
+    if (made.empty())
         co_return Error(ErrorCode::not_found, fmt::format("no record {} was ever linked{}", record,
                                                           entity.empty() ? "" : " in " + entity));
+    limit = std::clamp<std::size_t>(limit, 1, 1000);
+    ListPage<JournalEntry> answer;
+    std::vector<IndexValue> links;
+    for (auto& [link_id, entry] : made) {
+        links.emplace_back(link_id);
+        if (entry && (!last || is_newer(*last, *entry))) answer.items.push_back(std::move(*entry));
+    }
+    const std::size_t of_links = answer.items.size();
     Query query;
     query.conditions.emplace_back("link_id", std::move(links));
+    if (last)
+        query.conditions.emplace_back("at", Condition::Comparison::less_or_equal,
+                                      IndexValue(std::int64_t{last->at.time_since_epoch().count()}));
     query.order = {{"at", true}};
-    query.limit = std::clamp<std::size_t>(limit, 1, 1000);
-    query.continuation = std::move(cursor);
-    auto page = co_await state_->parts.store->query(tenant_id, "journal", std::move(query));
-    if (!page) co_return page.error();
-    answer.next_cursor = page->continuation;
-    for (const auto& document : page->documents) {
-        auto entry = from_document<JournalEntry>(document);
-        if (!entry) co_return entry.error();
-        answer.items.push_back(std::move(*entry));
+    query.limit = limit;
+    bool more = true;
+    while (more && answer.items.size() <= of_links + limit) {
+        Query copy = query;
+        auto page = co_await state_->parts.store->query(tenant_id, "journal", std::move(copy));
+        if (!page) co_return page.error();
+        for (const auto& document : page->documents) {
+            auto entry = from_document<JournalEntry>(document);
+            if (!entry) co_return entry.error();
+            if (!last || is_newer(*last, *entry)) answer.items.push_back(std::move(*entry));
+        }
+        query.continuation = page->continuation;
+        more = !query.continuation.empty();
     }
+    std::sort(answer.items.begin(), answer.items.end(), is_newer);
+    if (answer.items.size() > limit) {
+        answer.items.resize(limit);
+        more = true;
+    }
+    if (more) answer.next_cursor = cursor_after(answer.items.back());
     co_return answer;
 }
 

@@ -221,6 +221,8 @@ void Run::hold_unsettled(Pair& pair) {
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.attempted = false;
+    if (pair.link && !pair.fresh_link && !pair.made)
+        pair.made = made_entry(*pair.link, session_.execution().entity_type);
     if (!unsettled_.empty()) hold_unsettled(pair);
     if (pair.state != State::pending) return;
     if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;

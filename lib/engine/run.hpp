@@ -76,6 +76,7 @@ struct Pair {
     bool attempted = false;            // the present decision is in `attempts`
     bool base_advanced = false;        // by a write that happened, whatever becomes of the pair
     std::vector<JournalEntry> journal;
+    std::optional<JournalEntry> made;  // what the stored link tells of its create
     std::array<bool, 2> created{}, updated{}, removed{};
     std::unique_ptr<ParkedRecord> parked; // apart, like the conflict: large, and few pairs have one
     std::optional<Trip> trip;          // ping-pong
@@ -265,7 +266,8 @@ private:
     void identify(Conflict& conflict, const Link& link) const;
     void add_parked_conflict(const Pair& pair, Effects& effects);
     void add_written(Pair& pair, Effects& effects);
-    void add_journal(Pair& pair, const std::string& link_id, Effects& effects) const;
+    void add_journal(Pair& pair, Link& link, Effects& effects) const;
+    void add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
     struct Flip {
         std::string field;

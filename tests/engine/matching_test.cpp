@@ -206,3 +206,47 @@ TEST_CASE("the history tells who changed what and why, newest first") {
     REQUIRE_FALSE(unknown.has_value());
     CHECK(unknown.error().code == ErrorCode::not_found);
 }
+
+TEST_CASE("the history is whole and in order, page by page, while its create is told by the link and after") {
+    World world;
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    const auto page = [&](std::size_t limit, const std::string& cursor) {
+        auto answer = world.loop.run(world.engine->history(tenant, "", world.source_id(), limit, cursor));
+        REQUIRE(answer.has_value());
+        return std::move(*answer);
+    };
+    auto created = page(1, "");
+    REQUIRE(created.items.size() == 1);
+    CHECK(created.next_cursor.empty());
+    CHECK(created.items[0].action == "created");
+    CHECK(created.items[0].target_id == world.target_id());
+    CHECK(created.items[0].changes.size() == 2);
+    CHECK(world.stored<JournalEntry>("journal").empty()); // the link's base says it all
+
+    for (const char* name : {"B", "C", "D"}) {
+        world.loop.run_for(std::chrono::seconds(1));
+        world.source.edit("contacts", world.source_id(), person("a@x", name));
+        world.sync_well();
+    }
+    for (const std::size_t limit : {1, 2, 3, 4, 5}) {
+        CAPTURE(limit);
+        std::vector<JournalEntry> all;
+        std::string cursor;
+        do {
+            auto next = page(limit, cursor);
+            CHECK(next.items.size() <= limit);
+            cursor = next.next_cursor;
+            for (auto& entry : next.items) all.push_back(std::move(entry));
+        } while (!cursor.empty() && all.size() < 10);
+        REQUIRE(all.size() == 4);
+        CHECK(all[0].changes.at(0).after->as_string() == "D");
+        CHECK(all[2].changes.at(0).after->as_string() == "B");
+        CHECK(all[3].journal_id == created.items[0].journal_id);
+        CHECK(all[3].changes.size() == 2);
+        CHECK(all[3].at == created.items[0].at);
+    }
+    const auto foreign = world.loop.run(world.engine->history(tenant, "", world.source_id(), 1, "nonsense"));
+    REQUIRE_FALSE(foreign.has_value());
+    CHECK(foreign.error().code == ErrorCode::invalid_request);
+}

@@ -202,6 +202,8 @@ StreamSummary World::stream() {
 
 std::vector<JournalEntry> World::journal(std::string_view action, Side written) {
     auto entries = stored<JournalEntry>("journal");
+    for (const Link& link : stored<Link>("link"))
+        if (auto made = made_entry(link, "")) entries.push_back(std::move(*made));
     std::erase_if(entries, [&](const JournalEntry& entry) {
         return entry.action != action || entry.written != written;
     });
