@@ -314,6 +314,12 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
     effects.writes.push_back(put(to_document(conflict)));
 }
 
+// Before the base of a stored link, or an id, becomes another one.
+void Run::remember_made(Pair& pair) const {
+    if (pair.link && !pair.fresh_link && !pair.made)
+        pair.made = made_entry(*pair.link, session_.execution().entity_type);
+}
+
 // What a new link's create wrote is its base: the link itself tells it then, until the base is another one.
 void Run::add_journal(Pair& pair, Link& link, Effects& effects) const {
     if (pair.made && !made_of(*pair.made, link)) {
@@ -478,7 +484,11 @@ Effects Run::effects_of(Pair& pair) {
                 if (!accounted(pair, Side::source, pair.decision.base)) link.source_version.clear();
                 if (!accounted(pair, Side::target, pair.decision.base)) link.target_version.clear();
             }
-            link.base = pinned_.mapping.to_object(pair.decision.base);
+            json::object base = pinned_.mapping.to_object(pair.decision.base);
+            if (link.base != base) {
+                remember_made(pair);
+                link.base = std::move(base);
+            }
         }
     } else if (pair.records[at(pair.origin)]) {
         // One side is gone and a person decides, or the deletion does not flow: the survivor is seen as it is.

@@ -183,6 +183,7 @@ void Run::relink_made(Pair& pair) {
     const Side made = other(pair.sent_from);
     const auto& record = pair.records[at(made)];
     if (!record || pair.records[at(pair.sent_from)] || pair.link->id(made) == record->id) return;
+    remember_made(pair);
     (made == Side::source ? pair.link->source_id : pair.link->target_id) = record->id;
     (made == Side::source ? pair.link->integer_source_id : pair.link->integer_target_id) = record->integer_id;
     pair.link->base = pinned_.mapping.to_object(*pair.sent);
@@ -221,8 +222,6 @@ void Run::hold_unsettled(Pair& pair) {
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.attempted = false;
-    if (pair.link && !pair.fresh_link && !pair.made)
-        pair.made = made_entry(*pair.link, session_.execution().entity_type);
     if (!unsettled_.empty()) hold_unsettled(pair);
     if (pair.state != State::pending) return;
     if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;

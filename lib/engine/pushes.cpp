@@ -109,6 +109,7 @@ void Run::advance_base(Pair& pair, const Intent::Attempt& attempt) const {
         pair.sent = pinned_.mapping.from_object(sent);
     }
     if (!pair.link || !pair.link->base) return;
+    remember_made(pair);
     advance(*pair.link->base);
     pair.base_advanced = true;
 }

@@ -266,6 +266,7 @@ private:
     void identify(Conflict& conflict, const Link& link) const;
     void add_parked_conflict(const Pair& pair, Effects& effects);
     void add_written(Pair& pair, Effects& effects);
+    void remember_made(Pair& pair) const;
     void add_journal(Pair& pair, Link& link, Effects& effects) const;
     void add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
