@@ -13,11 +13,11 @@ std::span<const KindDeclaration> engine_kinds() {
                         {{{"started_at"}}, {{"integration_id", "started_at"}}, {{"status"}}}},
         KindDeclaration{"stream", {"integration_id"}, {}},
         KindDeclaration{"slot", {}, {}},
-        // The pair of ids that are the same record. `ordinal` is dense per stream: it numbers the bits of `seen`.
+        // The pair of ids that are the same record. Its id ends in its number in the stream.
         KindDeclaration{"link",
-                        {"stream_id", "source_id", "target_id", "ordinal"},
-                        {{{"stream_id", "source_id"}}, {{"stream_id", "target_id"}}, {{"stream_id", "ordinal"}}}},
-        // Which links a listing has met so far: bitmaps by ordinal.
+                        {"stream_id", "source_id", "target_id"},
+                        {{{"stream_id", "source_id"}}, {{"stream_id", "target_id"}}}},
+        // Which links a listing has met so far: bitmaps by these numbers.
         KindDeclaration{"seen", {"stream_id"}, {{{"stream_id"}}}},
         // Unlinked records, by match key. `fresh` is 1 until the end of the cycle has looked for a partner once.
         KindDeclaration{"candidate",

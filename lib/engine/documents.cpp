@@ -52,6 +52,7 @@ void members(A& a, Link::Made& v) {
 }
 template <class A>
 void members(A& a, Link& v) {
+    a("ordinal", v.ordinal);
     a.sparse("si", v.integer_source_id);
     a.sparse("ti", v.integer_target_id);
     a.sparse("state", v.state);
@@ -138,7 +139,6 @@ void members(A& a, Checkpoint& v) {
     a("mapping", v.mapping_fingerprint);
     a("sides", v.sides);
     a("counts", v.counts);
-    a("missingCursor", v.missing_cursor);
     a("parkedRetried", v.parked_retried);
     a.sparse("requested", v.requested);
 }
@@ -422,6 +422,9 @@ std::string uuid_of(std::initializer_list<std::string_view> parts) {
 std::string candidate_id(std::string_view stream_id, Side side, std::string_view record_id) {
     return std::string(stream_id) + (side == Side::source ? "-s-" : "-t-") + std::string(record_id);
 }
+std::string link_id(std::string_view stream_id, std::int64_t ordinal) {
+    return fmt::format("{}-{}", stream_id, ordinal);
+}
 std::string deletion_id(std::string_view stream_id, Side side, std::string_view record_id) {
     return candidate_id(stream_id, side, record_id);
 }
@@ -469,7 +472,7 @@ std::optional<Link::Made> made_of(const JournalEntry& entry, const Link& link) {
 
 Document to_document(const Link& link) {
     Document document =
-        make_document("link", link.link_id, link, link.stream_id, link.source_id, link.target_id, link.ordinal);
+        make_document("link", link.link_id, link, link.stream_id, link.source_id, link.target_id);
     document.etag = link.etag;
     return document;
 }
@@ -524,7 +527,6 @@ template <> Result<Link> from_document(const Document& document) {
     link.stream_id = index.text(0);
     link.source_id = index.text(1);
     link.target_id = index.text(2);
-    link.ordinal = index.number(3);
     link.etag = document.etag;
     return read(index, std::move(link));
 }

@@ -44,7 +44,7 @@ struct Link {
     std::string target_id;
     bool integer_source_id = false;
     bool integer_target_id = false;
-    std::int64_t ordinal = 0;          // dense per stream; the link's bit in `seen`
+    std::int64_t ordinal = 0;          // dense per stream; the link's bit in `seen`, and the end of its id
     State state = State::live;
     std::optional<json::object> base;  // by shard field; nullopt: never compared
     std::string source_version;        // as of the last evaluation; "" = unknown, so the next sight evaluates again
@@ -156,7 +156,6 @@ struct Checkpoint {
     std::string mapping_fingerprint;
     std::array<SideCheckpoint, 2> sides;
     std::array<CycleCounts, 2> counts;
-    std::int64_t missing_cursor = 0;  // ordinal up to which links were held against the listing
     bool parked_retried = false;      // this cycle has retried what waits for others
     bool requested = false;           // a run that began after this cycle waits for one that reads everything anew
 };
@@ -212,6 +211,7 @@ struct Slot {
 [[nodiscard]] std::string uuid_of(std::initializer_list<std::string_view> parts);
 
 [[nodiscard]] std::string candidate_id(std::string_view stream_id, Side side, std::string_view record_id);
+[[nodiscard]] std::string link_id(std::string_view stream_id, std::int64_t ordinal);
 [[nodiscard]] std::string deletion_id(std::string_view stream_id, Side side, std::string_view record_id);
 [[nodiscard]] std::string parked_id(std::string_view stream_id, Side side, std::string_view record_id,
                                     std::string_view payload);

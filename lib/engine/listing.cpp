@@ -12,14 +12,21 @@ namespace {
 
 std::size_t at(Side side) { return index_of(side); }
 
+// Links are read in windows of this many: bases can be large.
+constexpr std::int64_t window = 512;
+static_assert(SeenBits::size % window == 0);
+
 } // namespace
 
-Query Run::links_by_ordinal() const {
-    Query query = of_stream();
-    query.conditions.emplace_back("ordinal", Condition::Comparison::greater_or_equal, IndexValue(std::int64_t{0}));
-    query.order = {{"ordinal", false}};
-    query.limit = 1000;
-    return query;
+// Of the links numbered from `first` on, a window of them, the ids of those whose bit is not set. Some may be of no
+// link, where a create came to nothing.
+std::vector<std::string> Run::ids_unseen(std::int64_t first, const SeenBits& bits) const {
+    const std::int64_t end = std::min(first + window, session_.next_ordinal());
+    std::vector<std::string> ids;
+    for (std::int64_t ordinal = first; ordinal < end; ++ordinal)
+        if (!bits.test(static_cast<std::size_t>(ordinal % SeenBits::size)))
+            ids.push_back(link_id(session_.stream().stream_id, ordinal));
+    return ids;
 }
 
 Async<Result<>> Run::judge_empty(Side side) {
@@ -40,23 +47,42 @@ Async<Result<>> Run::judge_empty(Side side) {
 // Links whose deletion waits for a person do not count: the same listing would latch the stream again every time.
 Async<Result<std::uint64_t>> Run::count_left_to_persons(Side side) {
     std::uint64_t count = 0;
-    Query query = links_by_ordinal();
-    for (;;) {
-        Query copy = query;
-        auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
-        if (!page) co_return page.error();
-        std::vector<Link> page_links;
-        for (const auto& document : page->documents) {
-            auto link = from_document<Link>(document);
-            if (!link) co_return link.error();
-            page_links.push_back(std::move(*link));
-        }
-        auto left = co_await left_to_persons(side, std::move(page_links));
+    for (std::int64_t first = 0; first < session_.next_ordinal(); first += window) {
+        auto links = co_await stored<Link>("link", ids_unseen(first, SeenBits()));
+        if (!links) co_return links.error();
+        auto left = co_await left_to_persons(side, std::move(*links));
         if (!left) co_return left.error();
         count += left->size();
-        if (page->continuation.empty()) co_return count;
-        query.continuation = page->continuation;
     }
+    co_return count;
+}
+
+Async<Result<>> Run::hold_unseen(Side side, std::int64_t first, std::uint64_t pass) {
+    std::vector<std::string> chunk_ids{seen_id(side, first / SeenBits::size)};
+    auto stored_bits = co_await parts_.store->read(session_.tenant(), "seen", std::move(chunk_ids));
+    if (!stored_bits) co_return stored_bits.error();
+    const auto& document = stored_bits->front();
+    const auto bits = SeenBits::parse(document ? document->body : std::string(), pass);
+    if (!bits) co_return Error(ErrorCode::corrupted, "stored seen bits can't be read");
+    auto unseen = ids_unseen(first, *bits);
+    if (unseen.empty()) co_return Result<>();
+    auto links = co_await stored<Link>("link", std::move(unseen));
+    if (!links) co_return links.error();
+    std::vector<HeldDeletion> missing;
+    std::vector<std::string> missing_ids;
+    for (const Link& link : *links) {
+        if (link.state != Link::State::live) continue;
+        missing.push_back({link.stream_id, side, link.link_id, link.id(side), false});
+        missing_ids.push_back(deletion_id(link.stream_id, side, link.id(side)));
+    }
+    if (missing.empty()) co_return Result<>();
+    auto held = co_await parts_.store->read(session_.tenant(), "deletion", std::move(missing_ids));
+    if (!held) co_return held.error();
+    std::vector<Effects> effects(1);
+    for (std::size_t i = 0; i < missing.size(); ++i) // what is held already may be confirmed
+        if (!(*held)[i]) effects.front().writes.push_back(put(to_document(missing[i])));
+    if (effects.front().writes.empty()) co_return Result<>();
+    co_return co_await session_.commit(std::move(effects), std::nullopt);
 }
 
 // The listing is complete. Rows without id that it did not meet again are mended or gone; links that it did not meet
@@ -72,46 +98,8 @@ Async<Result<>> Run::hold_missing(Side side) {
         if (auto cleared = co_await clear_mended_rows(side, state.pass); !cleared) co_return cleared;
     }
     if (flows_from(side) && (state.seen != links || state.links_ended)) {
-        Query query = links_by_ordinal();
-        std::optional<SeenBits> bits;
-        std::int64_t loaded_chunk = -1;
-        for (;;) {
-            Query copy = query;
-            auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
-            if (!page) co_return page.error();
-            std::vector<HeldDeletion> missing;
-            std::vector<std::string> missing_ids;
-            for (const auto& document : page->documents) {
-                auto link = from_document<Link>(document);
-                if (!link) co_return link.error();
-                if (link->state != Link::State::live) continue;
-                const std::int64_t chunk = link->ordinal / SeenBits::size;
-                if (chunk != loaded_chunk) {
-                    std::vector<std::string> ids{seen_id(side, chunk)};
-                    auto stored = co_await parts_.store->read(session_.tenant(), "seen", std::move(ids));
-                    if (!stored) co_return stored.error();
-                    bits = SeenBits::parse(stored->front() ? stored->front()->body : std::string(), state.pass);
-                    if (!bits) co_return Error(ErrorCode::corrupted, "stored seen bits can't be read");
-                    loaded_chunk = chunk;
-                }
-                if (bits->test(static_cast<std::size_t>(link->ordinal % SeenBits::size))) continue;
-                missing.push_back({link->stream_id, side, link->link_id, link->id(side), false});
-                missing_ids.push_back(deletion_id(link->stream_id, side, link->id(side)));
-            }
-            std::vector<Effects> effects(1);
-            if (!missing.empty()) {
-                auto held = co_await parts_.store->read(session_.tenant(), "deletion", std::move(missing_ids));
-                if (!held) co_return held.error();
-                for (std::size_t i = 0; i < missing.size(); ++i) // what is held already may be confirmed
-                    if (!(*held)[i]) effects.front().writes.push_back(put(to_document(missing[i])));
-            }
-            if (!effects.front().writes.empty()) {
-                if (auto committed = co_await session_.commit(std::move(effects), std::nullopt); !committed)
-                    co_return committed;
-            }
-            if (page->continuation.empty()) break;
-            query.continuation = page->continuation;
-        }
+        for (std::int64_t first = 0; first < session_.next_ordinal(); first += window)
+            if (auto held = co_await hold_unseen(side, first, state.pass); !held) co_return held;
     }
     Checkpoint done = session_.checkpoint();
     done.sides[at(side)].missing_held = true;

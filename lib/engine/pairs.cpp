@@ -147,7 +147,7 @@ Link Run::new_link(const std::string& source_id, const std::string& target_id) {
     Link link;
     link.stream_id = session_.stream().stream_id;
     link.ordinal = session_.take_ordinal();
-    link.link_id = fmt::format("{}-{}", link.stream_id, link.ordinal);
+    link.link_id = link_id(link.stream_id, link.ordinal);
     link.source_id = source_id;
     link.target_id = target_id;
     return link;

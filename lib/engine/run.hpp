@@ -6,6 +6,7 @@
 #include <core/mapping.hpp>
 #include <core/rails.hpp>
 #include <core/reconcile.hpp>
+#include <core/seen_bits.hpp>
 #include <engine/session.hpp>
 
 #include <array>
@@ -201,7 +202,8 @@ private:
     Async<Result<>> count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held);
     Async<Result<>> judge_empty(Side side);
     Async<Result<std::uint64_t>> count_left_to_persons(Side side);
-    [[nodiscard]] Query links_by_ordinal() const;
+    [[nodiscard]] std::vector<std::string> ids_unseen(std::int64_t first, const SeenBits& bits) const;
+    Async<Result<>> hold_unseen(Side side, std::int64_t first, std::uint64_t pass);
     Async<Result<>> confirm_deletions(std::array<std::uint64_t, 2>& held);
     Async<Result<>> carry_out_deletions();
     Async<Result<>> drop_held_deletions();

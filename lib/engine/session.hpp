@@ -67,6 +67,7 @@ public:
     }
     [[nodiscard]] const std::string& tenant() const { return tenant_id_; }
     [[nodiscard]] std::int64_t take_ordinal() { return next_ordinal_++; }
+    [[nodiscard]] std::int64_t next_ordinal() const { return next_ordinal_; }
     // An administrative hold keeps no execution document.
     void set_administrative() { administrative_ = true; }
 
