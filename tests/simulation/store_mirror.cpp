@@ -59,7 +59,7 @@ void StoreMirror::committed(const std::string& node, const std::vector<cs::Write
                                              "conflict", "parked",    "journal"};
     for (const cs::Write& write : writes) {
         const cs::Document& document = write.document;
-        if (document.kind == "link") committed_link(write);
+        if (document.kind == "link") committed_link(write, writes);
         if (document.kind == "execution") committed_execution(node, write);
         if (owned.contains(document.kind)) keep_document(write);
     }
@@ -117,10 +117,12 @@ void StoreMirror::index_link(const std::string& link_id, const LinkMirror& link,
     }
 }
 
-void StoreMirror::committed_link(const cs::Write& write) {
+void StoreMirror::committed_link(const cs::Write& write, const std::vector<cs::Write>& writes) {
     const auto known = links_.find(write.document.id);
+    LinkMirror told;
     if (known != links_.end()) {
         index_link(write.document.id, known->second, false);
+        told = std::move(known->second);
         links_.erase(known);
     }
     if (write.action == cs::Write::Action::remove) return;
@@ -133,6 +135,15 @@ void StoreMirror::committed_link(const cs::Write& write) {
     link.has_conflict = body.get_object().contains("conflict");
     if (link.state == "live") link.state.clear();
     if (const auto* base = body.get_object().if_contains("base")) link.base = base->get_object();
+    if (const auto* made = body.get_object().if_contains("made")) link.tells = member(made->get_object(), "journal");
+    const auto in_journal = [&](const std::string& id) {
+        return std::any_of(writes.begin(), writes.end(), [&](const cs::Write& other) {
+            return other.document.kind == "journal" && other.document.id == id;
+        });
+    };
+    if (!told.tells.empty() && (told.tells != link.tells || told.base != link.base) && !in_journal(told.tells))
+        report_("I30", fmt::format("link {} told of the create {}, and nobody does any more", write.document.id,
+                                   told.tells));
     links_.emplace(write.document.id, link);
     index_link(write.document.id, link, true);
 }

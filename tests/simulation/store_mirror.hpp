@@ -22,6 +22,7 @@ struct LinkMirror {
     std::string state; // empty: live
     bool has_conflict = false;
     json::object base;
+    std::string tells; // the journal's entry of its create, as long as the base is what that wrote
 
     [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
 };
@@ -85,7 +86,7 @@ public:
     [[nodiscard]] bool keeps(const ValueNode& node) const;
 
 private:
-    void committed_link(const cs::Write& write);
+    void committed_link(const cs::Write& write, const std::vector<cs::Write>& writes);
     void committed_execution(const std::string& node, const cs::Write& write);
     void committed_stream(const std::string& node, const cs::Write& write);
     void keep_document(const cs::Write& write);
