@@ -30,8 +30,8 @@ function(castiel_sync_warnings target)
   endif()
 endfunction()
 
-# The headers that cost the most to parse, once for all targets of the product, which are compiled alike. Not in a host's
-# build, which has options of its own.
+# The headers that cost the most to parse, once for all targets of the product, which are compiled alike. Not in the
+# build of a host, which has options of its own.
 function(castiel_sync_share_options target)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   if(CASTIEL_SYNC_FUZZ) # what is fuzzed tells the fuzzer which branches it took

@@ -18,7 +18,7 @@ std::string fault_of(const Document& document) {
 
 Link some_link() {
     Link link;
-    link.link_id = "l1";
+    link.link_id = "s1-7";
     link.stream_id = "s1";
     link.source_id = "a";
     link.target_id = "b";
@@ -32,14 +32,18 @@ TEST_CASE("a stored document with an index value that is missing or of another t
     Document document = to_document(some_link());
     REQUIRE(from_document<Link>(document).has_value());
     document.index[2] = std::int64_t{5};
-    CHECK(fault_of<Link>(document) == "stored link \"l1\": index value 2 is missing or malformed");
+    CHECK(fault_of<Link>(document) == "stored link \"s1-7\": index value 2 is missing or malformed");
     document.index[2] = IndexValue();
-    CHECK(fault_of<Link>(document) == "stored link \"l1\": index value 2 is missing or malformed");
+    CHECK(fault_of<Link>(document) == "stored link \"s1-7\": index value 2 is missing or malformed");
     document.index.resize(2);
-    CHECK(fault_of<Link>(document) == "stored link \"l1\": index value 2 is missing or malformed");
+    CHECK(fault_of<Link>(document) == "stored link \"s1-7\": index value 2 is missing or malformed");
 }
 
 TEST_CASE("a stored document that belongs under another id is corrupted") {
+    Document numbered = to_document(some_link());
+    numbered.id = "s1-8";
+    CHECK(fault_of<Link>(numbered) == "stored link \"s1-8\": it holds what belongs under \"s1-7\"");
+
     Candidate candidate;
     candidate.stream_id = "s1";
     candidate.record_id = "a";
