@@ -30,6 +30,7 @@ struct Options {
 struct Totals {
     std::uint64_t seeds = 0, failed = 0;
     WorldReport sum;
+    std::uint64_t trace_hash = 0; // of all traces, in order
 };
 
 bool parse(std::string_view text, std::uint64_t& number) {
@@ -126,7 +127,8 @@ void show_totals(const Totals& totals) {
     for (std::size_t i = 1; i < sum.faults.size(); ++i)
         std::printf(" %s %llu", std::string(to_string(static_cast<cs::testing::Fault::Kind>(i))).c_str(),
                     number(sum.faults[i]));
-    std::printf("\n");
+    // The same for whatever compiler built this (I33).
+    std::printf("\ntrace hash %016llx\n", number(totals.trace_hash));
 }
 
 void show_disks(const WorldReport& sum) {
@@ -175,6 +177,7 @@ int run_seeds(const Options& options) {
                 report.violations.push_back("I33: the same seed ran differently the second time");
         }
         ++totals.seeds;
+        totals.trace_hash = (totals.trace_hash ^ report.trace_hash) * 0x9e3779b97f4a7c15;
         add(totals.sum, report);
         if (report.violations.empty()) continue;
         ++totals.failed;

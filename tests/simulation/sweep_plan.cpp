@@ -1,5 +1,6 @@
 #include "sweep_plan.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace simulation {
@@ -85,19 +86,34 @@ bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, c
     return false;
 }
 
-SweepPlan::SweepPlan() : fault_("", 0, {}) {}
-
-SweepPlan::SweepPlan(const SweptCall& call, const Fault& fault, bool lasting)
-    : fault_(call.resource, call.number, fault, lasting ? std::numeric_limits<std::uint64_t>::max() : 1) {}
+SweepPlan::SweepPlan(const std::vector<Strike>& strikes) {
+    for (const Strike& strike : strikes)
+        faults_.emplace_back(strike.call.resource, strike.call.number, strike.swept.fault,
+                             strike.lasting ? std::numeric_limits<std::uint64_t>::max() : 1);
+}
 
 Fault SweepPlan::next(const cs::testing::Call& call) {
     if (!healed_) calls_[std::string(call.resource)].push_back(call.operation);
-    return fault_.next(call);
+    Fault fault;
+    for (auto& planned : faults_) // each of them counts every call
+        if (const Fault one = planned.next(call); one.kind != Fault::Kind::none) fault = one;
+    if (before_.empty() && !faults_.empty() && faults_.front().struck()) before_ = calls_;
+    return fault;
 }
 
 void SweepPlan::heal() {
     healed_ = true;
-    fault_.heal();
+    for (auto& planned : faults_)
+        planned.heal();
+}
+
+std::size_t SweepPlan::calls_before(std::string_view resource) const {
+    const auto found = before_.find(resource);
+    return found == before_.end() ? 0 : found->second.size();
+}
+
+bool SweepPlan::all_struck() const {
+    return std::all_of(faults_.begin(), faults_.end(), [](const auto& planned) { return planned.struck(); });
 }
 
 } // namespace simulation

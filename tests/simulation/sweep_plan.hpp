@@ -1,4 +1,4 @@
-// What the sweep can do to one call, and the plan that does it to exactly one (or to all from that one on).
+// What the sweep can do to one call, and the plan that does it to exactly one (or to all from that one on), or to two.
 #pragma once
 
 #include "scenario.hpp"
@@ -6,6 +6,7 @@
 #include <castiel_sync/testing/fault_plan.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -27,28 +28,35 @@ struct SweptCall {
     cs::testing::Operation operation = cs::testing::Operation::read;
 };
 
+struct Strike {
+    SweptCall call;
+    SweptFault swept;
+    bool lasting = false; // all of the resource that follow as well
+};
+
 // Does this fault make a difference to this call that no other one makes, and can it be survived?
 [[nodiscard]] bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, const Scenario& scenario);
 
 class SweepPlan final : public cs::testing::FaultPlan {
 public:
-    // Without a fault it only counts.
-    SweepPlan();
-    // Strikes this call, and with `lasting` all of the resource that follow.
-    SweepPlan(const SweptCall& call, const cs::testing::Fault& fault, bool lasting);
+    using Calls = std::map<std::string, std::vector<cs::testing::Operation>, std::less<>>;
+
+    // Without a strike it only counts.
+    explicit SweepPlan(const std::vector<Strike>& strikes = {});
 
     [[nodiscard]] cs::testing::Fault next(const cs::testing::Call& call) override;
     void heal() override;
 
     // Up to the end of the faults: what was called, in order, by resource.
-    [[nodiscard]] const std::map<std::string, std::vector<cs::testing::Operation>, std::less<>>& calls() const {
-        return calls_;
-    }
-    [[nodiscard]] bool struck() const { return fault_.struck(); }
+    [[nodiscard]] const Calls& calls() const { return calls_; }
+    // Of these, how many of a resource had been made when the first strike fell.
+    [[nodiscard]] std::size_t calls_before(std::string_view resource) const;
+    [[nodiscard]] bool all_struck() const;
 
 private:
-    cs::testing::NthCallFault fault_;
-    std::map<std::string, std::vector<cs::testing::Operation>, std::less<>> calls_;
+    std::deque<cs::testing::NthCallFault> faults_;
+    Calls calls_;
+    Calls before_;
     bool healed_ = false;
 };
 
