@@ -1,4 +1,4 @@
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 #include <adapters/jsonl_line.hpp>
 #include <core/json_text.hpp>
 

@@ -1,5 +1,5 @@
 // Reading: pages of a listing, and records by id.
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 #include <adapters/jsonl_adapter.hpp>
 
 #include <fmt/format.h>

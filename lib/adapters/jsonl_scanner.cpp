@@ -1,6 +1,6 @@
 // The one sequential pass over a file that makes its index. Reads through a buffer and not through a mapping: a file
 // that is cut short under a mapping kills the process.
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 #include <adapters/jsonl_snapshot.hpp>
 
 #include <fcntl.h>

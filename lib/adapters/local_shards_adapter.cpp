@@ -1,7 +1,7 @@
 // Local shards as a side of a sync.
 #include <castiel_sync/adapters/local_shards.hpp>
 
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 #include <adapters/shard_feed.hpp>
 
 #include <fmt/format.h>

@@ -1,7 +1,8 @@
 #include <castiel_sync/runtime.hpp>
 
+#include <core/hexadecimal.hpp>
+
 #include <stdexcept>
-#include <string_view>
 
 namespace castiel_sync {
 namespace {
@@ -23,30 +24,6 @@ private:
     std::uint64_t state_;
 };
 
-void append_hexadecimal(std::string& out, std::uint64_t value, int digits) {
-    constexpr std::string_view alphabet = "0123456789abcdef";
-    for (int digit = digits - 1; digit >= 0; --digit)
-        out += alphabet[(value >> (4 * digit)) & 0xf];
-}
-
-// In five groups.
-std::string uuid_text(std::uint64_t high, std::uint64_t low) {
-    std::string uuid;
-    uuid.reserve(36);
-    append_hexadecimal(uuid, high >> 32, 8);
-    uuid += '-';
-    append_hexadecimal(uuid, high >> 16, 4);
-    uuid += '-';
-    append_hexadecimal(uuid, high, 4);
-    uuid += '-';
-    append_hexadecimal(uuid, low >> 48, 4);
-    uuid += '-';
-    append_hexadecimal(uuid, low, 12);
-    return uuid;
-}
-
-std::uint64_t with_variant(std::uint64_t low) { return (low & ~0xc000000000000000ULL) | 0x8000000000000000ULL; }
-
 } // namespace
 
 std::uint64_t uniform(Random& random, std::uint64_t bound) {
@@ -60,14 +37,14 @@ std::uint64_t uniform(Random& random, std::uint64_t bound) {
 }
 
 std::string make_uuid(Random& random) {
-    const std::uint64_t high = (random.next() & ~0xf000ULL) | 0x4000ULL; // version 4
-    return uuid_text(high, with_variant(random.next()));
+    const std::uint64_t high = random.next();
+    return uuid_text(high, random.next(), 4);
 }
 
 std::string make_ordered_uuid(Timestamp now, Random& random) {
     const auto milliseconds = static_cast<std::uint64_t>(now.time_since_epoch().count());
-    const std::uint64_t high = milliseconds << 16 | 0x7000ULL | (random.next() & 0x0fffULL); // version 7
-    return uuid_text(high, with_variant(random.next()));
+    const std::uint64_t high = milliseconds << 16 | (random.next() & 0x0fffULL);
+    return uuid_text(high, random.next(), 7);
 }
 
 std::unique_ptr<Random> make_seeded_random(std::uint64_t seed) { return std::make_unique<SeededRandom>(seed); }

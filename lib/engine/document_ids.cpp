@@ -1,61 +1,42 @@
 // The ids of documents, which say what is in them, and the create that a link tells of.
 #include <engine/documents.hpp>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include <core/hashes.hpp>
 
-#include <fmt/format.h>
-
-#include <cstdint>
 #include <initializer_list>
 #include <utility>
 
 namespace castiel_sync {
 namespace {
 
-XXH128_hash_t hash_parts(std::initializer_list<std::string_view> parts) {
-    std::string joined;
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string text;
     for (const auto part : parts) {
-        joined += std::to_string(part.size()); // lengths keep ("a","bc") apart from ("ab","c")
-        joined += ':';
-        joined += part;
+        text += std::to_string(part.size()); // lengths keep ("a","bc") apart from ("ab","c")
+        text += ':';
+        text += part;
     }
-    return XXH3_128bits(joined.data(), joined.size());
-}
-
-void append_hexadecimal(std::string& out, std::uint64_t value) {
-    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 0xF];
+    return text;
 }
 
 } // namespace
 
 std::string make_stream_id(std::string_view integration_id, std::string_view mapping_id) {
-    std::string id;
-    append_hexadecimal(id, hash_parts({integration_id, mapping_id}).low64);
-    return id;
+    return hash128(joined({integration_id, mapping_id})).substr(16);
 }
 
-std::string hash_of(std::initializer_list<std::string_view> parts) {
-    const auto hash = hash_parts(parts);
-    std::string text;
-    append_hexadecimal(text, hash.high64);
-    append_hexadecimal(text, hash.low64);
-    return text;
-}
+std::string hash_of(std::initializer_list<std::string_view> parts) { return hash128(joined(parts)); }
 
-std::string uuid_of(std::initializer_list<std::string_view> parts) {
-    std::string text = hash_of(parts);
-    text[12] = '8'; // version 8: custom, RFC 9562
-    text[16] = '8';
-    for (const std::size_t position : {8U, 13U, 18U, 23U}) text.insert(position, 1, '-');
-    return text;
-}
+std::string uuid_of(std::initializer_list<std::string_view> parts) { return id_from_key(joined(parts)); }
 
 std::string candidate_id(std::string_view stream_id, Side side, std::string_view record_id) {
     return std::string(stream_id) + (side == Side::source ? "-s-" : "-t-") + std::string(record_id);
 }
 std::string link_id(std::string_view stream_id, std::int64_t ordinal) {
-    return fmt::format("{}-{}", stream_id, ordinal);
+    std::string id(stream_id);
+    id += '-';
+    id += std::to_string(ordinal);
+    return id;
 }
 std::string deletion_id(std::string_view stream_id, Side side, std::string_view record_id) {
     return candidate_id(stream_id, side, record_id);

@@ -8,11 +8,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace castiel_sync {
@@ -99,7 +99,7 @@ private:
     std::string path_;
     std::chrono::milliseconds busy_timeout_;
     sqlite3* handle_ = nullptr;
-    std::map<std::string, Kept, std::less<>> statements_;
+    std::unordered_map<std::string, Kept> statements_; // by their text
     std::uint64_t uses_ = 0;
 };
 

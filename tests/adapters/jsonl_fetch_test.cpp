@@ -1,6 +1,6 @@
 #include "jsonl_folder.hpp"
 
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 
 using namespace castiel_sync;
 using namespace castiel_sync::testing;

@@ -1,7 +1,7 @@
 // What a push comes to, item by item, and which bytes it leaves.
 #include "jsonl_folder.hpp"
 
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 
 #include <sys/stat.h>
 

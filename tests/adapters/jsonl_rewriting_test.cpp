@@ -1,7 +1,7 @@
 // The file is replaced as a whole or not at all, and nobody's edit is lost to it.
 #include "jsonl_folder.hpp"
 
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 // A .jsonl file and a push into it: every line is found and judged as it stands, and an edit touches its own line only.
 #include "fuzzing.hpp"
 
-#include <adapters/hashes.hpp>
+#include <core/hashes.hpp>
 #include <adapters/jsonl_line.hpp>
 #include <adapters/jsonl_push.hpp>
 

@@ -6,8 +6,9 @@
 //     castiel_sync_sweep --case two_way --resource store --fault answer_lost --call 17 --once --trace
 //                                                           one case, telling everything it does
 //     castiel_sync_sweep --pairs                            on the shortest golden run: every fault, and a crash later;
-//                                                           every crash, and a fault later. Also --then-resource R,
-//                                                           --then-fault F, --then-call K
+//                                                           every crash, and a fault later; with --case all on
+//                                                           each. Also --then-resource R, --then-fault F,
+//                                                           --then-call K
 #include "golden_runs.hpp"
 #include "sweep_plan.hpp"
 
@@ -243,6 +244,7 @@ std::size_t length_of(const GoldenRun& run) {
 // All that are asked for; of pairs, which are many, the shortest alone.
 std::vector<GoldenRun> selected_runs(const Selection& selection) {
     std::vector<GoldenRun> runs = golden_runs();
+    if (selection.golden_run == "all") return runs;
     if (!selection.golden_run.empty())
         std::erase_if(runs, [&](const GoldenRun& run) { return run.name != selection.golden_run; });
     if (!selection.pairs || runs.empty()) return runs;

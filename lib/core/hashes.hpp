@@ -1,4 +1,4 @@
-// Hashes that adapters derive ids and versions from. Not for secrets.
+// Hashes that ids and versions are derived from. Not for secrets.
 #pragma once
 
 #include <cstdint>

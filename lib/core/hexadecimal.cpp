@@ -1,0 +1,29 @@
+#include <core/hexadecimal.hpp>
+
+#include <string_view>
+
+namespace castiel_sync {
+
+void append_hexadecimal(std::string& out, std::uint64_t value, int digits) {
+    constexpr std::string_view alphabet = "0123456789abcdef";
+    for (int digit = digits - 1; digit >= 0; --digit) out += alphabet[(value >> (4 * digit)) & 0xf];
+}
+
+std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version) {
+    high = (high & ~0xf000ULL) | std::uint64_t{version} << 12;
+    low = (low & ~0xc000000000000000ULL) | 0x8000000000000000ULL;
+    std::string uuid;
+    uuid.reserve(36);
+    append_hexadecimal(uuid, high >> 32, 8);
+    uuid += '-';
+    append_hexadecimal(uuid, high >> 16, 4);
+    uuid += '-';
+    append_hexadecimal(uuid, high, 4);
+    uuid += '-';
+    append_hexadecimal(uuid, low >> 48, 4);
+    uuid += '-';
+    append_hexadecimal(uuid, low, 12);
+    return uuid;
+}
+
+} // namespace castiel_sync

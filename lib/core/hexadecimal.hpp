@@ -1,0 +1,15 @@
+// Numbers in hexadecimal digits, and UUIDs, which are written in them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace castiel_sync {
+
+// The last `digits` (1 to 16) of the number, in lower case.
+void append_hexadecimal(std::string& out, std::uint64_t value, int digits = 16);
+
+// RFC 9562: all bits as given but the version (1 to 8) and the variant.
+[[nodiscard]] std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version);
+
+} // namespace castiel_sync
