@@ -70,7 +70,7 @@ std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type
     return entry;
 }
 
-std::optional<Link::Made> made_of(const JournalEntry& entry, const Link& link) {
+std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link) {
     if (entry.action != "created" || entry.changes.empty() || !link.base) return std::nullopt;
     if (entry.source_id != link.source_id || entry.target_id != link.target_id) return std::nullopt;
     if (entry.changes.size() != link.base->size()) return std::nullopt;
@@ -79,7 +79,7 @@ std::optional<Link::Made> made_of(const JournalEntry& entry, const Link& link) {
         if (!held || change.before || change.after != *held) return std::nullopt;
         if (change.rule != entry.changes.front().rule) return std::nullopt;
     }
-    return Link::Made{entry.journal_id, entry.execution_id, entry.actor, entry.changes.front().rule, entry.written,
+    return LinkCreate{entry.journal_id, entry.execution_id, entry.actor, entry.changes.front().rule, entry.written,
                       entry.at};
 }
 

@@ -39,7 +39,7 @@ void members(A& a, Error& v) {
     a("message", v.message);
 }
 template <class A>
-void members(A& a, Link::Made& v) {
+void members(A& a, LinkCreate& v) {
     a("journal", v.journal_id);
     a("execution", v.execution_id);
     a("actor", v.actor);

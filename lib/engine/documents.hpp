@@ -19,24 +19,25 @@ namespace castiel_sync {
 
 inline constexpr std::size_t index_of(Side side) { return side == Side::source ? 0 : 1; }
 
+// The create that made one side of a link from the other. The values it wrote are those of the link's base: it stands
+// in the link instead of in the journal as long as that holds, which for most links is for ever.
+struct LinkCreate {
+    std::string journal_id;
+    std::string execution_id;
+    std::string actor;
+    std::string rule;
+    Side written = Side::target;
+    Timestamp at{};
+
+    friend bool operator==(const LinkCreate&, const LinkCreate&) = default;
+};
+
 // The pair of ids that are the same record, with the base: what both sides last agreed on.
 struct Link {
     enum class State {
         live,
         detached, // both records are left alone: they are no longer the same, and neither counts as new
         dead,     // kept for history until it expires
-    };
-    // The create that made one side from the other. The values it wrote are those of `base`: it stands here instead of
-    // in the journal as long as that holds, which for most links is for ever.
-    struct Made {
-        std::string journal_id;
-        std::string execution_id;
-        std::string actor;
-        std::string rule;
-        Side written = Side::target;
-        Timestamp at{};
-
-        friend bool operator==(const Made&, const Made&) = default;
     };
     std::string link_id;
     std::string stream_id;
@@ -54,7 +55,7 @@ struct Link {
     std::optional<Timestamp> source_edited_at, target_edited_at;
     std::string evaluated_under;       // the mapping's fingerprint then
     std::string conflict_id;           // of the conflict that stands open (or was set aside)
-    std::optional<Made> made;
+    std::optional<LinkCreate> made;
     json::object flips;                // field → [count, hash before last, last hash], for the ping-pong rail
     std::string etag;
 
@@ -234,7 +235,7 @@ struct Slot {
 
 // The journal's entry that a link keeps, and an entry in the form that a link keeps; none if its base tells otherwise.
 [[nodiscard]] std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type);
-[[nodiscard]] std::optional<Link::Made> made_of(const JournalEntry& entry, const Link& link);
+[[nodiscard]] std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link);
 
 // A document that does not read back is `corrupted`, naming kind and id.
 template <class T>
