@@ -139,15 +139,14 @@ void Run::settle_attempts(Pair& pair, Side side) {
         if (!arrived(pair, side, attempt)) {
             doubt(pair, side, attempts.back());
             if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
-            if (resuming_) note_overtaken(pair, side, std::move(attempts.back()));
+            note_overtaken(pair, side, std::move(attempts.back()));
             attempts.pop_back();
             continue;
         }
         const Intent::Attempt whole = std::move(attempts.back());
         attempts.pop_back();
         doubt(pair, side, whole);
-        if (resuming_)
-            for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
+        for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
         attempts.clear();
         if (attempt.entry.action == "deleted") {
             pair.removed[at(side)] = true;
@@ -236,8 +235,11 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         const bool create = item.action == PushItem::Action::create;
         std::optional<Intent::Attempt> attempt;
         if (!create) {
-            attempt = std::move(pair.attempts[at(side)].back());
-            pair.attempts[at(side)].clear();
+            auto& attempts = pair.attempts[at(side)];
+            attempt = std::move(attempts.back());
+            attempts.pop_back();
+            for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), *attempt); // unanswered ones
+            attempts.clear();
         }
         JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
         if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);

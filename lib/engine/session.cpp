@@ -296,6 +296,8 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
                             fmt::format("stream {} was taken over (token {} after {})", stream_.stream_id,
                                         current->token, token_));
         stream_ = std::move(*current);
+        // A commit that was given up came to light: it held what was saved before it, or something newer.
+        if (stream_.commit_sequence > saved_after_) saved_.reset();
         if (auto held = co_await refresh_slot(); !held) co_return held.error();
     }
 }
@@ -379,6 +381,7 @@ Async<Result<>> Session::commit(std::vector<Effects> effects, std::optional<Chec
 
 Async<Result<>> Session::save(Checkpoint checkpoint) {
     saved_ = std::move(checkpoint);
+    saved_after_ = commit_number_;
     // A quarter: what comes before the next commit may take its time as well.
     if (parts_.runtime.clock->now() < renewed_at_ + parts_.limits.lease_duration / 4) co_return Result<>();
     std::vector<Effects> nothing;

@@ -93,7 +93,8 @@ private:
     Execution execution_;
     std::optional<std::string> slot_id_;
     std::string slot_etag_;
-    std::optional<Checkpoint> saved_; // newer than the stored one
+    std::optional<Checkpoint> saved_; // newer than the stored one, up to this commit
+    std::uint64_t saved_after_ = 0;
     Timestamp renewed_at_{};
     std::int64_t next_ordinal_ = 0;
     std::uint64_t commit_number_ = 0;

@@ -276,3 +276,58 @@ TEST_CASE("a sum whose lost write a user has added to is a person's to decide: i
     CHECK(world.sync_well().counters.conflicts == 0);
     CHECK(sums(world) == std::pair(left.first, left.first));
 }
+
+TEST_CASE("what an unanswered write may have overwritten is kept, though a later write was answered (I2)") {
+    Integration inbound = contacts_integration();
+    inbound.sync.direction = Direction::inbound;
+    World world(inbound);
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "S"));
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "T1"}});
+    world.to_target.pushes.next = {Fate::answer_lost};
+    world.to_target.meanwhile = [&] {
+        world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "T2"}});
+    };
+    world.sync_well();
+    CHECK(world.shard().at("name") == "S");
+    for (const char* lost : {"T1", "T2"}) {
+        CAPTURE(lost);
+        bool kept = false;
+        for (const auto& entry : world.stored<JournalEntry>("journal"))
+            for (const auto& change : entry.changes) kept = kept || (change.before && *change.before == lost);
+        CHECK(kept);
+    }
+}
+
+TEST_CASE("a commit that came to light after it was given up takes no cursor back (I11)") {
+    for (std::size_t commits = 0; commits < 8; ++commits) {
+        CAPTURE(commits);
+        World world(contacts_integration(), able(true), able(true));
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        // Nothing on the source, and nothing to write on the target: only cursors move.
+        world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"unmapped", 1}});
+        std::array<std::uint64_t, 2> reached{};
+        world.wired_store.witness = [&](const std::vector<Write>& writes) {
+            for (const Write& write : writes) {
+                if (write.document.kind != "stream") continue;
+                const auto stream = from_document<StreamDocument>(write.document);
+                REQUIRE(stream.has_value());
+                for (const Side side : {Side::source, Side::target}) {
+                    const auto& system = side == Side::source ? world.source : world.target;
+                    const auto& checkpoint = stream->checkpoints[static_cast<std::size_t>(Direction::bidirectional)];
+                    REQUIRE(checkpoint.has_value());
+                    const auto position = system.position_of_cursor(checkpoint->sides[index_of(side)].cursor);
+                    CHECK(position.value_or(0) >= reached[index_of(side)]);
+                    reached[index_of(side)] = position.value_or(0);
+                }
+            }
+        };
+        world.commits.next.assign(commits, Fate::arrives);
+        world.commits.next.push_back(Fate::lost_for_long);
+        world.sync_and_perhaps_die(); // it only fails
+        world.sync_well();
+        CHECK(world.stream().links == 1);
+    }
+}

@@ -81,7 +81,11 @@ StoreLimits WiredStore::limits() const { return inner_.limits(); }
 Async<Result<std::vector<std::optional<Document>>>> WiredStore::read(std::string partition, std::string kind,
                                                                      std::vector<std::string> ids) {
     process_.step();
-    return inner_.read(std::move(partition), std::move(kind), std::move(ids));
+    if (unreadable > 0) {
+        --unreadable;
+        co_return Error(ErrorCode::unavailable, "the store does not answer");
+    }
+    co_return co_await inner_.read(std::move(partition), std::move(kind), std::move(ids));
 }
 
 Async<Result<DocumentPage>> WiredStore::query(std::string partition, std::string kind, Query query) {
@@ -99,7 +103,10 @@ Async<Result<CommitReceipt>> WiredStore::commit(std::string partition, std::vect
     const Fate fate = commits_.take();
     if (fate == Fate::dies_before) process_.die();
     auto receipt = Result<CommitReceipt>(Error(ErrorCode::unknown_outcome, "the store did not answer"));
+    const std::vector<Write> copy = writes;
     if (fate != Fate::request_lost) receipt = co_await inner_.commit(std::move(partition), std::move(writes));
+    if (receipt && witness) witness(copy);
+    if (fate == Fate::lost_for_long) unreadable = 15; // as often as the engine asks before it gives the commit up
     if (fate == Fate::dies_after) process_.die();
     if (fate != Fate::arrives) co_return Error(ErrorCode::unknown_outcome, "the store did not answer");
     co_return receipt;

@@ -22,6 +22,7 @@ struct ProcessDied : std::runtime_error {
 enum class Fate {
     arrives,      // it happens, and is answered
     answer_lost,  // it happens, and nobody hears of it
+    lost_for_long, // the same, and whoever asks is not answered for a while (commits only)
     request_lost, // it does not happen, and nobody knows
     late,         // as request_lost, until the wire delivers it (pushes only)
     dies_before,  // the process dies; it does not happen
@@ -99,6 +100,9 @@ public:
     Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) override;
     Async<Result<ScanPage>> scan(std::string kind, Query query) override;
     Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override;
+
+    std::function<void(const std::vector<Write>&)> witness; // of what was committed
+    int unreadable = 0; // so many reads from now on are not answered
 
 private:
     Store& inner_;

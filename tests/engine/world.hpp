@@ -88,7 +88,10 @@ struct World {
     // The same where the run may end before its fate strikes. Answers whether it did strike; everything goes well then.
     bool sync_and_perhaps_die();
     // From now on everything goes well.
-    void heal() { commits = to_source.pushes = to_target.pushes = Fates(); }
+    void heal() {
+        commits = to_source.pushes = to_target.pushes = Fates();
+        wired_store.unreadable = 0;
+    }
 
     json::object only(SimulatedSystem& system, const std::string& entity) const;
     json::object contact() { return only(source, "contacts"); }
