@@ -31,7 +31,7 @@ namespace castiel_sync {
 struct EngineLimits {
     std::size_t max_records_per_sync = 1000;           // a run ends with hasMore after this many; >= 1
     std::size_t max_concurrent_syncs_per_tenant = 3;   // 1–10, over all instances
-    std::size_t page_records = 500;                    // fsync and hop are shared by a page; memory holds a few pages
+    std::size_t page_records = 1000;                   // fsync and hop are shared by a page; memory holds a few pages
     std::size_t max_page_bytes = 8 * 1024 * 1024;      // of record text in a page that was grown for a slow writer
     std::size_t max_reconcile_rounds = 5;              // re-reads of one record whose version keeps moving in one run
     std::size_t max_push_attempts = 4;                 // repetitions of a push that was throttled or unavailable

@@ -17,7 +17,8 @@ constexpr std::size_t max_read = 1000;
 
 using Action = PushItem::Action;
 
-ShardChange change_of(const std::string& entity, const PushItem& item) {
+// Takes the fields out of the item: they are the change's from then on.
+ShardChange change_of(const std::string& entity, PushItem& item) {
     ShardChange change;
     switch (item.action) {
     case Action::create:
@@ -37,17 +38,17 @@ ShardChange change_of(const std::string& entity, const PushItem& item) {
     else if (!item.idempotency_key.empty())
         change.shard.id = id_from_key(item.idempotency_key);
     change.shard.shard_type_id = entity;
-    change.shard.structured_data = item.fields;
+    change.shard.structured_data = std::move(item.fields);
     if (!creates) change.expected_etag = item.expected_version;
     return change;
 }
 
-PushOutcome present_outcome(Shard shard, const PushItem& item) {
+PushOutcome present_outcome(Shard shard, const ShardChange& change) {
     PushOutcome outcome;
     outcome.status = PushOutcome::Status::applied;
     outcome.id = std::move(shard.id);
     outcome.modified_at = shard.updated_at;
-    if (equal_values(shard.structured_data, item.fields)) {
+    if (equal_values(shard.structured_data, change.shard.structured_data)) {
         outcome.version = std::move(shard.etag);
     } else {
         // Edited since it was created. Without a version the caller can't take that edit for its own.
@@ -56,20 +57,21 @@ PushOutcome present_outcome(Shard shard, const PushItem& item) {
     return outcome;
 }
 
-PushOutcome outcome_of(ShardOutcome written, const PushItem& item) {
+PushOutcome outcome_of(ShardOutcome written, const ShardChange& change) {
+    const bool removes = change.kind == ShardChange::Kind::remove;
     PushOutcome outcome;
     switch (written.status) {
     case ShardOutcome::Status::written:
         outcome.status = PushOutcome::Status::applied;
-        if (item.action == Action::remove) break;
+        if (removes) break;
         outcome.id = std::move(written.shard.id);
         outcome.version = std::move(written.shard.etag);
         outcome.modified_at = written.shard.updated_at;
         break;
     case ShardOutcome::Status::present:
-        return present_outcome(std::move(written.shard), item);
+        return present_outcome(std::move(written.shard), change);
     case ShardOutcome::Status::absent:
-        outcome.status = item.action == Action::remove ? PushOutcome::Status::applied : PushOutcome::Status::absent;
+        outcome.status = removes ? PushOutcome::Status::applied : PushOutcome::Status::absent;
         break;
     case ShardOutcome::Status::stale:
         outcome.status = PushOutcome::Status::stale;
@@ -157,7 +159,7 @@ public:
         if (auto fits = check_size(request.items.size()); !fits) co_return fits.error();
         std::vector<ShardChange> changes;
         changes.reserve(request.items.size());
-        for (const PushItem& item : request.items)
+        for (PushItem& item : request.items)
             changes.push_back(change_of(request.entity, item));
         ShardWriter writer(runtime_, store_, tenant_id_);
         std::vector<PushOutcome> outcomes;
@@ -171,7 +173,7 @@ public:
                 break;
             }
             for (ShardOutcome& outcome : *written)
-                outcomes.push_back(outcome_of(std::move(outcome), request.items[outcomes.size()]));
+                outcomes.push_back(outcome_of(std::move(outcome), changes[outcomes.size()]));
         }
         co_return outcomes;
     }

@@ -75,8 +75,8 @@ public:
         : tenant_id_(tenant_id), limits_(limits), sequence_(std::move(sequence)), now_(now) {}
 
     // False: it belongs into the next batch.
-    bool add(const ShardChange& change, const std::optional<Document>& document) {
-        if (auto fault = fault_of(change)) return note(refused(std::move(*fault)));
+    bool add(const ShardChange& change, const std::optional<Error>& fault, const std::optional<Document>& document) {
+        if (fault) return note(refused(*fault));
         std::optional<StoredShard> present;
         if (document) {
             auto read = read_shard_document(*document);
@@ -196,8 +196,11 @@ Async<Result<std::vector<ShardOutcome>>> ShardWriter::apply_some(std::span<const
     const std::size_t size = batch_size(changes, limits);
     // A change that will be refused may have an id that no store takes; what is read in its place does not matter.
     std::vector<std::string> all_ids;
-    for (const ShardChange& change : changes.first(size))
-        all_ids.push_back(fault_of(change) ? std::string(shard_sequence_id) : change.shard.id);
+    std::vector<std::optional<Error>> faults;
+    for (const ShardChange& change : changes.first(size)) {
+        faults.push_back(fault_of(change));
+        all_ids.push_back(faults.back() ? std::string(shard_sequence_id) : change.shard.id);
+    }
 
     for (unsigned attempt = 0; attempt < max_attempts; ++attempt) {
         if (attempt > 0) co_await pause(attempt);
@@ -209,7 +212,7 @@ Async<Result<std::vector<ShardOutcome>>> ShardWriter::apply_some(std::span<const
         if (!documents) co_return documents.error();
 
         Batch batch(tenant_id_, limits, std::move(*sequence), runtime_.clock->now());
-        for (std::size_t i = 0; i < size && batch.add(changes[i], (*documents)[i]); ++i) {
+        for (std::size_t i = 0; i < size && batch.add(changes[i], faults[i], (*documents)[i]); ++i) {
         }
         std::vector<Write> writes = batch.take_writes();
         CommitReceipt receipt;

@@ -18,6 +18,7 @@ std::string hash128(std::string_view text) {
 }
 
 std::string id_from_key(std::string_view idempotency_key) {
+    if (is_uuid(idempotency_key)) return std::string(idempotency_key);
     const XXH128_hash_t hash = XXH3_128bits(idempotency_key.data(), idempotency_key.size());
     return uuid_text(hash.high64, hash.low64, 8);
 }

@@ -12,7 +12,8 @@ namespace castiel_sync {
 // 128 bits as 32 hexadecimal digits.
 [[nodiscard]] std::string hash128(std::string_view text);
 
-// The same bits as a UUID of version 8: what a create with this idempotency key is called, however often it is sent.
+// What a create with this idempotency key is called, however often it is sent: the key itself where it is a UUID, else
+// the same bits as a UUID of version 8.
 [[nodiscard]] std::string id_from_key(std::string_view idempotency_key);
 
 } // namespace castiel_sync

@@ -1,5 +1,6 @@
 #include <core/hexadecimal.hpp>
 
+#include <algorithm>
 #include <string_view>
 
 namespace castiel_sync {
@@ -24,6 +25,16 @@ std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version) {
     uuid += '-';
     append_hexadecimal(uuid, low, 12);
     return uuid;
+}
+
+bool is_uuid(std::string_view text) noexcept {
+    constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return text.size() == form.size() &&
+           std::equal(text.begin(), text.end(), form.begin(), [](char letter, char shape) {
+               const bool hexadecimal = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
+                                        (letter >= 'A' && letter <= 'F');
+               return shape == '-' ? letter == '-' : hexadecimal;
+           });
 }
 
 } // namespace castiel_sync

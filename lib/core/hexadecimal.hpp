@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace castiel_sync {
 
@@ -11,5 +12,8 @@ void append_hexadecimal(std::string& out, std::uint64_t value, int digits = 16);
 
 // RFC 9562: all bits as given but the version (1 to 8) and the variant.
 [[nodiscard]] std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version);
+
+// 36 characters, in either case.
+[[nodiscard]] bool is_uuid(std::string_view text) noexcept;
 
 } // namespace castiel_sync

@@ -1,6 +1,7 @@
 // parse_integration: the shape of integration-manager and of the embedded catalog, and what it means as a whole.
 #include <castiel_sync/integration.hpp>
 
+#include <core/hexadecimal.hpp>
 #include <core/mapping.hpp>
 #include <core/mapping_parse.hpp>
 #include <core/mapping_plan.hpp>
@@ -23,16 +24,6 @@ constexpr std::int64_t max_records = 100'000'000;
 constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 
 using Faults = std::vector<ConfigurationFault>;
-
-bool is_uuid(std::string_view text) {
-    constexpr std::string_view form = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    return text.size() == form.size() &&
-           std::equal(text.begin(), text.end(), form.begin(), [](char letter, char shape) {
-               const bool hexadecimal = (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
-                                        (letter >= 'A' && letter <= 'F');
-               return shape == '-' ? letter == '-' : hexadecimal;
-           });
-}
 
 std::string read_uuid(ObjectReader& reader, std::string_view name) {
     const auto text = reader.text(name);

@@ -161,7 +161,9 @@ FieldValue read_plainly(const FieldProgram& program, const json::object& externa
 // Writes fields into one record, in the order of their paths.
 class RecordWriter {
 public:
-    explicit RecordWriter(json::object record) : record_(std::move(record)) {}
+    RecordWriter(json::object record, std::size_t fields) : record_(std::move(record)) {
+        if (record_.empty()) record_.reserve(fields);
+    }
 
     Result<> write(const Path& path, json::value value) {
         if (value.is_null() && !path.has_place_in(record_)) { // nothing there to be cleared
@@ -246,7 +248,7 @@ Mapped<FieldValues> Mapping::read_target(const json::object& structured_data) co
 
 Mapped<json::object> Mapping::write_source(json::object present, const FieldValues& wanted,
                                            const ResolvedReferences& references) const {
-    RecordWriter writer(std::move(present));
+    RecordWriter writer(std::move(present), plan_->fields.size());
     for (const std::size_t i : plan_->external_order) {
         const Field& field = plan_->fields[i];
         if (!field.to_source || i >= wanted.size() || !wanted[i]) continue;
@@ -265,7 +267,7 @@ Mapped<json::object> Mapping::write_source(json::object present, const FieldValu
 }
 
 Mapped<json::object> Mapping::write_target(json::object present, const FieldValues& wanted) const {
-    RecordWriter writer(std::move(present));
+    RecordWriter writer(std::move(present), plan_->fields.size());
     for (const std::size_t i : plan_->shard_order) {
         const Field& field = plan_->fields[i];
         if (!field.to_target || i >= wanted.size() || !wanted[i]) continue;
@@ -296,8 +298,9 @@ std::optional<std::string> Mapping::match_key(const FieldValues& values) const {
 
 json::object Mapping::to_object(const FieldValues& values) const {
     json::object object;
+    object.reserve(values.size());
     for (std::size_t i = 0; i < plan_->fields.size() && i < values.size(); ++i)
-        if (values[i]) object[plan_->fields[i].definition.shard_field] = *values[i];
+        if (values[i]) object.emplace(plan_->fields[i].definition.shard_field, *values[i]); // no two have one name
     return object;
 }
 

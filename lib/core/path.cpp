@@ -121,6 +121,10 @@ const json::value* Path::find(const json::object& object) const {
 }
 
 Result<> Path::set(json::object& object, json::value value) const {
+    if (segments_.size() == 1) {
+        object.insert_or_assign(segments_.front().name, std::move(value));
+        return {};
+    }
     if (auto possible = check_place(object, segments_); !possible) return possible;
     json::value* place = &object[segments_.front().name];
     for (std::size_t i = 1; i < segments_.size(); ++i) {

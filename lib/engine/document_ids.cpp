@@ -70,17 +70,21 @@ std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type
     return entry;
 }
 
-std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link) {
-    if (entry.action != "created" || entry.changes.empty() || !link.base) return std::nullopt;
+std::optional<LinkCreate> made_by_base(const JournalEntry& entry, const std::string& rule, const Link& link) {
+    if (entry.action != "created" || !link.base || link.base->empty()) return std::nullopt;
     if (entry.source_id != link.source_id || entry.target_id != link.target_id) return std::nullopt;
+    return LinkCreate{entry.journal_id, entry.execution_id, entry.actor, rule, entry.written, entry.at};
+}
+
+std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link) {
+    if (entry.changes.empty() || !link.base) return std::nullopt;
     if (entry.changes.size() != link.base->size()) return std::nullopt;
     for (const JournalChange& change : entry.changes) {
         const json::value* held = link.base->if_contains(change.field);
         if (!held || change.before || change.after != *held) return std::nullopt;
         if (change.rule != entry.changes.front().rule) return std::nullopt;
     }
-    return LinkCreate{entry.journal_id, entry.execution_id, entry.actor, entry.changes.front().rule, entry.written,
-                      entry.at};
+    return made_by_base(entry, entry.changes.front().rule, link);
 }
 
 } // namespace castiel_sync

@@ -32,8 +32,9 @@ struct LinkCreate {
     friend bool operator==(const LinkCreate&, const LinkCreate&) = default;
 };
 
-// The pair of ids that are the same record, with the base: what both sides last agreed on.
-struct Link {
+// The pair of ids that are the same record, and what tells whether one that is met again has to be looked at. Most have
+// not, and what else a link holds stays unread.
+struct LinkHead {
     enum class State {
         live,
         detached, // both records are left alone: they are no longer the same, and neither counts as new
@@ -43,32 +44,38 @@ struct Link {
     std::string stream_id;
     std::string source_id;
     std::string target_id;
-    bool integer_source_id = false;
-    bool integer_target_id = false;
     std::int64_t ordinal = 0;          // dense per stream; the link's bit in `seen`, and the end of its id
     State state = State::live;
-    std::optional<json::object> base;  // by shard field; nullopt: never compared
     std::string source_version;        // as of the last evaluation; "" = unknown, so the next sight evaluates again
     std::string target_version;
+    std::string evaluated_under;       // the mapping's fingerprint then
+
+    [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
+    [[nodiscard]] const std::string& version(Side side) const {
+        return side == Side::source ? source_version : target_version;
+    }
+};
+
+// With the base: what both sides last agreed on.
+struct Link : LinkHead {
+    bool integer_source_id = false;
+    bool integer_target_id = false;
     // When somebody else last edited a side, as far as the last evaluation knew: the time that a system gives our own
     // write says nothing about people. Kept where a rule asks for times.
     std::optional<Timestamp> source_edited_at, target_edited_at;
-    std::string evaluated_under;       // the mapping's fingerprint then
     std::string conflict_id;           // of the conflict that stands open (or was set aside)
     std::optional<LinkCreate> made;
     json::object flips;                // field → [count, hash before last, last hash], for the ping-pong rail
+    std::optional<json::object> base;  // by shard field; nullopt: never compared
     std::string etag;
 
-    [[nodiscard]] const std::string& id(Side side) const { return side == Side::source ? source_id : target_id; }
+    using LinkHead::version;
+    [[nodiscard]] std::string& version(Side side) { return side == Side::source ? source_version : target_version; }
     [[nodiscard]] std::optional<Timestamp>& edited_at(Side side) {
         return side == Side::source ? source_edited_at : target_edited_at;
     }
     [[nodiscard]] const std::optional<Timestamp>& edited_at(Side side) const {
         return side == Side::source ? source_edited_at : target_edited_at;
-    }
-    [[nodiscard]] std::string& version(Side side) { return side == Side::source ? source_version : target_version; }
-    [[nodiscard]] const std::string& version(Side side) const {
-        return side == Side::source ? source_version : target_version;
     }
 };
 
@@ -236,10 +243,14 @@ struct Slot {
 // The journal's entry that a link keeps, and an entry in the form that a link keeps; none if its base tells otherwise.
 [[nodiscard]] std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type);
 [[nodiscard]] std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link);
+// The same for an entry without its changes, which are known to be the link's base, each by this rule.
+[[nodiscard]] std::optional<LinkCreate> made_by_base(const JournalEntry& entry, const std::string& rule,
+                                                     const Link& link);
 
 // A document that does not read back is `corrupted`, naming kind and id.
 template <class T>
 [[nodiscard]] Result<T> from_document(const Document& document);
+template <> Result<LinkHead> from_document(const Document& document); // the rest of the link is not checked
 template <> Result<Link> from_document(const Document& document);
 template <> Result<Candidate> from_document(const Document& document);
 template <> Result<HeldDeletion> from_document(const Document& document);

@@ -82,7 +82,7 @@ void Run::note_planned(const Pair& pair) {
     observer_->on_planned(planned);
 }
 
-JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string action) const {
+JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string action, bool whole) const {
     JournalEntry entry;
     entry.stream_id = session_.stream().stream_id;
     entry.entity_type = session_.execution().entity_type;
@@ -98,6 +98,10 @@ JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string acti
     entry.action = std::move(action);
     entry.at = parts_.runtime.clock->now();
     entry.journal_id = make_ordered_uuid(entry.at, *parts_.runtime.random);
+    if (entry.action == "created") {
+        if (whole) fill_created(pair, entry);
+        return entry;
+    }
     const FieldValues& before = pair.values[at(written)];
     const FieldValues& wanted = written == Side::source ? pair.decision.to_source : pair.decision.to_target;
     for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
@@ -109,9 +113,6 @@ JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string acti
             change.before = value_at(before, i);
             change.after = wanted[i];
             change.rule = pair.decision.fields[i].rule;
-        } else if (entry.action == "created") {
-            if (!value_at(pair.decision.base, i)) continue;
-            change.after = pair.decision.base[i];
         } else if (entry.action == "deleted") {
             if (!value_at(before, i)) continue;
             change.before = before[i];
@@ -119,6 +120,18 @@ JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string acti
         entry.changes.push_back(std::move(change));
     }
     return entry;
+}
+
+void Run::fill_created(const Pair& pair, JournalEntry& entry) const {
+    entry.changes.reserve(pinned_.policy.fields.size());
+    for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
+        if (!value_at(pair.decision.base, i)) continue;
+        JournalChange change;
+        change.field = pinned_.policy.fields[i].name;
+        change.rule = pair.decision.rule;
+        change.after = pair.decision.base[i];
+        entry.changes.push_back(std::move(change));
+    }
 }
 
 // Does the base tell all that this side holds? If not (a change that this run's narrower direction left alone), its
@@ -327,9 +340,16 @@ void Run::add_journal(Pair& pair, Link& link, Effects& effects) const {
         link.made.reset();
     }
     const bool fresh = !pair.link || pair.fresh_link;
-    if (fresh && pair.journal.size() == 1) link.made = made_of(pair.journal.front(), link);
-    if (fresh && link.made) return;
-    for (const auto& entry : pair.journal) add_entry(entry, link.link_id, effects);
+    const auto untold = [](const JournalEntry& entry) { return entry.action == "created" && entry.changes.empty(); };
+    if (fresh && pair.journal.size() == 1) {
+        const JournalEntry& entry = pair.journal.front();
+        link.made = untold(entry) ? made_by_base(entry, pair.decision.rule, link) : made_of(entry, link);
+        if (link.made) return;
+    }
+    for (auto& entry : pair.journal) {
+        if (untold(entry)) fill_created(pair, entry);
+        add_entry(entry, link.link_id, effects);
+    }
 }
 
 void Run::add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const {
@@ -366,6 +386,7 @@ void Run::add_written(Pair& pair, Effects& effects) {
     add_automatic(pair, effects, link);
     add_journal(pair, link, effects);
     if (pair.fresh_link) register_link(link, effects);
+    else if (pair.relinked) forget_candidates(link, effects);
     if (!pair.base_advanced && !pair.fresh_link) return;
     link.source_version.clear(); // both sides are evaluated again
     link.target_version.clear();
@@ -375,6 +396,11 @@ void Run::add_written(Pair& pair, Effects& effects) {
 void Run::register_link(const Link& link, Effects& effects) {
     ++effects.links;
     created_ordinals_.push_back(link.ordinal);
+    forget_candidates(link, effects);
+}
+
+// What is linked waits for no partner any more.
+void Run::forget_candidates(const Link& link, Effects& effects) const {
     for (const Side side : {Side::source, Side::target}) {
         if (session_.stream().candidates[at(side)] == 0) continue;
         effects.writes.push_back(remove("candidate", candidate_id(link.stream_id, side, link.id(side))));
@@ -472,6 +498,8 @@ Effects Run::effects_of(Pair& pair) {
     }
     const bool created = pair.created[0] || pair.created[1];
     if (both) {
+        for (const Side side : {Side::source, Side::target})
+            if (link.id(side) != pair.records[at(side)]->id) pair.relinked = true;
         link.source_id = pair.records[0]->id;
         link.target_id = pair.records[1]->id;
         link.integer_source_id = pair.records[0]->integer_id;
@@ -484,7 +512,8 @@ Effects Run::effects_of(Pair& pair) {
                 if (!accounted(pair, Side::source, pair.decision.base)) link.source_version.clear();
                 if (!accounted(pair, Side::target, pair.decision.base)) link.target_version.clear();
             }
-            json::object base = pinned_.mapping.to_object(pair.decision.base);
+            json::object base = pair.sent_object ? std::move(*pair.sent_object)
+                                                 : pinned_.mapping.to_object(pair.decision.base);
             if (link.base != base) {
                 remember_made(pair);
                 link.base = std::move(base);
@@ -494,6 +523,7 @@ Effects Run::effects_of(Pair& pair) {
         // One side is gone and a person decides, or the deletion does not flow: the survivor is seen as it is.
         link.version(pair.origin) = narrowed_ ? std::string() : pair.records[at(pair.origin)]->version;
     }
+    if (pair.relinked) forget_candidates(link, effects);
     link.evaluated_under = fingerprint_;
     add_conflict(pair, effects, link);
     note_flips(pair, link);

@@ -83,6 +83,7 @@ Async<Result<>> Run::fetch_pairs(std::vector<Pair*> pairs) {
                 continue;
             }
             pair.known[at(side)] = true;
+            pair.mapped[at(side)] = false;
             if (answer.presence == FetchedRecord::Presence::present && !answer.record.deleted)
                 pair.records[at(side)] = std::move(answer.record);
             else

@@ -63,8 +63,9 @@ Async<Result<RecordPage>> Run::pull(Side side, std::string cursor, std::size_t m
     }
 }
 
-Async<Result<std::vector<Link>>> Run::links_by(Side side, std::vector<std::string> record_ids) {
-    std::vector<Link> links;
+// Those of ended links are left out.
+Async<Result<std::vector<StoredLink>>> Run::stored_links_by(Side side, std::vector<std::string> record_ids) {
+    std::vector<StoredLink> links;
     for (std::size_t begin = 0; begin < record_ids.size(); begin += 500) {
         Query query;
         query.limit = 1000;
@@ -78,14 +79,31 @@ Async<Result<std::vector<Link>>> Run::links_by(Side side, std::vector<std::strin
             Query copy = query;
             auto page = co_await parts_.store->query(session_.tenant(), "link", std::move(copy));
             if (!page) co_return page.error();
-            for (const auto& document : page->documents) {
-                auto link = from_document<Link>(document);
-                if (!link) co_return link.error();
-                if (link->state != Link::State::dead) links.push_back(std::move(*link));
+            for (auto& document : page->documents) {
+                auto head = from_document<LinkHead>(document);
+                if (!head) co_return head.error();
+                if (head->state == Link::State::dead) continue;
+                StoredLink link;
+                link.head = std::move(*head);
+                link.document = std::move(document);
+                links.push_back(std::move(link));
             }
             if (page->continuation.empty()) break;
             query.continuation = page->continuation;
         }
+    }
+    co_return links;
+}
+
+Async<Result<std::vector<Link>>> Run::links_by(Side side, std::vector<std::string> record_ids) {
+    auto stored = co_await stored_links_by(side, std::move(record_ids));
+    if (!stored) co_return stored.error();
+    std::vector<Link> links;
+    links.reserve(stored->size());
+    for (const auto& one : *stored) {
+        auto link = from_document<Link>(one.document);
+        if (!link) co_return link.error();
+        links.push_back(std::move(*link));
     }
     co_return links;
 }
@@ -129,10 +147,10 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     std::vector<std::string> ids;
     for (std::size_t i = 0; i < records.size(); ++i)
         if (last[records[i].id] == i) ids.push_back(records[i].id);
-    auto links = co_await links_by(side, ids);
+    auto links = co_await stored_links_by(side, ids);
     if (!links) co_return links.error();
-    std::unordered_map<std::string_view, Link*> by_id;
-    for (auto& link : *links) by_id[link.id(side)] = &link;
+    std::unordered_map<std::string_view, const StoredLink*> by_id;
+    for (const auto& link : *links) by_id[link.head.id(side)] = &link;
     Known known;
     if (auto loaded = co_await load_known(side, ids, known); !loaded) co_return loaded;
 
@@ -143,7 +161,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
         Effects effects;
         effects.counters.processed = 1;
         const auto found = by_id.find(record.id);
-        Link* link = found == by_id.end() ? nullptr : found->second;
+        const LinkHead* link = found == by_id.end() ? nullptr : &found->second->head;
         const auto candidate = known.candidates.find(record.id);
         const auto parked = known.parked.find(record.id);
         const auto skip = [&] {
@@ -189,19 +207,22 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             skip();
             continue;
         }
-        Pair pair;
-        pair.origin = side;
-        pair.known[at(side)] = true;
-        if (link) pair.link = std::move(*link);
-        pair.staged = candidate != known.candidates.end();
-        if (parked != known.parked.end()) note_parked(pair, parked->second);
         if (side == Side::source && !matches(pinned_.filters, record.fields)) {
             skip();
             continue;
         }
+        Pair& pair = moved.emplace_back();
+        pair.origin = side;
+        pair.known[at(side)] = true;
+        if (link) {
+            auto whole = from_document<Link>(found->second->document);
+            if (!whole) co_return whole.error();
+            pair.link = std::move(*whole);
+        }
+        pair.staged = candidate != known.candidates.end();
+        if (parked != known.parked.end()) note_parked(pair, parked->second);
         pair.records[at(side)] = std::move(record);
         work.effects.push_back(std::move(effects));
-        moved.push_back(std::move(pair));
     }
     std::vector<Pair*> pointers;
     for (auto& pair : moved) pointers.push_back(&pair);
@@ -308,28 +329,31 @@ bool Run::adopt_lost_create(Side side, Pair& pair, const FieldValues& values, Pa
 }
 
 // A record whose version moved: does its mapped content differ from the base? Is a new one created or staged?
-void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
+void Run::sort_moved(Side side, Pair&& pair, bool at_once, PageWork& work) {
     const Record& record = *pair.records[at(side)];
     if (!carries(pair, side)) {
         note_planned(pair);
         work.pairs.push_back(std::move(pair));
         return;
     }
-    auto values = side == Side::source ? pinned_.mapping.read_source(record.fields, references_)
+    auto mapped = side == Side::source ? pinned_.mapping.read_source(record.fields, references_)
                                        : pinned_.mapping.read_target(record.fields);
-    if (!values) {
-        park(pair, side, values.error());
+    if (!mapped) {
+        park(pair, side, mapped.error());
         note_planned(pair);
         work.pairs.push_back(std::move(pair));
         return;
     }
+    pair.values[at(side)] = std::move(*mapped);
+    pair.mapped[at(side)] = true;
+    const FieldValues& values = pair.values[at(side)];
     if (pair.link) {
         std::optional<FieldValues> base;
         if (pair.link->base) base = pinned_.mapping.from_object(*pair.link->base);
-        const bool differs = !base || changed(*base, *values, pinned_.policy);
+        const bool differs = !base || changed(*base, values, pinned_.policy);
         if (differs) ++work.changed;
-        const bool known_here = differs || lacks_agreed(*base, *values) ||
-                                lacks_inflow(side, *values, pinned_.policy) || !pair.link->conflict_id.empty() ||
+        const bool known_here = differs || lacks_agreed(*base, values) ||
+                                lacks_inflow(side, values, pinned_.policy) || !pair.link->conflict_id.empty() ||
                                 pair.was_parked || pair.link->evaluated_under != fingerprint_ ||
                                 pair.link->version(other(side)).empty();
         if (!known_here) {
@@ -344,11 +368,11 @@ void Run::sort_moved(Side side, Pair pair, bool at_once, PageWork& work) {
         work.pairs.push_back(std::move(pair));
         return;
     }
-    if (adopt_lost_create(side, pair, *values, work)) {
+    if (adopt_lost_create(side, pair, values, work)) {
         work.pairs.push_back(std::move(pair));
         return;
     }
-    const auto key = pinned_.mapping.match_key(*values);
+    const auto key = pinned_.mapping.match_key(values);
     if (!key || (at_once && !pair.staged)) {
         work.pairs.push_back(std::move(pair));
         return;

@@ -188,6 +188,7 @@ void Run::relink_made(Pair& pair) {
     (made == Side::source ? pair.link->integer_source_id : pair.link->integer_target_id) = record->integer_id;
     pair.link->base = pinned_.mapping.to_object(*pair.sent);
     pair.base_advanced = true;
+    pair.relinked = true;
 }
 
 // While a create may have made a record over there, a record that nobody knows may be that one. It waits until the
@@ -221,20 +222,23 @@ void Run::hold_unsettled(Pair& pair) {
 
 void Run::decide(Pair& pair) {
     pair.pushes = {};
+    pair.sent_object.reset();
     pair.attempted = false;
     if (!unsettled_.empty()) hold_unsettled(pair);
     if (pair.state != State::pending) return;
-    if (!carries(pair, Side::source) || !carries(pair, Side::target)) return;
+    const auto mapped = std::exchange(pair.mapped, {});
+    for (const Side side : both_sides)
+        if (!mapped[at(side)] && !carries(pair, side)) return;
     if (pair.records[0] && !matches(pinned_.filters, pair.records[0]->fields)) {
         pair.state = State::out_of_scope;
         return;
     }
-    if (pair.records[0]) {
+    if (pair.records[0] && !mapped[0]) {
         auto values = pinned_.mapping.read_source(pair.records[0]->fields, references_);
         if (!values) return park(pair, Side::source, values.error());
         pair.values[0] = std::move(*values);
     }
-    if (pair.records[1]) {
+    if (pair.records[1] && !mapped[1]) {
         auto values = pinned_.mapping.read_target(pair.records[1]->fields);
         if (!values) return park(pair, Side::target, values.error());
         pair.values[1] = std::move(*values);
@@ -339,12 +343,10 @@ void Run::plan_pushes(Pair& pair) {
         }
         PushItem item;
         item.action = PushItem::Action::create;
-        const Record& origin = *pair.records[at(from)];
+        // Its intent keeps it, and so does a parked record, for as long as the create may have to be repeated. Ordered:
+        // where the far side makes the record's id of it, records made together lie together.
         if (pair.idempotency_key.empty())
-            // A record that is created once more after its deletion is another intent than its first creation.
-            pair.idempotency_key =
-                pair.link ? hash_of({stream_id, to_string(side), pair.link->id(side), origin.id, origin.version})
-                          : hash_of({stream_id, to_string(side), origin.id});
+            pair.idempotency_key = make_ordered_uuid(parts_.runtime.clock->now(), *parts_.runtime.random);
         item.idempotency_key = pair.idempotency_key;
         item.fields = std::move(*fields);
         pair.decision.base = std::move(wanted);

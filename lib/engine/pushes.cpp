@@ -30,15 +30,19 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
     std::vector<Effects> effects;
     for (const Side side : both_sides) {
         Intent intent;
+        std::vector<Pair*> created; // of each item
         const auto add = [&] {
             intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
             intents_.push_back(intent.intent_id);
             effects.emplace_back().writes.push_back(put(to_document(intent)));
+            for (std::size_t i = 0; i < created.size(); ++i)
+                if (!created[i]->sent) created[i]->sent_object = std::move(intent.items[i].values);
+            created.clear();
             intent = Intent();
         };
         for (Pair* pair : pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
-            intend(*pair, side, intent);
+            intend(*pair, side, intent, created);
             if (intent.items.size() + intent.attempts.size() == max_intended) add();
         }
         if (!intent.stream_id.empty()) add();
@@ -47,15 +51,16 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
     co_return co_await session_.commit(std::move(effects), std::nullopt);
 }
 
-void Run::intend(Pair& pair, Side side, Intent& intent) const {
+void Run::intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& created) const {
     intent.stream_id = session_.stream().stream_id;
     intent.written = side;
     const PushItem& push = *pair.pushes[at(side)];
     if (push.action == PushItem::Action::create) {
+        // Of a repetition, what was sent first: it may have happened then.
+        const FieldValues& sent = pair.sent ? *pair.sent : pair.decision.base;
         intent.items.push_back({pair.records[at(other(side))]->id, push.idempotency_key,
-                                pair.link ? pair.link->id(side) : std::string(),
-                                // Of a repetition, what was sent first: it may have happened then.
-                                pinned_.mapping.to_object(pair.sent.value_or(pair.decision.base))});
+                                pair.link ? pair.link->id(side) : std::string(), pinned_.mapping.to_object(sent)});
+        created.push_back(&pair);
     } else {
         intent.attempts.push_back(pair.attempts[at(side)].emplace_back(attempt_of(pair, side)));
         pair.attempted = true;
@@ -241,7 +246,8 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), *attempt); // unanswered ones
             attempts.clear();
         }
-        JournalEntry entry = create ? journal_entry(pair, side, "created") : attempt->entry;
+        // What it created is the decision's base, which stays unless the answer has to be compared first.
+        JournalEntry entry = create ? journal_entry(pair, side, "created", pair.repeated_create) : attempt->entry;
         if (attempt && attempt->automatic) pair.automatic.push_back(*attempt->automatic);
         if (item.action == PushItem::Action::remove) {
             pair.removed[at(side)] = true;

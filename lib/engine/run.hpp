@@ -43,11 +43,13 @@ struct Pair {
     std::array<bool, 2> known{false, false};
     std::array<std::string, 2> ids;    // of the records that were asked for, whether or not they exist
     std::array<FieldValues, 2> values;
+    std::array<bool, 2> mapped{false, false}; // `values` tells this record already: the next decision takes it so
     std::array<std::optional<Timestamp>, 2> edited_at; // by somebody else, where that is known
     std::array<std::string, 2> written_version; // what a system called our own write of just now
     Side origin = Side::source;        // the side whose change brought it here
     bool matched = false;              // found by match keys just now
     bool fresh_link = false;           // `link` was made for it and is not stored yet
+    bool relinked = false;             // `link` has another record now than the stored one
     std::string idempotency_key;       // of a create that may be a repetition
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
     Side sent_from = Side::source;     // the side whose record it copies
@@ -70,6 +72,7 @@ struct Pair {
     std::optional<DeleteStrategy> chosen_deletion;
 
     Decision decision;
+    std::optional<json::object> sent_object; // the decision's base as an object, where the create's intent made it
     std::array<std::optional<PushItem>, 2> pushes;
     std::array<std::vector<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet), oldest first
     std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
@@ -85,6 +88,14 @@ struct Pair {
     ErrorCode retry_reason = ErrorCode::stale;
 
     Pair() = default;
+};
+
+// A link of which only the head has been read.
+struct StoredLink {
+    LinkHead head;
+    Document document;
+
+    StoredLink() = default;
 };
 
 // A pair is large, and a page has thousands: they stay where they are made, and can be let go one by one.
@@ -113,6 +124,7 @@ public:
     Async<Result<std::vector<FetchedRecord>>> fetch(Side side, std::vector<std::string> ids,
                                                     std::vector<std::string> idempotency_keys);
     Async<Result<std::vector<Link>>> links_by(Side side, std::vector<std::string> record_ids);
+    Async<Result<std::vector<StoredLink>>> stored_links_by(Side side, std::vector<std::string> record_ids);
 
     [[nodiscard]] bool tripped() const { return trip_.has_value(); }
     [[nodiscard]] const std::optional<Trip>& trip() const { return trip_; }
@@ -160,7 +172,7 @@ private:
     [[nodiscard]] bool waits_for_lost_create(const ParkedRecord& parked, bool origin_gone) const;
     void note_parked(Pair& pair, const ParkedRecord& parked);
     [[nodiscard]] bool creates_at_once(Side side) const;
-    void sort_moved(Side side, Pair pair, bool at_once, PageWork& work);
+    void sort_moved(Side side, Pair&& pair, bool at_once, PageWork& work);
     Async<Result<>> load_lost_creates(Side side, PageWork& work);
     Async<Result<std::vector<ParkedRecord>>> lost_creates();
     Async<Result<>> load_uncertain();
@@ -237,6 +249,7 @@ private:
     bool link_made(Pair& pair);
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
     void register_link(const Link& link, Effects& effects);
+    void forget_candidates(const Link& link, Effects& effects) const;
     void plan_pushes(Pair& pair);
     [[nodiscard]] std::optional<Timestamp> edited_at(const Pair& pair, Side side) const;
     [[nodiscard]] Situation situation_of(const Pair& pair) const;
@@ -245,7 +258,7 @@ private:
     Async<Result<>> check_made(Pairs& pairs);
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
-    void intend(Pair& pair, Side side, Intent& intent) const;
+    void intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& created) const;
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
@@ -270,6 +283,7 @@ private:
     void add_written(Pair& pair, Effects& effects);
     void remember_made(Pair& pair) const;
     void add_journal(Pair& pair, Link& link, Effects& effects) const;
+    void fill_created(const Pair& pair, JournalEntry& entry) const;
     void add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
     struct Flip {
@@ -282,7 +296,9 @@ private:
     [[nodiscard]] std::optional<Trip> judge_flips(const Pair& pair) const;
     [[nodiscard]] std::string conflict_id_of_parked(const Pair& pair) const;
     Async<Result<>> load_conflicts(Pairs& pairs);
-    [[nodiscard]] JournalEntry journal_entry(const Pair& pair, Side written, std::string action) const;
+    // `whole`: with its changes; those of a "created" can be filled in as long as the decision stands.
+    [[nodiscard]] JournalEntry journal_entry(const Pair& pair, Side written, std::string action,
+                                             bool whole = true) const;
     [[nodiscard]] bool accounted(const Pair& pair, Side side, const FieldValues& base) const;
     void log(LogLevel level, std::string_view message) const;
     void report_progress() const;

@@ -1,11 +1,13 @@
 #include <engine/session.hpp>
 
+#include <core/hashes.hpp>
 #include <core/retry.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace castiel_sync {
@@ -46,19 +48,36 @@ namespace {
 // A later write to the same document replaces an earlier one: a batch names each document once.
 class WriteList {
 public:
+    explicit WriteList(std::size_t expected) {
+        writes_.reserve(expected); // so that the names below stay where they are
+        positions_.reserve(expected);
+    }
     void add(Write write) {
-        const auto [position, inserted] =
-            positions_.try_emplace(std::pair(write.document.kind, write.document.id), writes_.size());
-        if (inserted)
-            writes_.push_back(std::move(write));
-        else
-            writes_[position->second] = std::move(write);
+        const auto found = positions_.find({write.document.kind, write.document.id});
+        if (found != positions_.end()) {
+            const std::size_t position = found->second;
+            positions_.erase(found); // its name goes with the write that is replaced
+            writes_[position] = std::move(write);
+            name(position);
+            return;
+        }
+        writes_.push_back(std::move(write));
+        name(writes_.size() - 1);
     }
     std::vector<Write> take() { return std::move(writes_); }
 
 private:
+    using Name = std::pair<std::string_view, std::string_view>; // kind and id
+    struct Hash {
+        std::size_t operator()(const Name& name) const { return hash64(name.first) ^ hash64(name.second) * 31; }
+    };
+    void name(std::size_t position) {
+        const Document& document = writes_[position].document;
+        positions_.emplace(Name(document.kind, document.id), position);
+    }
+
     std::vector<Write> writes_;
-    std::map<std::pair<std::string, std::string>, std::size_t> positions_;
+    std::unordered_map<Name, std::size_t, Hash> positions_;
 };
 
 Async<void> pause(const EngineParts& parts, std::size_t attempt, const Error& error) {
@@ -203,6 +222,8 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
     for (const auto& effects : chunk.effects)
         for (std::size_t i = 0; i < effects.events.size(); ++i) event_ids.push_back(make_uuid(*parts_.runtime.random));
 
+    std::size_t expected = 4; // stream, execution, slot
+    for (const auto& effects : chunk.effects) expected += effects.writes.size() + effects.events.size();
     // Never used twice, also where a commit before this one was cancelled and nobody knows whether it happened.
     const std::uint64_t number = ++commit_number_;
     for (std::size_t attempt = 0;; ++attempt) {
@@ -216,7 +237,7 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         auto& checkpoint = next.checkpoints[static_cast<std::size_t>(execution.direction)];
         if (saved_) checkpoint = saved_;
         if (chunk.checkpoint) checkpoint = chunk.checkpoint;
-        WriteList list;
+        WriteList list(expected);
         list.add(Write()); // the stream's own, filled in last
         std::size_t event_number = 0;
         for (const auto& effects : chunk.effects) {

@@ -26,6 +26,7 @@ void append(std::string& bytes, std::string_view text) {
 
 std::int64_t checksum_of(const SqliteKind& kind, std::int64_t partition, std::int64_t etag, const Document& document) {
     std::string head;
+    head.reserve(256);
     append(head, partition);
     append(head, etag);
     append(head, document.expires_at ? std::int64_t{1} : std::int64_t{0});

@@ -234,3 +234,36 @@ TEST_CASE("a parked duplicate that its user deletes ends, and the question with 
     CHECK(world.conflicts().empty());
     CHECK(world.conflicts("superseded").size() == 1);
 }
+
+TEST_CASE("a record that was met as new before it was known to be made once more is linked once (I7)") {
+    Integration integration = contacts_integration();
+    integration.sync.delete_conflict_resolution = DeleteStrategy::update_wins;
+    AdapterCapabilities source = creates(true, false);
+    source.max_page_records = 1; // so that the target is read first
+    World world(integration, source, able(false));
+    const auto first = world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.remove("contacts", first);
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "B"}});
+    world.source.create("contacts", person("b@x", "E"));
+    world.source.create("contacts", person("c@x", "C"));
+    world.target.create("contact", {{"email", "z@x"}, {"name", "Z"}}); // waits for a partner, and so do the source's
+    // The answer of the create is lost; the second one is not, but the record, which a user edits, can't be read to
+    // compare. Then the source's changes tell of it.
+    world.to_source.pushes.next = {Fate::answer_lost};
+    world.to_source.meanwhile = [&] {
+        world.to_source.meanwhile = [&] {
+            world.to_source.unreadable = 1;
+            world.source.edit("contacts", world.source.ids("contacts").back(), person("a@x", "D"));
+        };
+    };
+    world.sync();
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.source.ids("contacts").size() == 4);
+    CHECK(world.target.ids("contact").size() == 4);
+    CHECK(world.live_links().size() == 4);
+    CHECK(world.stream().links == 4);
+    CHECK(world.parked().empty());
+    CHECK(world.documents("candidate").empty()); // whoever is linked waits for nobody
+}

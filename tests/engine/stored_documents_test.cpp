@@ -39,6 +39,31 @@ TEST_CASE("a stored document with an index value that is missing or of another t
     CHECK(fault_of<Link>(document) == "stored link \"s1-7\": index value 2 is missing or malformed");
 }
 
+TEST_CASE("the head of a link is read without what follows, whatever its versions look like") {
+    Link link = some_link();
+    link.state = Link::State::detached;
+    link.source_version = R"(a":{"b":[,\)";
+    link.target_version = R"("base":{)";
+    link.evaluated_under = "f1";
+    for (const bool compared : {false, true}) {
+        if (compared) link.base = json::object{{"name", R"(x":{)"}};
+        if (compared) link.flips["base"] = json::array{1, "x", "y"};
+        Document document = to_document(link);
+        const auto head = from_document<LinkHead>(document);
+        REQUIRE(head.has_value());
+        CHECK(head->link_id == link.link_id);
+        CHECK(head->id(Side::source) == "a");
+        CHECK(head->id(Side::target) == "b");
+        CHECK(head->ordinal == 7);
+        CHECK(head->state == Link::State::detached);
+        CHECK(head->version(Side::source) == link.source_version);
+        CHECK(head->version(Side::target) == link.target_version);
+        CHECK(head->evaluated_under == "f1");
+        document.id = "s1-8";
+        CHECK(fault_of<LinkHead>(document) == "stored link \"s1-8\": it holds what belongs under \"s1-7\"");
+    }
+}
+
 TEST_CASE("a stored document that belongs under another id is corrupted") {
     Document numbered = to_document(some_link());
     numbered.id = "s1-8";

@@ -49,6 +49,13 @@ void check(Document document) {
     require(written.index.size() == document.index.size(), "a document keeps its index", document.body);
     const auto again = read<T>(written);
     require(again.has_value(), "what was written can be read", again ? "" : again.error().message + written.body);
+    if constexpr (std::is_same_v<T, Link>) {
+        const auto head = from_document<LinkHead>(written);
+        require(head && head->ordinal == again->ordinal && head->state == again->state &&
+                    head->source_version == again->source_version && head->target_version == again->target_version &&
+                    head->evaluated_under == again->evaluated_under,
+                "a link's head tells what the link tells", written.body);
+    }
     const Document twice = write(*again, written);
     require(twice.kind == written.kind && twice.id == written.id && twice.index == written.index &&
                 twice.body == written.body && twice.expires_at == written.expires_at,

@@ -5,7 +5,8 @@
 // Writing.  A push replaces the file in one rename: a reader sees the old file or the new one. Lines that the push does
 //           not mean keep every byte. Whoever edits the file beside it should write a new one and rename it, too: a
 //           file that is emptied and filled in place is, for a moment, an empty side.
-// Creating. The id of a new record is made from its idempotency key, so a repeated create makes no second record.
+// Creating. The id of a new record is its idempotency key where that is a UUID, or else made from it: a repeated
+//           create makes no second record.
 #pragma once
 
 #include <castiel_sync/adapter.hpp>
