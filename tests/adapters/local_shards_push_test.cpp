@@ -27,6 +27,19 @@ TEST_CASE("I2: an item that loses a race is stale, and those beside it are writt
     CHECK(f.get("s2")->structured_data.at("name") == "Bob 2");
 }
 
+TEST_CASE("I6: a shard is called like the UUID that its create was sent with, however often it is sent") {
+    ShardsFixture f;
+    const std::string key = "01a205b3-d000-7b47-aa3f-7fb9fcd4241d";
+    const auto first = f.push({ShardsFixture::item(Action::create, key, "Ada")});
+    const auto second = f.push({ShardsFixture::item(Action::create, key, "Ada"),
+                                ShardsFixture::item(Action::create, "no uuid", "Bob")});
+    REQUIRE((first.has_value() && second.has_value()));
+    CHECK((*first)[0].id == key);
+    CHECK((*second)[0].id == key);
+    CHECK((*second)[1].id != "no uuid");
+    CHECK(f.get(key)->structured_data.at("name") == "Ada");
+}
+
 TEST_CASE("a tenant whose shards never hold still is unavailable, and nothing was written") {
     ShardsFixture f;
     const Shard one = f.put(ShardsFixture::shard("s1", "Ada"));
