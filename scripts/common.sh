@@ -58,14 +58,14 @@ install_packages() {
   fi
 }
 
-build() { # PRESET [CMAKE-OPTION…]
+build() { # PRESET [CMAKE-OPTION…]: everything, or ${build_target} alone
   say "Configuring build/$1"
   if ! step "$1-configure" cmake --preset "$@"; then
     show_failure "$1-configure"
     fail "CMake could not configure build/$1; mend the fault above and run again (all: build/logs/$1-configure.log)."
   fi
   say "Building build/$1 (the first time takes some minutes)"
-  if ! step "$1-build" cmake --build "build/$1"; then
+  if ! step "$1-build" cmake --build "build/$1" ${build_target:+--target "$build_target"}; then
     show_failure "$1-build"
     fail "the build failed; mend the first error above and run again (whole output: build/logs/$1-build.log)."
   fi

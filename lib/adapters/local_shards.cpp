@@ -79,7 +79,7 @@ Async<Result<ShardPage>> LocalShards::list(std::string shard_type_id, std::size_
 
 Async<Result<Shard>> LocalShards::put(Shard shard, std::string expected_etag) {
     std::vector<ShardChange> changes(1);
-    if (shard.id.empty()) shard.id = make_uuid(*runtime_.random);
+    if (shard.id.empty()) shard.id = make_ordered_uuid(runtime_.clock->now(), *runtime_.random);
     const std::string id = shard.id;
     changes.front().shard = std::move(shard);
     changes.front().expected_etag = std::move(expected_etag);
@@ -93,7 +93,7 @@ Async<Result<std::vector<Shard>>> LocalShards::put_many(std::vector<Shard> shard
     std::vector<ShardChange> changes(shards.size());
     for (std::size_t i = 0; i < shards.size(); ++i) {
         changes[i].shard = std::move(shards[i]);
-        if (changes[i].shard.id.empty()) changes[i].shard.id = make_uuid(*runtime_.random);
+        if (changes[i].shard.id.empty()) changes[i].shard.id = make_ordered_uuid(runtime_.clock->now(), *runtime_.random);
     }
     ShardWriter writer(runtime_, *store_, tenant_id_);
     std::vector<Shard> written;
