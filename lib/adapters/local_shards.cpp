@@ -93,7 +93,8 @@ Async<Result<std::vector<Shard>>> LocalShards::put_many(std::vector<Shard> shard
     std::vector<ShardChange> changes(shards.size());
     for (std::size_t i = 0; i < shards.size(); ++i) {
         changes[i].shard = std::move(shards[i]);
-        if (changes[i].shard.id.empty()) changes[i].shard.id = make_ordered_uuid(runtime_.clock->now(), *runtime_.random);
+        if (changes[i].shard.id.empty())
+            changes[i].shard.id = make_ordered_uuid(runtime_.clock->now(), *runtime_.random);
     }
     ShardWriter writer(runtime_, *store_, tenant_id_);
     std::vector<Shard> written;
