@@ -213,6 +213,27 @@ TEST_CASE("a conflict whose every field was answered is resolved, though another
     CHECK(left[0].fields[0].field == "phone");
 }
 
+TEST_CASE("what a person chose does not overwrite an edit that came while it was written (I2, I37)") {
+    World world;
+    const auto id = world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", id, person("a@x", "B"));
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "C"}});
+    world.sync_well();
+    const auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    ConflictResolution answer;
+    answer.choice = ConflictResolution::Choice::values;
+    answer.values = json::object{{"name", "X"}};
+    answer.actor = "ada";
+    // The target is written first; the source's user is faster than the write to the source.
+    world.to_target.meanwhile = [&] { world.source.edit("contacts", id, person("a@x", "D")); };
+    (void)world.loop.run(world.engine->resolve_conflict(tenant, open[0].conflict_id, answer));
+    CHECK(world.contact().at("name") == "D");
+    world.sync();
+    CHECK(world.contact().at("name") == "D");
+}
+
 TEST_CASE("newest_wins takes the time of our own write for nobody's edit (I2)") {
     Integration integration = with_rule(Strategy::newest_wins);
     integration.sync.rails.stop_on_mapping_change = false;
