@@ -331,3 +331,26 @@ TEST_CASE("a commit that came to light after it was given up takes no cursor bac
         CHECK(world.stream().links == 1);
     }
 }
+
+TEST_CASE("a system that can't refuse a stale write is read once more just before it (I2)") {
+    AdapterCapabilities plain = able(true);
+    plain.conditional_writes = false;
+    World world(contacts_integration(), able(false), plain);
+    const auto id = world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", id, person("a@x", "S"));
+    // A user edits the target after the write was decided, and before it is sent.
+    bool edited = false;
+    world.wired_store.witness = [&](const std::vector<Write>& writes) {
+        for (const auto& write : writes) {
+            if (edited || write.document.kind != "intent" || write.action != Write::Action::put) continue;
+            edited = true;
+            world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "T"}});
+        }
+    };
+    world.sync();
+    REQUIRE(edited);
+    CHECK(world.shard().at("name") == "T");
+    CHECK(world.contact().at("name") == "S");
+    CHECK(world.conflicts().size() == 1);
+}
