@@ -218,10 +218,6 @@ Async<Result<>> Session::reap_predecessor(StreamDocument& claimed, std::vector<W
 Async<Result<>> Session::commit_chunk(Chunk chunk) {
     Execution execution = execution_;
     for (const auto& effects : chunk.effects) add(execution.counters, effects.counters);
-    std::vector<std::string> event_ids;
-    for (const auto& effects : chunk.effects)
-        for (std::size_t i = 0; i < effects.events.size(); ++i) event_ids.push_back(make_uuid(*parts_.runtime.random));
-
     std::size_t expected = 4; // stream, execution, slot
     for (const auto& effects : chunk.effects) expected += effects.writes.size() + effects.events.size();
     // Never used twice, also where a commit before this one was cancelled and nobody knows whether it happened.
@@ -239,7 +235,6 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         if (chunk.checkpoint) checkpoint = chunk.checkpoint;
         WriteList list(expected);
         list.add(Write()); // the stream's own, filled in last
-        std::size_t event_number = 0;
         for (const auto& effects : chunk.effects) {
             add(next.links, effects.links);
             if (effects.links < 0)
@@ -249,11 +244,7 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
             if (checkpoint)
                 for (std::size_t side = 0; side < 2; ++side) add(checkpoint->sides[side].seen, effects.seen[side]);
             for (const auto& write : effects.writes) list.add(write);
-            for (const auto& draft : effects.events) {
-                Event event = make_event(draft, execution, next);
-                event.id = event_ids[event_number++]; // equal when the commit is repeated
-                list.add(put(to_document(event)));
-            }
+            for (const auto& draft : effects.events) list.add(put(to_document(make_event(draft, execution, next))));
         }
         std::vector<Write> writes = list.take();
         const auto counted = co_await count_changes(writes);

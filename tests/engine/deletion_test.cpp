@@ -1,5 +1,7 @@
 #include "world.hpp"
 
+#include <optional>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
@@ -24,7 +26,48 @@ void deleted_against_edited(World& world) {
             world.target.edit("contact", target, {{"email", mail}, {"name", "edited"}});
 }
 
+// Every page of a listing after the first repeats the first record: as if it moved along while it was listed.
+class MovingRow final : public Adapter {
+public:
+    explicit MovingRow(std::unique_ptr<Adapter> inner) : inner_(std::move(inner)) {}
+    AdapterDescription describe() const override { return inner_->describe(); }
+    AdapterCapabilities capabilities() const override { return inner_->capabilities(); }
+    Async<Result<>> check() override { return inner_->check(); }
+    Async<Result<RecordPage>> pull(PullRequest request) override {
+        auto page = co_await inner_->pull(std::move(request));
+        if (!page || page->records.empty()) co_return page;
+        if (first_) page->records.push_back(*first_);
+        else first_ = page->records.front();
+        co_return page;
+    }
+    Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override {
+        return inner_->fetch(std::move(request));
+    }
+    Async<Result<std::vector<PushOutcome>>> push(PushRequest request) override {
+        return inner_->push(std::move(request));
+    }
+
+private:
+    std::unique_ptr<Adapter> inner_;
+    std::optional<Record> first_;
+};
+
 } // namespace
+
+TEST_CASE("a record that a listing shows twice hides no other one that is missing (I1)") {
+    World world;
+    world.limits.page_records = 1;
+    world.registry.add(world.source.describe(), [&](const AdapterContext&) -> Result<std::unique_ptr<Adapter>> {
+        return std::unique_ptr<Adapter>(std::make_unique<MovingRow>(world.source.connect("sync")));
+    });
+    world.rebuild();
+    create_people(world, 3);
+    world.sync_well();
+    REQUIRE(world.target.ids("contact").size() == 3);
+    world.source.remove("contacts", world.source.ids("contacts").back());
+    world.sync_well();
+    CHECK(world.target.ids("contact").size() == 2);
+}
 
 TEST_CASE("deleted against edited is a person's to decide, and both stand still until then") {
     for (const bool keep : {true, false}) {

@@ -29,6 +29,11 @@ Async<Result<std::vector<PushOutcome>>> WiredAdapter::push(PushRequest request) 
     wire_.sent.insert(wire_.sent.end(), request.items.begin(), request.items.end());
     const Fate fate = wire_.pushes.take();
     if (fate == Fate::dies_before) process_.die();
+    if (fate == Fate::refused) {
+        Error later(ErrorCode::unavailable, "the system is not there now");
+        later.retry_after = wire_.refused_for;
+        co_return later;
+    }
     const bool happens = fate != Fate::request_lost && fate != Fate::late;
     if (fate == Fate::late) wire_.under_way.push_back(request);
     auto answer = Result<std::vector<PushOutcome>>(Error(ErrorCode::unknown_outcome, "nobody answered"));
@@ -103,6 +108,7 @@ Async<Result<CommitReceipt>> WiredStore::commit(std::string partition, std::vect
     const Fate fate = commits_.take();
     if (fate == Fate::dies_before) process_.die();
     auto receipt = Result<CommitReceipt>(Error(ErrorCode::unknown_outcome, "the store did not answer"));
+    if (fate == Fate::refused) co_return Error(ErrorCode::unavailable, "the store is not there now");
     const std::vector<Write> copy = writes;
     if (fate != Fate::request_lost) receipt = co_await inner_.commit(std::move(partition), std::move(writes));
     if (receipt && witness) witness(copy);

@@ -4,6 +4,7 @@
 
 #include <castiel_sync/castiel_sync.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@ enum class Fate {
     answer_lost,  // it happens, and nobody hears of it
     lost_for_long, // the same, and whoever asks is not answered for a while (commits only)
     request_lost, // it does not happen, and nobody knows
+    refused,      // it does not happen, and the answer says so: later, perhaps
     late,         // as request_lost, until the wire delivers it (pushes only)
     dies_before,  // the process dies; it does not happen
     dies_after,   // it happens, and the process dies before it hears of it
@@ -57,6 +59,7 @@ struct Process {
 
 struct Wire {
     Fates pushes;
+    std::chrono::milliseconds refused_for{0};
     int unreadable = 0;        // so many fetches of records from now on can't tell whether they exist
     int key_look_ups_fail = 0; // so many fetches by key from now on can't tell either
     std::string unique; // a create that shares this field with a record that exists is answered with that record

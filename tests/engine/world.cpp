@@ -108,7 +108,9 @@ void World::use(Integration integration) {
     rebuild();
 }
 
-void World::rebuild() {
+void World::rebuild() { engine = make_engine("test"); }
+
+std::unique_ptr<Engine> World::make_engine(std::string instance) {
     EngineParts parts;
     parts.runtime = Runtime{loop.executor(), &clock, random.get()};
     parts.store = &wired_store;
@@ -119,8 +121,8 @@ void World::rebuild() {
     parts.strategies = &strategies;
     parts.observer = &observer;
     parts.limits = limits;
-    parts.instance = "test";
-    engine = std::make_unique<Engine>(std::move(parts));
+    parts.instance = std::move(instance);
+    return std::make_unique<Engine>(std::move(parts));
 }
 
 SyncRequest World::request() const {

@@ -74,6 +74,8 @@ struct World {
     void use(Integration integration);
 
     void rebuild();
+    // One more instance on the same store and systems.
+    std::unique_ptr<Engine> make_engine(std::string instance);
 
     SyncRequest request() const;
 
