@@ -18,11 +18,9 @@ using std::chrono::year_month_day;
 constexpr Timestamp earliest = sys_days{std::chrono::year{0} / 1 / 1};
 constexpr Timestamp latest = sys_days{std::chrono::year{9999} / 12 / 31} + hours{24} - milliseconds{1};
 
-void append_number(std::string& out, std::int64_t value, int digits) {
-    char text[20];
+void put_number(char* text, unsigned value, int digits) {
     for (int place = digits; place-- > 0; value /= 10)
         text[place] = static_cast<char>('0' + value % 10);
-    out.append(text, static_cast<std::size_t>(digits));
 }
 
 // Reads the text from left to right; once something does not fit, everything after it fails too.
@@ -95,22 +93,14 @@ std::string to_string(Timestamp time) {
     const sys_days day = std::chrono::floor<days>(shown);
     const year_month_day date{day};
     const std::chrono::hh_mm_ss clock{shown - day};
-    std::string text;
-    text.reserve(24);
-    append_number(text, static_cast<int>(date.year()), 4);
-    text += '-';
-    append_number(text, static_cast<unsigned>(date.month()), 2);
-    text += '-';
-    append_number(text, static_cast<unsigned>(date.day()), 2);
-    text += 'T';
-    append_number(text, clock.hours().count(), 2);
-    text += ':';
-    append_number(text, clock.minutes().count(), 2);
-    text += ':';
-    append_number(text, clock.seconds().count(), 2);
-    text += '.';
-    append_number(text, clock.subseconds().count(), 3);
-    text += 'Z';
+    std::string text = "0000-00-00T00:00:00.000Z";
+    put_number(&text[0], static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    put_number(&text[5], static_cast<unsigned>(date.month()), 2);
+    put_number(&text[8], static_cast<unsigned>(date.day()), 2);
+    put_number(&text[11], static_cast<unsigned>(clock.hours().count()), 2);
+    put_number(&text[14], static_cast<unsigned>(clock.minutes().count()), 2);
+    put_number(&text[17], static_cast<unsigned>(clock.seconds().count()), 2);
+    put_number(&text[20], static_cast<unsigned>(clock.subseconds().count()), 3);
     return text;
 }
 

@@ -454,31 +454,27 @@ Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) 
 
 Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) {
     std::size_t published = 0;
-    auto all = co_await streams(tenant_id);
-    if (!all) co_return all.error();
-    for (const auto& stream : *all) {
-        for (;;) {
-            Query query;
-            query.conditions.emplace_back("stream_id", Condition::Comparison::equal, IndexValue(stream.stream_id));
-            query.order = {{"sequence", false}};
-            query.limit = 200;
-            auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
-            if (!page) co_return page.error();
-            if (page->documents.empty()) break;
-            std::vector<Event> events;
-            std::vector<Write> writes;
-            for (const auto& document : page->documents) {
-                auto event = from_document<Event>(document);
-                if (!event) co_return event.error();
-                events.push_back(std::move(*event));
-                writes.push_back(remove("outbox", document.id));
-            }
-            const std::size_t count = events.size();
-            if (auto taken = co_await parts.events->publish(std::move(events)); !taken) co_return taken.error();
-            auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
-            if (!receipt) co_return receipt.error();
-            published += count;
+    for (bool more = true; more;) {
+        Query query;
+        query.order = {{"stream_id", false}, {"sequence", false}};
+        query.limit = 200;
+        auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
+        if (!page) co_return page.error();
+        if (page->documents.empty()) break;
+        more = !page->continuation.empty();
+        std::vector<Event> events;
+        std::vector<Write> writes;
+        for (const auto& document : page->documents) {
+            auto event = from_document<Event>(document);
+            if (!event) co_return event.error();
+            events.push_back(std::move(*event));
+            writes.push_back(remove("outbox", document.id));
         }
+        const std::size_t count = events.size();
+        if (auto taken = co_await parts.events->publish(std::move(events)); !taken) co_return taken.error();
+        auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+        if (!receipt) co_return receipt.error();
+        published += count;
     }
     co_return published;
 }

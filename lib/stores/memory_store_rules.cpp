@@ -1,9 +1,12 @@
 #include "stores/store_rules.hpp"
 
+#include <core/hashes.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 namespace castiel_sync {
@@ -88,6 +91,11 @@ Result<> check_declaration(const KindDeclaration& declaration) {
     return {};
 }
 
+using DocumentName = std::pair<std::string_view, std::string_view>; // kind and id
+struct HashOfName {
+    std::size_t operator()(const DocumentName& name) const { return hash64(name.second) ^ name.first.size(); }
+};
+
 std::string name_write(const Write& write, std::size_t position) {
     return fmt::format("write {} ({} {} \"{}\")", position,
                        write.action == Write::Action::put ? "put" : "remove", write.document.kind, write.document.id);
@@ -152,7 +160,8 @@ Result<> check_writes(const KindCatalog& catalog, const StoreLimits& limits, std
         return invalid(fmt::format("a commit of {} writes; this store takes {}: split it", writes.size(),
                                    limits.max_writes));
     std::size_t bytes = 0;
-    std::set<std::pair<std::string_view, std::string_view>> seen;
+    std::unordered_set<DocumentName, HashOfName> seen;
+    seen.reserve(writes.size());
     for (std::size_t i = 0; i < writes.size(); ++i) {
         if (auto checked = check_write(catalog, limits, writes[i], i); !checked) return checked;
         const Document& document = writes[i].document;

@@ -221,6 +221,7 @@ SqliteKind::SqliteKind(const KindDeclaration& kind)
     replace_body = fmt::format("UPDATE {} SET {} WHERE {}{}", table, set_body, expected, same);
     remove = fmt::format("DELETE FROM {} WHERE {}", table, one);
     remove_if = fmt::format("DELETE FROM {} WHERE {}", table, expected);
+    any_expired = fmt::format(R"(SELECT 1 FROM {} WHERE "expires_at"<=?{} LIMIT 1)", table, now);
     remove_expired = fmt::format(R"(DELETE FROM {0} WHERE "row" IN (SELECT "row" FROM {0} WHERE "expires_at"<=?{1} )"
                                  R"(ORDER BY "expires_at" LIMIT ?{2}))",
                                  table, now, etag);

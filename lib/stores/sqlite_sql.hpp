@@ -52,6 +52,7 @@ struct SqliteKind {
     std::string replace_body;
     std::string remove;
     std::string remove_if;           // if the etag is the expected one and visible
+    std::string any_expired;
     std::string remove_expired;      // at most as many as the parameter `etag` says
     std::string read_all;            // the columns of a read, then the partition
 };

@@ -109,8 +109,13 @@ Result<> SqliteStore::make_ready() {
     return {};
 }
 
+// Two statements: RETURNING, like a subquery with a limit, makes a table in memory each time, which costs more than the
+// rest of a small commit.
 Result<std::int64_t> SqliteStore::next_etag() {
-    auto statement = connection_->prepare("UPDATE castiel_commit SET last=last+1 WHERE row=1 RETURNING last");
+    auto update = connection_->prepare("UPDATE castiel_commit SET last=last+1 WHERE row=1");
+    if (!update) return update.error();
+    if (auto done = update->run(); !done) return done.error();
+    auto statement = connection_->prepare("SELECT last FROM castiel_commit WHERE row=1");
     if (!statement) return statement.error();
     auto row = statement->step();
     if (!row) return row.error();
@@ -356,7 +361,15 @@ Result<> SqliteStore::remove_expired(const Batch& batch, const std::vector<Write
     std::map<std::string_view, std::size_t> counts;
     for (const Write& write : writes) ++counts[write.document.kind];
     for (const auto& [kind, count] : counts) {
-        auto statement = connection_->prepare(kinds_.find(kind)->second.remove_expired);
+        const SqliteKind& sqlite_kind = kinds_.find(kind)->second;
+        auto any = connection_->prepare(sqlite_kind.any_expired);
+        if (!any) return any.error();
+        any->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+        auto found = any->step();
+        if (!found) return found.error();
+        any->reset();
+        if (!*found) continue;
+        auto statement = connection_->prepare(sqlite_kind.remove_expired);
         if (!statement) return statement.error();
         const std::size_t limit = std::max(min_expired_per_commit, count * expired_per_write);
         statement->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
