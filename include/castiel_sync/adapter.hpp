@@ -120,6 +120,9 @@ struct PushItem {
 struct PushRequest {
     std::string entity;
     std::vector<PushItem> items;
+    // Where the caller has read the entity's changes to: a `next` of a feed, with nothing left behind it. Empty: it
+    // does not ask how that goes on.
+    std::string cursor;
 
     PushRequest() = default;
 };
@@ -141,6 +144,9 @@ struct PushOutcome {
     std::optional<Timestamp> modified_at;
     std::optional<json::object> fields;    // what the system stored, when it tells and it may differ from what was sent
     std::optional<Error> error;
+    // Of a request's last item, and only where the system knows for certain: between PushRequest::cursor and this one
+    // lies what this request wrote and nothing of anybody else, so that reading may go on from here. Empty otherwise.
+    std::string cursor;
 
     PushOutcome() = default;
 };

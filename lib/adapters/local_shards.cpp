@@ -84,9 +84,9 @@ Async<Result<Shard>> LocalShards::put(Shard shard, std::string expected_etag) {
     changes.front().shard = std::move(shard);
     changes.front().expected_etag = std::move(expected_etag);
     ShardWriter writer(runtime_, *store_, tenant_id_);
-    auto outcomes = co_await writer.apply_some(changes);
-    if (!outcomes) co_return outcomes.error();
-    co_return written_shard(std::move(outcomes->front()), id);
+    auto done = co_await writer.apply_some(changes);
+    if (!done) co_return done.error();
+    co_return written_shard(std::move(done->outcomes.front()), id);
 }
 
 Async<Result<std::vector<Shard>>> LocalShards::put_many(std::vector<Shard> shards) {
@@ -101,9 +101,9 @@ Async<Result<std::vector<Shard>>> LocalShards::put_many(std::vector<Shard> shard
     written.reserve(changes.size());
     while (written.size() < changes.size()) {
         const std::span<const ShardChange> rest = std::span(changes).subspan(written.size());
-        auto outcomes = co_await writer.apply_some(rest);
-        if (!outcomes) co_return outcomes.error();
-        for (ShardOutcome& outcome : *outcomes) {
+        auto done = co_await writer.apply_some(rest);
+        if (!done) co_return done.error();
+        for (ShardOutcome& outcome : done->outcomes) {
             auto shard = written_shard(std::move(outcome), changes[written.size()].shard.id);
             if (!shard) co_return shard.error();
             written.push_back(std::move(*shard));
@@ -125,10 +125,10 @@ Async<Result<bool>> LocalShards::remove(std::string shard_type_id, std::string i
     changes.front().shard.shard_type_id = std::move(shard_type_id);
     changes.front().expected_etag = std::move(expected_etag);
     ShardWriter writer(runtime_, *store_, tenant_id_);
-    auto outcomes = co_await writer.apply_some(changes);
-    if (!outcomes) co_return outcomes.error();
-    if (outcomes->front().status == ShardOutcome::Status::absent) co_return false;
-    auto removed = written_shard(std::move(outcomes->front()), id);
+    auto done = co_await writer.apply_some(changes);
+    if (!done) co_return done.error();
+    if (done->outcomes.front().status == ShardOutcome::Status::absent) co_return false;
+    auto removed = written_shard(std::move(done->outcomes.front()), id);
     if (!removed) co_return removed.error();
     co_return true;
 }

@@ -95,6 +95,32 @@ void add_failed(std::vector<PushOutcome>& outcomes, std::size_t count, const Err
     }
 }
 
+// A feed's position that moves along with what its caller writes, as long as nobody else writes shards of the type.
+class OwnWrites {
+public:
+    explicit OwnWrites(const PushRequest& request) : shard_type_id_(request.entity) {
+        auto cursor = ShardCursor::parse(request.cursor);
+        if (cursor && !cursor->listing) position_ = std::move(*cursor);
+    }
+
+    void follow(const ShardBatch& batch) {
+        if (!position_) return;
+        const ShardSequence& before = batch.before;
+        // A cursor without an epoch was made before the tenant's first shard.
+        const bool ours = position_->epoch.empty() || position_->epoch == before.epoch;
+        if (!ours || position_->position > before.last || position_->position < before.latest_of(shard_type_id_))
+            return position_.reset();
+        position_->epoch = before.epoch;
+        position_->position = batch.after;
+    }
+
+    [[nodiscard]] std::string cursor() const { return position_ ? position_->text() : std::string(); }
+
+private:
+    std::string shard_type_id_;
+    std::optional<ShardCursor> position_;
+};
+
 class LocalShardsAdapter final : public Adapter {
 public:
     LocalShardsAdapter(Runtime runtime, Store& store, std::string tenant_id)
@@ -162,19 +188,22 @@ public:
         for (PushItem& item : request.items)
             changes.push_back(change_of(request.entity, item));
         ShardWriter writer(runtime_, store_, tenant_id_);
+        OwnWrites own(request);
         std::vector<PushOutcome> outcomes;
         outcomes.reserve(changes.size());
         while (outcomes.size() < changes.size()) {
             const std::span<const ShardChange> rest = std::span(changes).subspan(outcomes.size());
-            auto written = co_await writer.apply_some(rest);
-            if (!written) {
-                if (outcomes.empty()) co_return written.error();
-                add_failed(outcomes, changes.size(), written.error());
-                break;
+            auto done = co_await writer.apply_some(rest);
+            if (!done) {
+                if (outcomes.empty()) co_return done.error();
+                add_failed(outcomes, changes.size(), done.error());
+                co_return outcomes;
             }
-            for (ShardOutcome& outcome : *written)
+            own.follow(*done);
+            for (ShardOutcome& outcome : done->outcomes)
                 outcomes.push_back(outcome_of(std::move(outcome), changes[outcomes.size()]));
         }
+        if (!outcomes.empty()) outcomes.back().cursor = own.cursor();
         co_return outcomes;
     }
 

@@ -181,6 +181,11 @@ Result<StoredShard> read_shard_document(const Document& document) {
     return Result<StoredShard>(std::move(stored));
 }
 
+std::uint64_t ShardSequence::latest_of(std::string_view shard_type_id) const {
+    if (const auto known = latest.find(shard_type_id); known != latest.end()) return known->second;
+    return living.contains(shard_type_id) ? last : 0; // written before this was kept
+}
+
 void ShardSequence::note_deletion(std::uint64_t sequence, Timestamp now) {
     const std::int64_t day = day_of(now);
     const auto same = std::find_if(deletions.begin(), deletions.end(), [&](const auto& one) { return one.day == day; });
@@ -222,6 +227,10 @@ Document to_document(const ShardSequence& sequence) {
     for (const auto& [type, count] : sequence.living)
         living.emplace(view(type), count);
     body.emplace("living", std::move(living));
+    json::object latest;
+    for (const auto& [type, number] : sequence.latest)
+        latest.emplace(view(type), number);
+    body.emplace("latest", std::move(latest));
     Document document;
     document.kind = shard_sequence_kind;
     document.id = shard_sequence_id;
@@ -248,6 +257,9 @@ Result<ShardSequence> read_sequence_document(const Document& document) {
     }
     for (const auto& member : members.object("living"))
         sequence.living.emplace(member.key(), members.number(member.value(), "living"));
+    if (parsed->contains("latest"))
+        for (const auto& member : members.object("latest"))
+            sequence.latest.emplace(member.key(), members.number(member.value(), "latest"));
     if (document.id != shard_sequence_id) members.fail("id");
     if (!members.fault().empty())
         return corrupted("change sequence of the local shards,", document.id, members.fault());

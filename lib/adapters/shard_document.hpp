@@ -46,8 +46,11 @@ struct ShardSequence {
     std::uint64_t horizon = 0; // tombstones up to here may be gone
     std::vector<Deletions> deletions;
     std::map<std::string, std::uint64_t, std::less<>> living; // shards by type
+    std::map<std::string, std::uint64_t, std::less<>> latest; // the number of each type's latest write
     std::string etag;                                         // empty: not stored yet
 
+    // No shard of the type has a later number than this.
+    [[nodiscard]] std::uint64_t latest_of(std::string_view shard_type_id) const;
     void note_deletion(std::uint64_t sequence, Timestamp now);
     // The horizon, with the days that have become old since it was stored.
     [[nodiscard]] std::uint64_t horizon_at(Timestamp now) const;

@@ -105,6 +105,8 @@ public:
         return note(std::move(outcome));
     }
 
+    [[nodiscard]] std::uint64_t last() const { return sequence_.last; }
+
     // The counter's write comes last.
     std::vector<Write> take_writes() {
         if (writes_.empty()) return {};
@@ -151,6 +153,7 @@ private:
 
     void number(const StoredShard& next, bool was_living) {
         sequence_.last = next.sequence;
+        sequence_.latest[next.shard.shard_type_id] = next.sequence;
         std::uint64_t& living = sequence_.living[next.shard.shard_type_id];
         if (next.deleted()) {
             sequence_.note_deletion(next.sequence, now_);
@@ -191,7 +194,7 @@ Async<Result<ShardSequence>> ShardWriter::read_sequence() {
     co_return ShardSequence();
 }
 
-Async<Result<std::vector<ShardOutcome>>> ShardWriter::apply_some(std::span<const ShardChange> changes) {
+Async<Result<ShardBatch>> ShardWriter::apply_some(std::span<const ShardChange> changes) {
     const StoreLimits limits = store_.limits();
     const std::size_t size = batch_size(changes, limits);
     // A change that will be refused may have an id that no store takes; what is read in its place does not matter.
@@ -211,15 +214,22 @@ Async<Result<std::vector<ShardOutcome>>> ShardWriter::apply_some(std::span<const
         auto documents = co_await store_.read(tenant_id_, std::string(shard_kind), std::move(ids));
         if (!documents) co_return documents.error();
 
+        ShardBatch done;
+        done.before = *sequence;
         Batch batch(tenant_id_, limits, std::move(*sequence), runtime_.clock->now());
         for (std::size_t i = 0; i < size && batch.add(changes[i], faults[i], (*documents)[i]); ++i) {
         }
         std::vector<Write> writes = batch.take_writes();
+        done.after = batch.last();
         CommitReceipt receipt;
-        if (writes.empty()) co_return batch.take_outcomes(receipt);
-        auto committed = co_await store_.commit(tenant_id_, std::move(writes));
-        if (committed) co_return batch.take_outcomes(*committed);
-        if (committed.error().code != ErrorCode::stale) co_return committed.error();
+        if (!writes.empty()) {
+            auto committed = co_await store_.commit(tenant_id_, std::move(writes));
+            if (committed) receipt = std::move(*committed);
+            else if (committed.error().code != ErrorCode::stale) co_return committed.error();
+            else continue;
+        }
+        done.outcomes = batch.take_outcomes(receipt);
+        co_return done;
     }
     co_return Error(ErrorCode::unavailable,
                     fmt::format("the local shards of tenant {} were written by others {} times in between; try again "

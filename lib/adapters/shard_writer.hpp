@@ -43,6 +43,15 @@ struct ShardOutcome {
     ShardOutcome() = default;
 };
 
+// What one commit did, and the tenant's sequence around it.
+struct ShardBatch {
+    std::vector<ShardOutcome> outcomes;
+    ShardSequence before;
+    std::uint64_t after = 0; // the number of its last write; where it wrote nothing, of the latest before it
+
+    ShardBatch() = default;
+};
+
 class ShardWriter {
 public:
     ShardWriter(Runtime runtime, Store& store, std::string tenant_id)
@@ -50,7 +59,7 @@ public:
 
     // One commit with as many of the changes as fit into it (at least one, each id once), from the first. One outcome
     // for each of these. An item that can't be written hinders no other. `changes` must outlive the call.
-    Async<Result<std::vector<ShardOutcome>>> apply_some(std::span<const ShardChange> changes);
+    Async<Result<ShardBatch>> apply_some(std::span<const ShardChange> changes);
 
     Async<Result<ShardSequence>> read_sequence();
 

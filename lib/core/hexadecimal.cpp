@@ -7,7 +7,9 @@ namespace castiel_sync {
 
 void append_hexadecimal(std::string& out, std::uint64_t value, int digits) {
     constexpr std::string_view alphabet = "0123456789abcdef";
-    for (int digit = digits - 1; digit >= 0; --digit) out += alphabet[(value >> (4 * digit)) & 0xf];
+    char text[16];
+    for (int place = digits; place-- > 0; value >>= 4) text[place] = alphabet[value & 0xf];
+    out.append(text, static_cast<std::size_t>(digits));
 }
 
 std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version) {
@@ -25,6 +27,11 @@ std::string uuid_text(std::uint64_t high, std::uint64_t low, unsigned version) {
     uuid += '-';
     append_hexadecimal(uuid, low, 12);
     return uuid;
+}
+
+std::string ordered_uuid_text(Timestamp time, std::uint64_t place, std::uint64_t bits) {
+    const auto milliseconds = static_cast<std::uint64_t>(time.time_since_epoch().count());
+    return uuid_text(milliseconds << 16 | (place & 0x0fffULL), bits, 7);
 }
 
 bool is_uuid(std::string_view text) noexcept {

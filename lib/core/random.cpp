@@ -42,9 +42,8 @@ std::string make_uuid(Random& random) {
 }
 
 std::string make_ordered_uuid(Timestamp now, Random& random) {
-    const auto milliseconds = static_cast<std::uint64_t>(now.time_since_epoch().count());
-    const std::uint64_t high = milliseconds << 16 | (random.next() & 0x0fffULL);
-    return uuid_text(high, random.next(), 7);
+    const std::uint64_t place = random.next();
+    return ordered_uuid_text(now, place, random.next());
 }
 
 std::unique_ptr<Random> make_seeded_random(std::uint64_t seed) { return std::make_unique<SeededRandom>(seed); }

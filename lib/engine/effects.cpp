@@ -1,7 +1,6 @@
 // What a decided pair leaves behind: link with its new base, journal, conflict, parked record, counters, events.
+#include <core/hexadecimal.hpp>
 #include <engine/run.hpp>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
@@ -97,7 +96,9 @@ JournalEntry Run::journal_entry(const Pair& pair, Side written, std::string acti
     entry.written = written;
     entry.action = std::move(action);
     entry.at = parts_.runtime.clock->now();
-    entry.journal_id = make_ordered_uuid(entry.at, *parts_.runtime.random);
+    // In the order in which a pair's writes are made, also within a millisecond: the target's before the source's.
+    const std::size_t place = 2 * pair.journal.size() + (written == Side::source ? 1 : 0);
+    entry.journal_id = ordered_uuid_text(entry.at, place, parts_.runtime.random->next());
     if (entry.action == "created") {
         if (whole) fill_created(pair, entry);
         return entry;
@@ -426,6 +427,7 @@ Effects Run::effects_of(Pair& pair) {
         }
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
+        look_again(pair);
         add_written(pair, effects);
         keep_attempts(pair, effects);
         return effects;
@@ -436,6 +438,7 @@ Effects Run::effects_of(Pair& pair) {
             effects.writes.push_back(remove(
                 "deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
         ++effects.counters.skipped;
+        look_again(pair);
         add_written(pair, effects);
         return effects;
     }
@@ -458,6 +461,7 @@ Effects Run::effects_of(Pair& pair) {
     const Action action = pair.decision.action;
     if (!pair.link && !both) { // an unlinked record that does not flow, or is gone
         ++effects.counters.skipped;
+        look_again(pair);
         add_written(pair, effects);
         return effects;
     }
@@ -478,6 +482,7 @@ Effects Run::effects_of(Pair& pair) {
                 effects.writes.push_back(remove("deletion", deletion_id(link.stream_id, side, link.id(side))));
         link.state = Link::State::dead;
         --effects.links;
+        look_again(pair);
         add_journal(pair, link, effects);
         Document document = to_document(link);
         document.expires_at = now + parts_.limits.journal_retention;
@@ -489,6 +494,7 @@ Effects Run::effects_of(Pair& pair) {
         add_conflict(pair, effects, link);
         link.state = Link::State::detached;
         --effects.links;
+        look_again(pair);
         JournalEntry entry = journal_entry(pair, Side::target, "unlinked");
         pair.journal.push_back(std::move(entry));
         add_journal(pair, link, effects);
@@ -497,6 +503,7 @@ Effects Run::effects_of(Pair& pair) {
         return effects;
     }
     const bool created = pair.created[0] || pair.created[1];
+    const bool written = created || pair.updated[0] || pair.updated[1];
     if (both) {
         for (const Side side : {Side::source, Side::target})
             if (link.id(side) != pair.records[at(side)]->id) pair.relinked = true;
@@ -525,68 +532,21 @@ Effects Run::effects_of(Pair& pair) {
     }
     if (pair.relinked) forget_candidates(link, effects);
     link.evaluated_under = fingerprint_;
+    for (const Side side : {Side::source, Side::target})
+        if (written && (link.version(side).empty() || !pair.records[at(side)] ||
+                        link.version(side) != pair.records[at(side)]->version))
+            look_again(pair);
     add_conflict(pair, effects, link);
     note_flips(pair, link);
     add_journal(pair, link, effects);
     effects.writes.push_back(put(to_document(link)));
     if (created)
         ++effects.counters.created;
-    else if (pair.updated[0] || pair.updated[1])
+    else if (written)
         ++effects.counters.updated;
     else
         ++effects.counters.skipped;
     return effects;
-}
-
-// A field that goes A → B → A → B is two rules (or two systems) fighting. Each write back to the value before last
-// counts one; anything else starts over. Of each field that is written now: its count and its last two values.
-std::vector<Run::Flip> Run::flips_of(const Pair& pair) const {
-    const auto short_hash = [](const json::value& value) { return hash_of({to_canonical_json(value)}).substr(0, 8); };
-    std::vector<Flip> flips;
-    for (std::size_t i = 0; i < pair.decision.fields.size(); ++i) {
-        const auto& decided = pair.decision.fields[i];
-        const bool writes = decided.verdict == FieldDecision::Verdict::to_source ||
-                            decided.verdict == FieldDecision::Verdict::to_target ||
-                            decided.verdict == FieldDecision::Verdict::to_both;
-        if (!writes || pair.chosen) continue;
-        Flip flip;
-        flip.field = pinned_.policy.fields[i].name;
-        flip.now = short_hash(*decided.result);
-        const json::value* before = pair.link ? pair.link->flips.if_contains(flip.field) : nullptr;
-        const json::array* list = before ? before->if_array() : nullptr;
-        if (list && list->size() == 3) {
-            flip.last = std::string((*list)[2].as_string());
-            if (flip.now == (*list)[1].as_string()) flip.count = (*list)[0].as_int64() + 1;
-        } else if (value_at(pair.decision.base, i) && pair.link && pair.link->base) {
-            if (const auto* old = pair.link->base->if_contains(flip.field)) flip.last = short_hash(*old);
-        }
-        flips.push_back(std::move(flip));
-    }
-    return flips;
-}
-
-void Run::note_flips(const Pair& pair, Link& link) const {
-    for (const auto& flip : flips_of(pair)) link.flips[flip.field] = json::array{flip.count, flip.last, flip.now};
-}
-
-std::optional<Trip> Run::judge_flips(const Pair& pair) const {
-    if (!pair.link) return std::nullopt;
-    std::uint64_t approved = 0;
-    for (const auto& approval : session_.stream().approvals)
-        if (approval.rail == Rail::ping_pong) approved = approval.up_to;
-    for (const auto& flip : flips_of(pair)) {
-        const auto count = static_cast<std::uint64_t>(flip.count);
-        if (count < pinned_.rails.max_ping_pong || count <= approved) continue;
-        const bool to_source = !pair.decision.to_source.empty() &&
-                               std::any_of(pair.decision.to_source.begin(), pair.decision.to_source.end(),
-                                           [](const FieldValue& value) { return value.has_value(); });
-        return Trip{Rail::ping_pong, to_source ? Side::source : Side::target,
-                    fmt::format("field \"{}\" of record {} changed back and forth {} times between two values; two "
-                                "rules seem to fight over it: approve to go on, or reject to stop",
-                                flip.field, pair.link->source_id, count),
-                    count};
-    }
-    return std::nullopt;
 }
 
 } // namespace castiel_sync

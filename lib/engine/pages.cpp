@@ -476,6 +476,7 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
     effects.push_back(std::move(housekeeping));
     next.counts[0].updates += page_updates_[0];
     next.counts[1].updates += page_updates_[1];
+    follow_own_writes(next);
     const bool nothing = std::all_of(effects.begin(), effects.end(), [](const Effects& one) { return one.empty(); });
     if (nothing && moves_checkpoint_) co_return co_await session_.save(std::move(next));
     std::optional<Checkpoint> checkpoint;

@@ -315,6 +315,30 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     park(pair, other(side), fault);
 }
 
+// The cursor up to which nothing of this side is left to be read, if there is one.
+std::string Run::read_to(Side side) const {
+    const auto& state = session_.checkpoint().sides[at(side)];
+    return moves_checkpoint_ && state.exhausted && !state.listing ? state.cursor : std::string();
+}
+
+// Something was written to this pair that its link does not tell as it now stands there.
+void Run::look_again(const Pair& pair) {
+    for (const Side side : both_sides)
+        if (pair.created[at(side)] || pair.updated[at(side)]) looks_again_[at(side)] = true;
+}
+
+// Our own writes are known with the commit that follows: no need to read them back.
+bool Run::follow_own_writes(Checkpoint& next) {
+    bool moved = false;
+    for (const Side side : both_sides) {
+        std::string reached = std::exchange(reached_[at(side)], std::string());
+        if (std::exchange(looks_again_[at(side)], false) || reached.empty()) continue;
+        next.sides[at(side)].cursor = std::move(reached);
+        moved = true;
+    }
+    return moved;
+}
+
 Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
     if (auto checked = co_await check_unconditional(side, pairs); !checked) co_return checked;
     std::vector<Pair*> waiting;
@@ -328,10 +352,13 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             const std::size_t end = std::min(waiting.size(), begin + most);
             PushRequest request;
             request.entity = pinned_.entities[at(side)];
+            request.cursor = reached_[at(side)].empty() ? read_to(side) : reached_[at(side)];
             for (std::size_t i = begin; i < end; ++i) request.items.push_back(*waiting[i]->pushes[at(side)]);
+            reached_[at(side)].clear();
             auto outcomes = co_await pinned_.adapters[at(side)]->push(std::move(request));
             if (!outcomes) {
                 const Error error = outcomes.error();
+                looks_again_[at(side)] = true;
                 if (error.code == ErrorCode::unavailable || error.code == ErrorCode::throttled) {
                     delay_reason = error;
                     again.insert(again.end(), waiting.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -346,6 +373,11 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
                 co_return Error(ErrorCode::corrupted,
                                 fmt::format("{} {}: push of {} items answered {} outcomes", to_string(side),
                                             pinned_.entities[at(side)], end - begin, outcomes->size()));
+            const bool whole = std::all_of(outcomes->begin(), outcomes->end(), [](const PushOutcome& outcome) {
+                return outcome.status == PushOutcome::Status::applied;
+            });
+            if (whole) reached_[at(side)] = outcomes->back().cursor;
+            looks_again_[at(side)] = looks_again_[at(side)] || reached_[at(side)].empty();
             for (std::size_t i = begin; i < end; ++i) {
                 PushOutcome& outcome = (*outcomes)[i - begin];
                 if (outcome.status == PushOutcome::Status::not_sent) {

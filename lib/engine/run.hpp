@@ -257,6 +257,9 @@ private:
     Async<Result<>> find_repeated_creates(std::vector<Pair*>& pairs);
     Async<Result<>> check_made(Pairs& pairs);
     Async<Result<>> push_side(Side side, std::vector<Pair*>& pairs);
+    [[nodiscard]] std::string read_to(Side side) const;
+    void look_again(const Pair& pair);
+    bool follow_own_writes(Checkpoint& next);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
     void intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& created) const;
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
@@ -286,6 +289,8 @@ private:
     void fill_created(const Pair& pair, JournalEntry& entry) const;
     void add_entry(const JournalEntry& entry, const std::string& link_id, Effects& effects) const;
     void note_planned(const Pair& pair);
+
+    // flips.cpp: fields that go back and forth
     struct Flip {
         std::string field;
         std::int64_t count = 0;
@@ -316,6 +321,10 @@ private:
     std::set<ReferenceKey> lost_references_; // their link ended: waiting will not help
     std::vector<std::string> intents_;       // documents to remove with the page's commit
     std::array<std::uint64_t, 2> page_updates_{};
+    // What is to be committed was written to a side that had been read to its end, and by nobody else: from here on
+    // there is something new. Unless what we wrote has to be seen once more.
+    std::array<std::string, 2> reached_;
+    std::array<bool, 2> looks_again_{};
     std::map<std::string, Conflict> conflicts_;  // those that the page's links name
     std::vector<std::int64_t> created_ordinals_; // links made since the last commit
     std::string fingerprint_;

@@ -35,13 +35,13 @@ Async<Result<>> Run::commit_pairs(Pairs& pairs, std::vector<Effects> effects) {
     for (const auto& intent : intents_) housekeeping.writes.push_back(remove("intent", intent));
     intents_.clear();
     effects.push_back(std::move(housekeeping));
+    Checkpoint next = session_.checkpoint();
+    next.counts[0].updates += page_updates_[0];
+    next.counts[1].updates += page_updates_[1];
+    const bool counted = page_updates_[0] + page_updates_[1] > 0;
+    page_updates_ = {};
     std::optional<Checkpoint> checkpoint;
-    if (page_updates_[0] + page_updates_[1] > 0) {
-        checkpoint = session_.checkpoint();
-        checkpoint->counts[0].updates += page_updates_[0];
-        checkpoint->counts[1].updates += page_updates_[1];
-        page_updates_ = {};
-    }
+    if (follow_own_writes(next) || counted) checkpoint = std::move(next);
     created_ordinals_.clear();
     auto committed = co_await session_.commit(std::move(effects), std::move(checkpoint));
     report_progress();

@@ -92,6 +92,46 @@ Async<Finding> reports_deletions(AdapterHarness& harness) {
     co_return passed();
 }
 
+Async<std::string> create_after(AdapterHarness& harness, Adapter& adapter, std::size_t number, std::string cursor) {
+    PushRequest request;
+    request.entity = harness.entity();
+    request.items.push_back(create_item(harness.sample(number), "create " + std::to_string(number)));
+    request.cursor = std::move(cursor);
+    auto pushed = co_await adapter.push(std::move(request));
+    const std::vector<PushOutcome> outcomes = require_value(std::move(pushed), "push");
+    require(outcomes.size() == 1, "push answers once for each item");
+    require_status(outcomes.front(), PushOutcome::Status::applied, "the create");
+    co_await settle(harness, adapter);
+    co_return outcomes.front().cursor;
+}
+
+Async<Finding> follows_own_writes(AdapterHarness& harness) {
+    std::vector<std::string> ids;
+    const std::unique_ptr<Adapter> adapter = co_await start_with(harness, some, ids);
+    if (!harness.has("writable")) co_return passed();
+    const Pass first = co_await pull_all(harness, *adapter, {}, page_size);
+    const std::string unasked = co_await create_after(harness, *adapter, 1001, std::string());
+    require(unasked.empty(), "a push that was given no position answers none");
+    const Pass second = co_await pull_all(harness, *adapter, first.next, page_size);
+    const std::string own = co_await create_after(harness, *adapter, 1002, second.next);
+    if (own.empty()) co_return passed(); // it does not tell, and need not
+    const Pass nothing = co_await pull_all(harness, *adapter, own, page_size);
+    require(nothing.records.empty(), "the position after a push holds nothing of what was pushed");
+
+    const Record present = co_await fetch_present(harness, *adapter, ids[3]);
+    json::object fields = present.fields;
+    for (const auto& member : harness.sample(1000))
+        fields[member.key()] = member.value();
+    auto edited = co_await harness.edit(ids[3], std::move(fields));
+    require_value(edited, "edit of the harness");
+    co_await settle(harness, *adapter);
+    const std::string past = co_await create_after(harness, *adapter, 1003, own);
+    if (past.empty()) co_return passed();
+    const Pass rest = co_await pull_all(harness, *adapter, past, page_size);
+    require(ids_of(rest).contains(ids[3]), "a push answers no position past what somebody else wrote before it");
+    co_return passed();
+}
+
 } // namespace
 
 const std::vector<AdapterCase>& adapter_feed_cases() {
@@ -99,6 +139,7 @@ const std::vector<AdapterCase>& adapter_feed_cases() {
         {"a feed answers only what changed", "change_feed", answers_changes_only},
         {"a feed meets what changes during its first pass", "change_feed", meets_what_changes_meanwhile},
         {"a feed reports deletions", "reports_deletions", reports_deletions},
+        {"a push passes over its own writes in the feed, and over nobody else's", "change_feed", follows_own_writes},
     };
     return cases;
 }

@@ -220,12 +220,16 @@ Result<std::vector<PushOutcome>> SimulatedSystem::push(const std::string& actor,
     if (!options_.capabilities.writable) return Error(ErrorCode::unsupported, options_.name + ": can't be written");
     if (request.items.size() > options_.capabilities.max_push_records)
         return Error(ErrorCode::invalid_request, options_.name + ": more than max_push_records in one push");
+    const auto read_to = options_.tells_positions ? position_of_cursor(request.cursor) : std::nullopt;
+    const auto& changes = entities_[request.entity].changes;
+    const bool alone = read_to && changes.upper_bound(*read_to) == changes.end();
     std::vector<PushOutcome> outcomes;
     for (const PushItem& item : request.items) switch (item.action) {
         case PushItem::Action::create: outcomes.push_back(push_create(actor, request.entity, item)); break;
         case PushItem::Action::update: outcomes.push_back(push_update(actor, request.entity, item)); break;
         case PushItem::Action::remove: outcomes.push_back(push_remove(actor, request.entity, item)); break;
         }
+    if (alone && !outcomes.empty()) outcomes.back().cursor = fmt::format("{}:feed:{}:", options_.name, position_);
     return outcomes;
 }
 

@@ -43,6 +43,8 @@ public:
         for (std::size_t i = 0; outcomes && i < outcomes->size() && i < ids.size(); ++i)
             if ((*outcomes)[i].status == cs::PushOutcome::Status::stale) stale.push_back(ids[i]);
         situations_.push_ended(node_, side_, entity, stale);
+        if (outcomes && !outcomes->empty() && !outcomes->back().cursor.empty())
+            situations_.reach(Situation::own_writes_passed_over);
         co_return outcomes;
     }
 

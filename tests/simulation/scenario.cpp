@@ -119,6 +119,7 @@ void draw_system(Dice& dice, cs::testing::SimulatedSystemOptions& options, bool 
     options.tells_modified_at = dice.percent(80);
     options.coarse_times = dice.percent(30);
     options.tells_stored_fields = dice.percent(20);
+    options.tells_positions = can.change_feed && dice.percent(50);
     if (dice.percent(20)) options.clock_skew = milliseconds{static_cast<std::int64_t>(dice.below(20'000)) - 10'000};
 }
 
@@ -303,9 +304,9 @@ namespace {
 std::string describe(const cs::testing::SimulatedSystemOptions& system) {
     const auto& can = system.capabilities;
     return fmt::format(
-        "{}: {}{}{}{}{}{}{} pages {} fetches {} pushes {}", system.name,
+        "{}: {}{}{}{}{}{}{}{} pages {} fetches {} pushes {}", system.name,
         can.change_feed ? (can.reports_deletions ? "feed with tombstones" : "feed") : "listing",
-        system.begins_with_listing ? " after a listing" : "",
+        system.begins_with_listing ? " after a listing" : "", system.tells_positions ? " told by pushes" : "",
         can.conditional_writes ? ", conditional writes" : ", unconditional writes",
         can.conditional_deletes ? "" : ", unconditional deletes", can.idempotent_creates ? ", idempotent creates" : "",
         can.finds_by_idempotency_key ? fmt::format(", finds by key (lag {} ms)", can.read_lag.count()) : "",

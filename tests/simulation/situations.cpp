@@ -11,6 +11,7 @@ std::string_view to_string(Situation situation) {
     case Situation::stale_then_conflict: return "precondition failed, then conflict";
     case Situation::recovery_interrupted: return "recovery interrupted by a crash";
     case Situation::echo_after_foreign_edit: return "echo after a foreign edit";
+    case Situation::own_writes_passed_over: return "own writes passed over in a feed";
     case Situation::death_in_commit: return "process died within a commit";
     case Situation::death_in_opening: return "process died while it opened the store";
     case Situation::opening_refused: return "store not to be opened at once";

@@ -21,6 +21,7 @@ enum class Situation {
     stale_then_conflict,
     recovery_interrupted,
     echo_after_foreign_edit,
+    own_writes_passed_over,
     // Only with the store on a disk:
     death_in_commit,
     death_in_opening,
@@ -33,7 +34,7 @@ enum class Situation {
     torn_write,
     power_loss_in_checkpoint,
 };
-inline constexpr std::size_t situations = 15;
+inline constexpr std::size_t situations = 16;
 [[nodiscard]] std::string_view to_string(Situation situation);
 [[nodiscard]] constexpr bool needs_disk(Situation situation) { return situation >= Situation::death_in_commit; }
 

@@ -34,6 +34,7 @@ struct SimulatedSystemOptions {
     bool tells_modified_at = true;
     bool coarse_times = false;          // modified_at in whole seconds
     bool tells_stored_fields = false;   // an applied push answers what is stored
+    bool tells_positions = false;       // a push answers where its feed goes on, when nobody else wrote
     std::chrono::milliseconds clock_skew{0};
     // A push of such fields is rejected, for this reason.
     std::function<std::optional<std::string>(const json::object& fields)> refuses;
