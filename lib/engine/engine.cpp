@@ -185,11 +185,11 @@ Async<Result<>> Engine::State::execute(const RunMode& mode, Session& session, co
 }
 
 Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
-                                           SyncRequest request, std::string task_id) {
+                                           SyncRequest request, TaskProgress& progress, bool last) {
     const EngineParts& with = *mode.parts;
     Execution execution;
     execution.execution_id = make_uuid(*with.runtime.random);
-    execution.task_id = std::move(task_id);
+    execution.task_id = progress.task.task_id;
     execution.tenant_id = integration.tenant_id;
     execution.integration_id = integration.id;
     execution.stream_id = plan.stream_id;
@@ -231,11 +231,14 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     std::vector<EventDraft> started{started_event(execution)};
     const std::size_t slots =
         mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
-    auto claimed = co_await session.claim(slots, mode.preview, std::move(started));
+    std::vector<Write> task_begins;
+    if (!mode.preview && !progress.begun) task_begins.push_back(insert(to_document(progress.task)));
+    auto claimed = co_await session.claim(slots, mode.preview, std::move(started), std::move(task_begins));
     if (!claimed) {
         refused(claimed.error());
         co_return execution;
     }
+    progress.begun = true;
 
     const auto asked = co_await asio::this_coro::cancellation_state;
     const bool cancelled_early = asked.cancelled() != asio::cancellation_type::none;
@@ -303,13 +306,36 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
                                        : EventDraft{"integration.sync.failed", failure_data(ended)}};
     std::function<void(StreamDocument&)> change;
     if (latch) change = [latch](StreamDocument& document) { document.latch = latch; };
-    auto finished = co_await session.finish(status, error, std::move(events), std::move(change));
+    std::vector<Write> task_ends;
+    if (!mode.preview && last) {
+        TaskProgress after = progress;
+        after.executions.push_back(ended);
+        task_ends.push_back(put(to_document(after.ended_at(with.runtime.clock->now(), false))));
+    }
+    auto finished = co_await session.finish(status, error, std::move(events), std::move(change), std::move(task_ends));
     execution = session.execution();
+    progress.ended = last && finished.has_value();
     if (!finished) {
         execution.status = SyncStatus::failed;
         if (!execution.error) execution.error = finished.error();
     }
     co_return execution;
+}
+
+TaskDocument TaskProgress::ended_at(Timestamp now, bool cancelled) const {
+    const auto any = [&](SyncStatus status) {
+        return std::any_of(executions.begin(), executions.end(),
+                           [status](const Execution& execution) { return execution.status == status; });
+    };
+    TaskDocument done = task;
+    done.status = cancelled || any(SyncStatus::cancelled) ? SyncStatus::cancelled
+                  : any(SyncStatus::failed)               ? SyncStatus::failed
+                  : any(SyncStatus::pending)              ? SyncStatus::pending
+                                                          : SyncStatus::completed;
+    for (const auto& execution : executions)
+        if (execution.error && !done.error) done.error = execution.error;
+    done.updated_at = now;
+    return done;
 }
 
 Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncRequest request) {
@@ -324,53 +350,42 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     co_await asio::this_coro::throw_if_cancelled(false);
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation(),
                                                        asio::disable_cancellation());
-    TaskDocument task;
-    task.task_id = make_uuid(*with.runtime.random);
-    task.request = request;
-    task.status = SyncStatus::running;
-    task.created_at = task.updated_at = with.runtime.clock->now();
-    if (!mode.preview) {
-        std::vector<Write> writes{insert(to_document(task))};
-        auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
-        if (!receipt) co_return receipt.error();
-    }
-    std::vector<Execution> executions;
+    TaskProgress progress;
+    progress.task.task_id = make_uuid(*with.runtime.random);
+    progress.task.request = request;
+    progress.task.status = SyncStatus::running;
+    progress.task.created_at = progress.task.updated_at = with.runtime.clock->now();
     const auto asked_early = co_await asio::this_coro::cancellation_state;
     bool cancelled = asked_early.cancelled() != asio::cancellation_type::none;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    for (auto& plan : *plans) {
+    for (std::size_t i = 0; i < plans->size(); ++i) {
+        const bool last = i + 1 == plans->size();
         const auto asked = co_await asio::this_coro::cancellation_state;
         cancelled = cancelled || asked.cancelled() != asio::cancellation_type::none;
         if (cancelled) break;
         Execution execution =
             co_await asio::co_spawn(with.runtime.executor,
-                                    run_stream(mode, *integration, std::move(plan), request, task.task_id),
+                                    run_stream(mode, *integration, std::move((*plans)[i]), request, progress, last),
                                     asio::use_awaitable);
         cancelled = execution.status == SyncStatus::cancelled;
         if (mode.observer) mode.observer->on_finished(execution);
-        executions.push_back(std::move(execution));
+        progress.executions.push_back(std::move(execution));
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    if (mode.preview) co_return executions;
-    const auto any = [&](SyncStatus status) {
-        return std::any_of(executions.begin(), executions.end(),
-                           [status](const Execution& execution) { return execution.status == status; });
-    };
-    task.status = cancelled ? SyncStatus::cancelled
-                  : any(SyncStatus::failed) ? SyncStatus::failed
-                  : any(SyncStatus::pending) ? SyncStatus::pending
-                                             : SyncStatus::completed;
-    for (const auto& execution : executions)
-        if (execution.error && !task.error) task.error = execution.error;
-    task.updated_at = with.runtime.clock->now();
-    std::vector<Write> writes{put(to_document(task))};
-    auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
-    if (!receipt && mode.observer)
-        mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
+    if (mode.preview) co_return std::move(progress.executions);
+    if (!progress.ended) {
+        const TaskDocument ended = progress.ended_at(with.runtime.clock->now(), cancelled);
+        std::vector<Write> writes{put(to_document(ended))};
+        auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
+        // Where not even its beginning was recorded, nothing has happened at all.
+        if (!receipt && !progress.begun) co_return receipt.error();
+        if (!receipt && mode.observer)
+            mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
+    }
     if (auto published = co_await publish_events(request.tenant_id); !published && mode.observer)
         // They stay in the outbox; the next run or publish_events sends them.
         mode.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
-    co_return executions;
+    co_return std::move(progress.executions);
 }
 
 // In a coroutine of its own: what a run does about cancellation ends with it, and is not the caller's.

@@ -101,7 +101,7 @@ Async<Result<>> Engine::State::administer(std::string tenant_id, std::string str
     Session session(parts, tenant_id, std::move(**found), hold);
     session.set_administrative();
     std::vector<EventDraft> none;
-    if (auto claimed = co_await session.claim(0, false, std::move(none)); !claimed) co_return claimed;
+    if (auto claimed = co_await session.claim(0, false, std::move(none), {}); !claimed) co_return claimed;
     Result<> result;
     try {
         RunMode mode;
@@ -123,7 +123,7 @@ Async<Result<>> Engine::State::administer(std::string tenant_id, std::string str
     }
     if (!result && result.error().code == ErrorCode::lease_lost) co_return result;
     std::vector<EventDraft> no_events;
-    auto released = co_await session.finish(SyncStatus::completed, std::nullopt, std::move(no_events), {});
+    auto released = co_await session.finish(SyncStatus::completed, std::nullopt, std::move(no_events), {}, {});
     if (!result) co_return result;
     co_return released;
 }

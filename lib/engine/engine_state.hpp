@@ -32,6 +32,19 @@ struct RunMode {
     RunMode() = default;
 };
 
+// A task on its way through the streams that it asks for. It is written down with the first claim and with the last
+// stream's end, and by itself only where there is none.
+struct TaskProgress {
+    TaskDocument task;
+    std::vector<Execution> executions; // that have ended
+    bool begun = false;                // the store has it
+    bool ended = false;                // and its end
+
+    TaskProgress() = default;
+    // As it ends after these executions.
+    [[nodiscard]] TaskDocument ended_at(Timestamp now, bool cancelled) const;
+};
+
 struct Engine::State {
     EngineParts parts;
     bool publishing = false;
@@ -45,7 +58,7 @@ struct Engine::State {
     Async<Result<std::vector<Execution>>> run(RunMode mode, SyncRequest request);
     Async<Result<std::vector<Execution>>> run_apart(RunMode mode, SyncRequest request);
     Async<Execution> run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
-                                SyncRequest request, std::string task_id);
+                                SyncRequest request, TaskProgress& progress, bool last);
     Async<Result<>> execute(const RunMode& mode, Session& session, const Integration& integration,
                             const StreamPlan& plan, const SyncRequest& request, std::optional<Trip>& trip,
                             std::vector<std::string>& examples);

@@ -132,7 +132,8 @@ void Session::renew(StreamDocument& stream) {
     stream.lease = Lease{parts_.instance, execution_.execution_id, renewed_at_ + parts_.limits.lease_duration};
 }
 
-Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events) {
+Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events,
+                               std::vector<Write> with) {
     const Timestamp now = parts_.runtime.clock->now();
     if (!force && stream_.lease && stream_.lease->expires_at > now)
         co_return Error(ErrorCode::busy, fmt::format("stream {} is held by {} until {}", stream_.stream_id,
@@ -177,6 +178,7 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     if (auto reaped = co_await reap_predecessor(claimed, writes); !reaped) co_return reaped.error();
     for (const auto& draft : events) writes.push_back(put(to_document(make_event(draft, execution_, claimed))));
     writes.front().document = to_document(claimed);
+    for (auto& write : with) writes.push_back(std::move(write));
     if (slot_write) writes.push_back(std::move(*slot_write));
     auto receipt = co_await parts_.store->commit(tenant_id_, std::move(writes));
     if (!receipt) {
@@ -416,13 +418,14 @@ Async<Result<>> Session::verify_fence() {
 }
 
 Async<Result<>> Session::finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
-                                std::function<void(StreamDocument&)> change) {
+                                std::function<void(StreamDocument&)> change, std::vector<Write> with) {
     execution_.status = status;
     execution_.error = std::move(error);
     execution_.completed_at = parts_.runtime.clock->now();
     Chunk chunk;
     Effects last;
     last.events = std::move(events);
+    last.writes = std::move(with);
     chunk.effects.push_back(std::move(last));
     chunk.change = std::move(change);
     chunk.release = true;

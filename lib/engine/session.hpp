@@ -39,8 +39,8 @@ public:
 
     // Takes the stream's lease and a tenant slot in one conditional commit, and raises the token. busy when another
     // execution holds the stream or no slot is free. `limit` slots; 0 takes none (administrative work).
-    // `force`: ignore a live lease (previews, on a store of their own).
-    Async<Result<>> claim(std::size_t slots, bool force, std::vector<EventDraft> events);
+    // `force`: ignore a live lease (previews, on a store of their own). `with` is written in the same commit.
+    Async<Result<>> claim(std::size_t slots, bool force, std::vector<EventDraft> events, std::vector<Write> with);
 
     // All effects, in order, in as many commits as the store's limits ask for; the checkpoint in the last one.
     Async<Result<>> commit(std::vector<Effects> effects, std::optional<Checkpoint> checkpoint);
@@ -55,9 +55,9 @@ public:
     // Is the token still current? Asked just before anything is sent to the far side.
     Async<Result<>> verify_fence();
 
-    // The last commit: terminal state, its event, lease and slot gone. `change` edits the stream's document.
+    // The last commit: terminal state, its event, lease and slot gone, and `with`. `change` edits the stream's document.
     Async<Result<>> finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
-                           std::function<void(StreamDocument&)> change);
+                           std::function<void(StreamDocument&)> change, std::vector<Write> with);
 
     [[nodiscard]] const StreamDocument& stream() const { return stream_; }
     [[nodiscard]] Execution& execution() { return execution_; }
