@@ -2,13 +2,16 @@
 // directions.
 //
 //   bench_sync [--records N]... [--layout long|fields] [--sides file|feeds] [--synchronous normal|full] [--until PHASE]
+//              [--replay yes]
 //
 // Per phase: wall and CPU time, CPU microseconds per record, peak memory. Phases: initial (file → shards), first
 // re-sync, no change, 1 % edited on each side with a tenth of those in conflict, outbound (shards → an empty file).
 // With `--sides feeds` the source is a system with a change feed too, instead of the folder: local shards of another
 // tenant in the same SQLite file. "no change" is the mean of 20 runs then, and a phase with 1,000 edits is added, 500
-// on each side whatever the number of records.
+// on each side whatever the number of records. With `--replay yes` the initial run is the last one, and whatever it
+// asked of its store is asked of a second one: what is left of the phase if nothing but the store cost anything.
 #include "common.hpp"
+#include "recorder.hpp"
 
 #include <castiel_sync/adapters/jsonl.hpp>
 #include <castiel_sync/adapters/local_shards.hpp>
@@ -36,6 +39,7 @@ struct Options {
     bool fields = false;
     bool feeds = false;
     bool full = true;
+    bool replay = false;
     std::string until; // the last phase to run, for a profiler; empty = all
 };
 
@@ -43,12 +47,12 @@ class Bench {
 public:
     Bench(std::size_t records, const Options& options) : records_(records), options_(options) {
         std::filesystem::create_directories(folder_);
-        SqliteOptions sqlite;
-        sqlite.path = (folder_ / "store.db").string();
-        sqlite.synchronous_full = options.full;
-        auto opened = open_sqlite_store(std::move(sqlite));
-        if (!opened) fail(opened.error().message);
-        store_ = bridge(std::move(*opened), loop_.get_executor());
+        store_ = bridge(open_store("store.db"), loop_.get_executor());
+        if (options.replay) {
+            auto recording = std::make_unique<RecordingStore>(std::move(store_));
+            recorder_ = recording.get();
+            store_ = std::move(recording);
+        }
         registry_.add(jsonl_description(), jsonl_factory(loop_.get_executor()));
         AdapterDescription feed;
         feed.name = "feed";
@@ -71,7 +75,14 @@ public:
         else
             write_file(false);
         use_entity("contacts", "contact");
+        const std::size_t before = recorder_ ? recorder_->calls() : 0;
         if (!phase("initial", [this] { sync(records_); })) return;
+        if (recorder_) {
+            const auto second = open_store("second.db");
+            recorder_->replay(*second, 0, before);
+            phase("its store", [&] { recorder_->replay(*second, before, recorder_->calls()); });
+            return;
+        }
         if (!phase("first re-sync", [this] { sync(0); })) return;
         if (!phase("no change", [this] { sync(0); }, options_.feeds ? 20 : 1)) return;
         if (options_.feeds)
@@ -94,6 +105,15 @@ public:
     }
 
 private:
+    std::shared_ptr<BlockingStore> open_store(const std::string& name) const {
+        SqliteOptions sqlite;
+        sqlite.path = (folder_ / name).string();
+        sqlite.synchronous_full = options_.full;
+        auto opened = open_sqlite_store(std::move(sqlite));
+        if (!opened) fail(opened.error().message);
+        return std::move(*opened);
+    }
+
     // Not the name, of which some are in conflict by then.
     std::string edited_field() const { return options_.fields ? field_name(0) : "text"; }
 
@@ -186,6 +206,7 @@ private:
     std::unique_ptr<Random> random_ = make_seeded_random(1);
     Runtime runtime_;
     std::unique_ptr<Store> store_;
+    RecordingStore* recorder_ = nullptr; // the same, with --replay
     std::unique_ptr<EventSink> sink_ = make_log_event_sink([](std::string_view) {}, "bench", "bench");
     AdapterRegistry registry_;
     std::unique_ptr<IntegrationCatalog> catalog_;
@@ -207,6 +228,8 @@ int main(int argc, char** argv) {
             options.feeds = value == "feeds";
         else if (argument == "--synchronous")
             options.full = value == "full";
+        else if (argument == "--replay")
+            options.replay = value == "yes";
         else if (argument == "--until")
             options.until = value;
         else

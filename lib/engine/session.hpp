@@ -55,7 +55,8 @@ public:
     // Is the token still current? Asked just before anything is sent to the far side.
     Async<Result<>> verify_fence();
 
-    // The last commit: terminal state, its event, lease and slot gone, and `with`. `change` edits the stream's document.
+    // The last commit: terminal state, its event, lease and slot gone, and `with`. `change` edits the
+    // stream's document.
     Async<Result<>> finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
                            std::function<void(StreamDocument&)> change, std::vector<Write> with);
 
