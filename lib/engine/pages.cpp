@@ -251,8 +251,9 @@ bool Run::waits_for_lost_create(const ParkedRecord& parked, bool origin_gone) co
 bool Run::stays_parked(const ParkedRecord& parked, const Record& record) const {
     // A create that may have happened is never repeated by itself, however often its origin changes.
     if (waits_for_lost_create(parked, false)) return true;
-    return !record.version.empty() && parked.version == record.version &&
-           (parked.discarded || !retries_by_itself(parked.reason.code));
+    // One that the far side can be asked for is asked for again.
+    const bool again = !parked.sent.empty() || retries_by_itself(parked.reason.code);
+    return !record.version.empty() && parked.version == record.version && (parked.discarded || !again);
 }
 
 void Run::note_parked(Pair& pair, const ParkedRecord& parked) {

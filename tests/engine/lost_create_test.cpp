@@ -326,3 +326,23 @@ TEST_CASE("what is deleted before its create was answered does not come back (I4
         CHECK(world.live_links().empty());
     }
 }
+
+TEST_CASE("lost creates are asked for again though others wait for a partner, and use up no small cap for ever (I1)") {
+    World world(contacts_integration(), able(true), creates(false, true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.target.create("contact", {{"email", "a@x"}, {"name", "A"}});
+    world.target.create("contact", {{"email", "a@x"}, {"name", "B"}}); // which of the two, only a person can say
+    create_people(world, 5);
+    world.to_target.pushes.otherwise = Fate::request_lost;
+    world.sync();
+    REQUIRE(world.parked().size() == 5);
+    world.heal();
+    world.limits.max_records_per_sync = 2;
+    world.rebuild();
+    int runs = 0;
+    while (world.sync_well().has_more && ++runs < 20) {
+    }
+    CHECK(runs < 20);
+    CHECK(world.parked().empty());
+    CHECK(world.target.ids("contact").size() == 7);
+}
