@@ -7,6 +7,8 @@
 // Errors.       A bad record is data (RecordFault, PushOutcome); an Error means that the whole call failed and had no
 //               effect that the caller may count on. Never answer an empty page because of an error.
 // Cancellation. Let operation_aborted pass; the adapter must stay usable after it.
+// Duration.     End every call within half of EngineLimits::lease_duration (30 s by default), with unknown or
+//               unavailable if need be: a longer one looks like a dead instance, and another takes over beside it.
 // Idempotency.  pull and fetch have no effect. push carries an idempotency key for every item.
 //
 // Check yours with castiel_sync/testing/adapter_conformance.hpp.

@@ -427,7 +427,7 @@ Effects Run::effects_of(Pair& pair) {
         }
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
-        look_again(pair);
+        looks_again_ = {true, true}; // whatever was written, or was not
         add_written(pair, effects);
         keep_attempts(pair, effects);
         return effects;

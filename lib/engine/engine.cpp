@@ -179,6 +179,7 @@ Async<Result<>> Engine::State::execute(const RunMode& mode, Session& session, co
     if (mode.preview) cap = std::numeric_limits<std::size_t>::max();
     Run run(*mode.parts, session, *pinned, request, mode.observer, std::max<std::size_t>(1, cap));
     auto result = co_await run.execute();
+    if (!result && result.error().code == ErrorCode::lease_lost) co_await run.tell_orphans();
     trip = run.trip();
     examples = run.trip_examples();
     co_return result;

@@ -111,6 +111,7 @@ Async<Result<>> Engine::State::administer(std::string tenant_id, std::string str
         if (pinned) {
             Run run(parts, session, *pinned, request, parts.observer, parts.limits.max_records_per_sync);
             result = co_await work(run, session, *pinned);
+            if (!result && result.error().code == ErrorCode::lease_lost) co_await run.tell_orphans();
         } else {
             result = pinned.error();
         }

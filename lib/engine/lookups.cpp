@@ -37,6 +37,9 @@ Async<Result<std::vector<FetchedRecord>>> Run::fetch(Side side, std::vector<std:
             while (next_key < idempotency_keys.size() && request.idempotency_keys.size() < most)
                 request.idempotency_keys.push_back(idempotency_keys[next_key++]);
         const std::size_t expected = request.ids.size() + request.idempotency_keys.size();
+        if (!answers.empty()) {
+            if (auto held = co_await session_.hold(); !held) co_return held.error();
+        }
         for (std::size_t attempt = 0;; ++attempt) {
             FetchRequest copy = request;
             auto page = co_await pinned_.adapters[at(side)]->fetch(std::move(copy));

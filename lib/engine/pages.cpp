@@ -484,6 +484,7 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
     if (moves_checkpoint_) checkpoint = std::move(next);
     if (auto committed = co_await session_.commit(std::move(effects), std::move(checkpoint)); !committed)
         co_return committed;
+    made_.clear();
     report_progress();
     co_return Result<>();
 }

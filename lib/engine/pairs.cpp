@@ -455,6 +455,7 @@ Async<Result<>> Run::load_conflicts(Pairs& pairs) {
 Async<Result<>> Run::process(Pairs& pairs) {
     reached_ = {};
     looks_again_ = {};
+    made_.clear();
     if (auto loaded = co_await load_conflicts(pairs); !loaded) co_return loaded;
     if (auto loaded = co_await load_uncertain(); !loaded) co_return loaded;
     for (std::size_t round = 0;; ++round) {

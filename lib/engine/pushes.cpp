@@ -269,6 +269,8 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             pair.updated[at(side)] = true;
             advance_base(pair, *attempt);
         }
+        if (create && !pinned_.capabilities[at(side)].idempotent_creates && pair.records[at(other(side))])
+            made_.push_back({side, record.id, record.version, pair.records[at(other(side))]->id});
         pair.records[at(side)] = std::move(record);
         pair.journal.push_back(std::move(entry));
         if (create && pair.repeated_create) {
@@ -355,6 +357,9 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             request.cursor = reached_[at(side)].empty() ? read_to(side) : reached_[at(side)];
             for (std::size_t i = begin; i < end; ++i) request.items.push_back(*waiting[i]->pushes[at(side)]);
             reached_[at(side)].clear();
+            if (begin > 0) { // what was checked before the first of them may hold no longer
+                if (auto held = co_await session_.hold(); !held) co_return held;
+            }
             auto outcomes = co_await pinned_.adapters[at(side)]->push(std::move(request));
             if (!outcomes) {
                 const Error error = outcomes.error();

@@ -9,6 +9,8 @@
 namespace castiel_sync {
 namespace {
 
+constexpr std::array both_sides{Side::source, Side::target};
+
 std::size_t at(Side side) { return index_of(side); }
 
 // A create that is sent to replace a record follows the create of that record, from whichever side that came, and only
@@ -412,6 +414,64 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
     page_updates_ = {};
     if (auto processed = co_await process(pairs); !processed) co_return processed;
     co_return co_await commit_pairs(pairs, std::move(effects));
+}
+
+// Its create was under way while the lease ran out; who took over could not know of it, and may have made another one.
+// To copy this one back as a new record would spread the mistake: it waits for a person. (Where the same key makes no
+// second record, nothing of this can happen.)
+Async<Result<>> Run::park_orphans() {
+    std::vector<Write> writes;
+    for (const Side side : both_sides) {
+        std::vector<std::string> ids, parked_ids;
+        for (const auto& made : made_)
+            if (made.side == side) ids.push_back(made.id);
+        if (ids.empty()) continue;
+        for (const auto& id : ids) parked_ids.push_back(parked_id(session_.stream().stream_id, side, id, {}));
+        auto links = co_await links_by(side, ids);
+        if (!links) co_return links.error();
+        auto known = co_await stored<ParkedRecord>("parked", std::move(parked_ids));
+        if (!known) co_return known.error();
+        std::set<std::string> told; // by a link, or already
+        for (const auto& link : *links) told.insert(link.id(side));
+        for (const auto& parked : *known) told.insert(parked.record_id);
+        for (const auto& made : made_) {
+            if (made.side != side || !told.insert(made.id).second) continue;
+            ParkedRecord parked;
+            parked.stream_id = session_.stream().stream_id;
+            parked.integration_id = pinned_.integration.id;
+            parked.entity_type = session_.execution().entity_type;
+            parked.execution_id = session_.execution().execution_id;
+            parked.side = side;
+            parked.record_id = made.id;
+            parked.version = made.version;
+            parked.parked_id = parked_id(parked.stream_id, side, made.id, {});
+            parked.parked_at = parts_.runtime.clock->now();
+            parked.reason = Error(
+                ErrorCode::already_exists,
+                fmt::format("possible_duplicate: it was created from {} record {} while another instance took the "
+                            "stream over, which may have created another one; compare the two and delete one, or "
+                            "retry to sync it as a record of its own",
+                            to_string(other(side)), made.origin_id));
+            log(LogLevel::warning, fmt::format("{} record {}: {}", to_string(side), made.id, parked.reason.message));
+            writes.push_back(insert(to_document(parked)));
+        }
+    }
+    made_.clear();
+    if (writes.empty()) co_return Result<>();
+    const std::size_t count = writes.size();
+    const auto count_them = [count](StreamDocument& stream) {
+        stream.parked += count;
+        return Result<>();
+    };
+    auto changed = co_await change_stream(parts_, session_.tenant(), session_.stream().stream_id, count_them,
+                                          std::move(writes));
+    if (!changed) co_return changed.error();
+    co_return Result<>();
+}
+
+Async<void> Run::tell_orphans() {
+    auto parked = co_await park_orphans();
+    if (!parked) log(LogLevel::error, "possible duplicates could not be recorded: " + parked.error().message);
 }
 
 } // namespace castiel_sync

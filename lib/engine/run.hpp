@@ -112,6 +112,9 @@ public:
     // Processes these pairs and commits them: used by the administrative calls (resolve, retry).
     Async<Result<>> process_and_commit(Pairs& pairs);
 
+    // After lease_lost: parks, for a person to see, what was created and will never be linked by this run.
+    Async<void> tell_orphans();
+
     // Maps both sides of a fetched pair into `values`; what can't be mapped is the answered Error.
     Async<Result<>> map_pair(Pair& pair);
 
@@ -230,6 +233,7 @@ private:
     Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number, const FollowedCreates& followed);
     void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
                        Effects& effects) const;
+    Async<Result<>> park_orphans();
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;
     Async<Result<>> resume_attempts(std::vector<Intent>& intents);
     Async<Result<>> commit_pairs(Pairs& pairs, std::vector<Effects> effects);
@@ -325,6 +329,11 @@ private:
     // there is something new. Unless what we wrote has to be seen once more.
     std::array<std::string, 2> reached_;
     std::array<bool, 2> looks_again_{};
+    struct Made { // a record that a create has made and no commit tells of yet
+        Side side = Side::target;
+        std::string id, version, origin_id;
+    };
+    std::vector<Made> made_; // only where the next owner's create would make another one
     std::map<std::string, Conflict> conflicts_;  // those that the page's links name
     std::vector<std::int64_t> created_ordinals_; // links made since the last commit
     std::string fingerprint_;

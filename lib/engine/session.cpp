@@ -128,8 +128,9 @@ bool Session::is_ours(const StreamDocument& stream) const {
 }
 
 void Session::renew(StreamDocument& stream) {
-    renewed_at_ = parts_.runtime.clock->now();
-    stream.lease = Lease{parts_.instance, execution_.execution_id, renewed_at_ + parts_.limits.lease_duration};
+    renewed_at_ = parts_.runtime.clock->monotonic();
+    const Timestamp now = parts_.runtime.clock->now();
+    stream.lease = Lease{parts_.instance, execution_.execution_id, now + parts_.limits.lease_duration};
 }
 
 Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events,
@@ -396,8 +397,12 @@ Async<Result<>> Session::commit(std::vector<Effects> effects, std::optional<Chec
 Async<Result<>> Session::save(Checkpoint checkpoint) {
     saved_ = std::move(checkpoint);
     saved_after_ = commit_number_;
-    // A quarter: what comes before the next commit may take its time as well.
-    if (parts_.runtime.clock->now() < renewed_at_ + parts_.limits.lease_duration / 4) co_return Result<>();
+    co_return co_await hold();
+}
+
+// A quarter: what comes before the next commit may take its time as well.
+Async<Result<>> Session::hold() {
+    if (parts_.runtime.clock->monotonic() < renewed_at_ + parts_.limits.lease_duration / 4) co_return Result<>();
     std::vector<Effects> nothing;
     co_return co_await commit(std::move(nothing), std::nullopt);
 }

@@ -6,6 +6,7 @@
 #include <castiel_sync/engine.hpp>
 #include <engine/documents.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -55,6 +56,10 @@ public:
     // Is the token still current? Asked just before anything is sent to the far side.
     Async<Result<>> verify_fence();
 
+    // Renews the lease if a quarter of it has passed: between calls that nobody knows the length of. lease_lost
+    // when another execution has the stream by now.
+    Async<Result<>> hold();
+
     // The last commit: terminal state, its event, lease and slot gone, and `with`. `change` edits the
     // stream's document.
     Async<Result<>> finish(SyncStatus status, std::optional<Error> error, std::vector<EventDraft> events,
@@ -96,7 +101,7 @@ private:
     std::string slot_etag_;
     std::optional<Checkpoint> saved_; // newer than the stored one, up to this commit
     std::uint64_t saved_after_ = 0;
-    Timestamp renewed_at_{};
+    std::chrono::nanoseconds renewed_at_{0}; // monotonic: wall clocks jump
     std::int64_t next_ordinal_ = 0;
     std::uint64_t commit_number_ = 0;
     std::uint64_t token_ = 0;

@@ -28,6 +28,7 @@ Async<Result<std::vector<PushOutcome>>> WiredAdapter::push(PushRequest request) 
     process_.step();
     wire_.sent.insert(wire_.sent.end(), request.items.begin(), request.items.end());
     const Fate fate = wire_.pushes.take();
+    if (wire_.passes) co_await wire_.passes();
     if (fate == Fate::dies_before) process_.die();
     if (fate == Fate::refused) {
         Error later(ErrorCode::unavailable, "the system is not there now");

@@ -60,6 +60,7 @@ struct Process {
 struct Wire {
     Fates pushes;
     std::chrono::milliseconds refused_for{0};
+    std::function<Async<void>()> passes; // awaited by each push before it arrives: how long it is on its way
     int unreadable = 0;        // so many fetches of records from now on can't tell whether they exist
     int key_look_ups_fail = 0; // so many fetches by key from now on can't tell either
     std::string unique; // a create that shares this field with a record that exists is answered with that record

@@ -262,6 +262,7 @@ void Ledger::engine_wrote(RecordKey key, const SystemWrite& write) {
                                              text(json::value(write.after))));
         group->second.records.push_back(key);
         ++group->second.made_by_engine[at(key.side)];
+        if (owns_ && !owns_(write.actor, key.entity)) ++group->second.made_too_late[at(key.side)];
         records_.insert_or_assign(key, std::move(record));
     }
     const auto found = records_.find(key);

@@ -74,17 +74,24 @@ struct Group {
     std::size_t made_by_users[2] = {};
     std::size_t made_by_engine[2] = {};
     std::size_t removed_by_users[2] = {};
+    std::size_t made_too_late[2] = {}; // creates that arrived when their sender had lost the stream
     nanoseconds last_user_change{};
     std::vector<NodeId> emptied; // values that users took away, having seen them
 
-    [[nodiscard]] bool duplicated() const { return made_by_users[0] > 1 || made_by_users[1] > 1; }
+    [[nodiscard]] bool duplicated() const {
+        return made_by_users[0] > 1 || made_by_users[1] > 1 || made_too_late[0] + made_too_late[1] > 0;
+    }
 };
 
 class Ledger {
 public:
+    // Does this process have the entity's stream now?
+    using OwnerCheck = std::function<bool(const std::string& actor, std::size_t entity)>;
     using Report = std::function<void(std::string_view invariant, std::string message)>;
 
     Ledger(const Scenario& scenario, Report report);
+
+    void ask_owners(OwnerCheck owns) { owns_ = std::move(owns); }
 
     void wrote(Side side, const SystemWrite& write);
     void read(Side side, const std::string& actor, const std::string& entity, const std::string& id);
@@ -126,6 +133,7 @@ public:
     }
 
 private:
+    OwnerCheck owns_;
     std::uint64_t tick_ = 0;
     std::function<bool(const RecordKey&, std::size_t field, const json::value& value)> attempted_;
     std::function<std::optional<json::value>(const RecordKey&, std::size_t field)> base_reader_;

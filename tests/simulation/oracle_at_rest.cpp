@@ -69,6 +69,7 @@ void Oracle::check_resurrections() const {
             if (!removed.removed_by_user || group.last_user_change > removed.removed_at) continue;
             if (removed.removed_unconfirmed) continue; // to the engine the other side's edit was news still
             if (chosen_by_person(key)) continue;       // nor is it known whether it had reached this side
+            if (kept_by_person(key)) continue;         // after a crash had hidden that the two sides agreed
             // Had the deleting user seen everything that lived on the other side?
             std::vector<NodeId> seen;
             for (const auto& node : removed.fields)
@@ -114,7 +115,9 @@ void Oracle::check_duplicates() const {
             const auto due = static_cast<std::int64_t>(group.made_by_users[1 - side] + group.removed_by_users[side]);
             if (made <= due) continue;
             // What a lost create made and users then edited is a new record to everybody, and is copied back once.
-            const std::int64_t bound = 2 * unknown_creates(group);
+            // One that was on its way while its sender lost the stream can't be called back either (I19).
+            const auto late = static_cast<std::int64_t>(group.made_too_late[0] + group.made_too_late[1]);
+            const std::int64_t bound = 2 * unknown_creates(group) + late;
             if (made - due > bound)
                 report_("I6", fmt::format("{} copies of {} were created on the {}; {} were due, and at most {} more "
                                           "could not be helped",
@@ -126,6 +129,16 @@ void Oracle::check_duplicates() const {
 bool Oracle::chosen_by_person(const RecordKey& key) const {
     for (const auto& [id, document] : mirror_.documents("conflict"))
         if (document.body.find("unknown_outcome") != std::string::npos &&
+            document.body.find('"' + key.id + '"') != std::string::npos)
+            return true;
+    return false;
+}
+
+bool Oracle::kept_by_person(const RecordKey& key) const {
+    for (const auto& [id, document] : mirror_.documents("conflict"))
+        if (document.body.find("\"resolvedBy\":\"ada\"") != std::string::npos &&
+            document.body.find(key.side == Side::source ? "\"delete_update\"" : "\"update_delete\"") !=
+                std::string::npos &&
             document.body.find('"' + key.id + '"') != std::string::npos)
             return true;
     return false;

@@ -64,6 +64,11 @@ World::World(const Scenario& scenario, WorldOptions options)
 World::~World() { loop_.destroy(); }
 
 void World::listen() {
+    ledger_.ask_owners([this](const std::string& actor, std::size_t entity) {
+        return std::any_of(mirror_.streams().begin(), mirror_.streams().end(), [&](const auto& stream) {
+            return stream.second.entity == entity && stream.second.owner_node == actor;
+        });
+    });
     for (const Side side : {Side::source, Side::target}) {
         auto& system = side == Side::source ? source_ : target_;
         system.on_write([this, side](const cs::testing::SystemWrite& write) {
