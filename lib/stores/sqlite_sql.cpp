@@ -184,6 +184,12 @@ std::map<std::string, std::string> create_indexes_of(const KindDeclaration& kind
 
 } // namespace
 
+bool comes_unsorted(const CheckedQuery& query) {
+    return query.order.empty() &&
+           std::any_of(query.conditions.begin(), query.conditions.end(),
+                       [](const auto& condition) { return condition.comparison == Comparison::any_of; });
+}
+
 std::string quote_name(std::string_view name) { return fmt::format("\"{}\"", name); }
 
 SqliteKind::SqliteKind(const KindDeclaration& kind)
@@ -239,7 +245,8 @@ std::vector<SqliteSelect> make_selects(const CheckedQuery& query, std::int64_t p
         for (std::size_t level = query.order.size() + 1; level-- > 0;) add_level(selects, query, base, level);
     else
         selects.push_back(base);
-    for (SqliteSelect& select : selects) select.sql += order_of(query);
+    if (!comes_unsorted(query))
+        for (SqliteSelect& select : selects) select.sql += order_of(query);
     return selects;
 }
 

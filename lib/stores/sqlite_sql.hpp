@@ -59,6 +59,9 @@ struct SqliteKind {
 
 [[nodiscard]] std::string quote_name(std::string_view name);
 
+// Documents by a list of values, in the order of their ids: no index yields them so, and SQLite would sort whole rows.
+[[nodiscard]] bool comes_unsorted(const CheckedQuery& query);
+
 // One SELECT of a query, with the values of its parameters in order.
 struct SqliteSelect {
     std::string sql;
@@ -67,7 +70,7 @@ struct SqliteSelect {
 
 // The statements that together answer a query, in the order of their rows. Without a position there is one. After a
 // position there is one for each way of being after it: every statement is then a plain range of an index.
-// The last parameter, the row limit, is not in `parameters`.
+// The last parameter, the row limit, is not in `parameters`. A query that comes unsorted has neither order nor limit.
 [[nodiscard]] std::vector<SqliteSelect> make_selects(const CheckedQuery& query, std::int64_t partition, Timestamp now);
 
 } // namespace castiel_sync

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
@@ -30,6 +31,16 @@ std::optional<std::int64_t> parse_etag(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), etag);
     if (error != std::errc() || end != text.data() + text.size() || std::to_string(etag) != text) return std::nullopt;
     return etag;
+}
+
+bool by_id(const Document& left, const Document& right) { return left.id < right.id; }
+
+// So many by their ids, in any order.
+void keep_first(std::vector<Document>& documents, std::size_t count) {
+    if (documents.size() <= count) return;
+    const auto end = documents.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(documents.begin(), end, documents.end(), by_id);
+    documents.erase(end, documents.end());
 }
 
 class SqliteStore final : public BlockingStore {
@@ -186,25 +197,30 @@ Result<SqliteStore::Selection> SqliteStore::select(const CheckedQuery& query, st
                                                    std::size_t limit) {
     Selection selection;
     const SqliteKind& kind = kind_of(query.kind->kind);
+    const bool unsorted = comes_unsorted(query);
+    std::vector<Document>& documents = selection.documents;
     for (const SqliteSelect& part : make_selects(query, partition, now)) {
         auto statement = connection_->prepare(part.sql);
         if (!statement) return statement.error();
         int parameter = 0;
         for (const IndexValue& value : part.parameters) statement->bind(++parameter, value);
-        statement->bind(++parameter, static_cast<std::int64_t>(limit + 1 - selection.documents.size()));
+        if (!unsorted) statement->bind(++parameter, static_cast<std::int64_t>(limit + 1 - documents.size()));
         for (;;) {
             auto row = statement->step();
             if (!row) return row.error();
             if (!*row) break;
-            if (selection.documents.size() == limit) {
-                selection.more = true;
-                return selection;
-            }
             auto document = decode_row(*connection_, kind, partition, *statement);
             if (!document) return document.error();
-            selection.documents.push_back(std::move(*document));
+            documents.push_back(std::move(*document));
+            if (unsorted && documents.size() > 2 * (limit + 1)) keep_first(documents, limit + 1);
         }
     }
+    if (unsorted) {
+        keep_first(documents, limit + 1);
+        std::sort(documents.begin(), documents.end(), by_id);
+    }
+    selection.more = documents.size() > limit;
+    if (selection.more) documents.pop_back();
     return selection;
 }
 
