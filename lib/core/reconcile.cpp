@@ -3,6 +3,7 @@
 #include <core/strategy_rules.hpp>
 
 #include <algorithm>
+#include <string_view>
 
 namespace castiel_sync {
 namespace {
@@ -31,7 +32,7 @@ FieldView view(std::size_t i, const Situation& situation, const Policy& policy) 
 
 // The field shall hold `result` on both sides: write it where that side flows, and let the base advance only if both
 // sides will really hold it.
-FieldDecision settle(const FieldView& field, FieldValue result, std::string rule, bool automatic) {
+FieldDecision settle(const FieldView& field, const FieldValue& result, std::string_view rule, bool automatic) {
     FieldDecision decision;
     const bool source_differs = !field.source || !same_value(*field.source, *result, field.policy.unordered);
     const bool target_differs = !field.target || !same_value(*field.target, *result, field.policy.unordered);
@@ -48,8 +49,8 @@ FieldDecision settle(const FieldView& field, FieldValue result, std::string rule
         decision.verdict = settled && !field.same(field.base, result) ? Verdict::agreed : Verdict::nothing;
     if (decision.verdict == Verdict::nothing) return decision;
     decision.automatic = automatic; // also where it reaches one side only: that one's edit gave way
-    decision.rule = std::move(rule);
-    decision.result = std::move(result);
+    decision.rule = rule;
+    decision.result = result;
     return decision;
 }
 
@@ -58,8 +59,10 @@ bool is_null(const FieldValue& value) { return value && value->is_null(); }
 // Fields that at most one side changed. nullopt: both did, differently.
 std::optional<FieldDecision> decide_without_rule(const FieldView& field) {
     if (!field.source && !field.target) return FieldDecision{};
-    if (field.source && field.target && same_value(*field.source, *field.target, field.policy.unordered))
+    if (field.source && field.target && same_value(*field.source, *field.target, field.policy.unordered)) {
+        if (field.same(field.base, field.source)) return FieldDecision{}; // most fields of most records
         return settle(field, field.source, "equal", false);
+    }
     const bool source_changed = field.source_changed();
     const bool target_changed = field.target_changed();
     if (!source_changed && !target_changed) return FieldDecision{};
@@ -91,7 +94,7 @@ FieldDecision decide_by_rule(const FieldView& field, Strategy strategy, const st
     StrategyAnswer answer = apply_strategy(
         {field.policy, strategy, custom_strategy, field.base, *field.source, *field.target, situation, policy});
     if (!answer.value) return conflict_decision(std::move(answer.rule));
-    return settle(field, std::move(answer.value), std::move(answer.rule), true);
+    return settle(field, answer.value, answer.rule, true);
 }
 
 // Under a record-level rule the loser's edit of a field gives way even where the winner did not touch that field.
@@ -124,8 +127,10 @@ struct Choice {
 std::vector<FieldDecision> decide_fields(const Situation& situation, const Policy& policy, const Choice* choice) {
     const std::size_t count = policy.fields.size();
     std::vector<FieldDecision> decisions(count);
+    const Strategy record_strategy = situation.base ? policy.record_strategy : policy.initial_strategy;
+    const std::string& custom_strategy = situation.base ? policy.custom_strategy : policy.initial_custom_strategy;
     bool source_changed = false, target_changed = false, differs = false;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < count && record_strategy != Strategy::merge; ++i) {
         const FieldView field = view(i, situation, policy);
         // What stands open waits for a person already: it must not drag the fields that flow on into a record rule.
         if (stands_still(i, field, situation)) continue;
@@ -133,8 +138,6 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
         target_changed = target_changed || field.target_changed();
         differs = differs || !decide_without_rule(field);
     }
-    const Strategy record_strategy = situation.base ? policy.record_strategy : policy.initial_strategy;
-    const std::string& custom_strategy = situation.base ? policy.custom_strategy : policy.initial_custom_strategy;
     // Without a base there is no telling who changed what: the record rule speaks where the two differ.
     const bool by_record = record_strategy != Strategy::merge && source_changed && target_changed &&
                            (situation.base || differs);

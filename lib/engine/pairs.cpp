@@ -362,7 +362,6 @@ void Run::plan_pushes(Pair& pair) {
         item.id = present.id;
         item.expected_version = present.version;
         item.fields = std::move(*fields);
-        item.previous = present.fields;
         std::string text;
         append_json_object(text, item.fields);
         item.idempotency_key = hash_of({stream_id, to_string(side), present.id, present.version, text});

@@ -30,19 +30,22 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
     std::vector<Effects> effects;
     for (const Side side : both_sides) {
         Intent intent;
-        std::vector<Pair*> created; // of each item
+        std::vector<Pair*> created, written; // of each item, and of each attempt
         const auto add = [&] {
             intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
             intents_.push_back(intent.intent_id);
             effects.emplace_back().writes.push_back(put(to_document(intent)));
             for (std::size_t i = 0; i < created.size(); ++i)
                 if (!created[i]->sent) created[i]->sent_object = std::move(intent.items[i].values);
+            for (std::size_t i = 0; i < written.size(); ++i)
+                written[i]->attempts[at(side)].push_back(std::move(intent.attempts[i]));
             created.clear();
+            written.clear();
             intent = Intent();
         };
         for (Pair* pair : pairs) {
             if (pair->state != State::pending || !pair->pushes[at(side)]) continue;
-            intend(*pair, side, intent, created);
+            (intend(*pair, side, intent) ? created : written).push_back(pair);
             if (intent.items.size() + intent.attempts.size() == max_intended) add();
         }
         if (!intent.stream_id.empty()) add();
@@ -51,7 +54,8 @@ Async<Result<>> Run::record_intents(std::vector<Pair*>& pairs) {
     co_return co_await session_.commit(std::move(effects), std::nullopt);
 }
 
-void Run::intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& created) const {
+// True: a create. What it adds to the intent is the pair's, and goes there once the intent is written down.
+bool Run::intend(Pair& pair, Side side, Intent& intent) const {
     intent.stream_id = session_.stream().stream_id;
     intent.written = side;
     const PushItem& push = *pair.pushes[at(side)];
@@ -60,11 +64,11 @@ void Run::intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& crea
         const FieldValues& sent = pair.sent ? *pair.sent : pair.decision.base;
         intent.items.push_back({pair.records[at(other(side))]->id, push.idempotency_key,
                                 pair.link ? pair.link->id(side) : std::string(), pinned_.mapping.to_object(sent)});
-        created.push_back(&pair);
-    } else {
-        intent.attempts.push_back(pair.attempts[at(side)].emplace_back(attempt_of(pair, side)));
-        pair.attempted = true;
+        return true;
     }
+    intent.attempts.push_back(attempt_of(pair, side));
+    pair.attempted = true;
+    return false;
 }
 
 // A system that can't refuse a stale write is read once more just before it: what moved since is decided anew.
@@ -355,7 +359,10 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             PushRequest request;
             request.entity = pinned_.entities[at(side)];
             request.cursor = reached_[at(side)].empty() ? read_to(side) : reached_[at(side)];
-            for (std::size_t i = begin; i < end; ++i) request.items.push_back(*waiting[i]->pushes[at(side)]);
+            for (std::size_t i = begin; i < end; ++i) {
+                PushItem& item = request.items.emplace_back(*waiting[i]->pushes[at(side)]);
+                if (item.action == PushItem::Action::update) item.previous = waiting[i]->records[at(side)]->fields;
+            }
             reached_[at(side)].clear();
             if (begin > 0) { // what was checked before the first of them may hold no longer
                 if (auto held = co_await session_.hold(); !held) co_return held;

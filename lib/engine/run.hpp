@@ -265,7 +265,7 @@ private:
     void look_again(const Pair& pair);
     bool follow_own_writes(Checkpoint& next);
     Async<Result<>> record_intents(std::vector<Pair*>& pairs);
-    void intend(Pair& pair, Side side, Intent& intent, std::vector<Pair*>& created) const;
+    bool intend(Pair& pair, Side side, Intent& intent) const;
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
