@@ -128,9 +128,9 @@ bool Session::is_ours(const StreamDocument& stream) const {
 }
 
 void Session::renew(StreamDocument& stream) {
-    renewed_at_ = parts_.runtime.clock->monotonic();
-    const Timestamp now = parts_.runtime.clock->now();
-    stream.lease = Lease{parts_.instance, execution_.execution_id, now + parts_.limits.lease_duration};
+    renewed_monotonic_ = parts_.runtime.clock->monotonic();
+    renewed_at_ = parts_.runtime.clock->now();
+    stream.lease = Lease{parts_.instance, execution_.execution_id, renewed_at_ + parts_.limits.lease_duration};
 }
 
 Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventDraft> events,
@@ -402,7 +402,9 @@ Async<Result<>> Session::save(Checkpoint checkpoint) {
 
 // A quarter: what comes before the next commit may take its time as well.
 Async<Result<>> Session::hold() {
-    if (parts_.runtime.clock->monotonic() < renewed_at_ + parts_.limits.lease_duration / 4) co_return Result<>();
+    const auto quarter = parts_.limits.lease_duration / 4;
+    Clock& clock = *parts_.runtime.clock;
+    if (clock.monotonic() < renewed_monotonic_ + quarter && clock.now() < renewed_at_ + quarter) co_return Result<>();
     std::vector<Effects> nothing;
     co_return co_await commit(std::move(nothing), std::nullopt);
 }

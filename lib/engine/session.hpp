@@ -101,7 +101,9 @@ private:
     std::string slot_etag_;
     std::optional<Checkpoint> saved_; // newer than the stored one, up to this commit
     std::uint64_t saved_after_ = 0;
-    std::chrono::nanoseconds renewed_at_{0}; // monotonic: wall clocks jump
+    // By both clocks: a wall clock jumps, and the other one stands still while the machine sleeps.
+    std::chrono::nanoseconds renewed_monotonic_{0};
+    Timestamp renewed_at_{};
     std::int64_t next_ordinal_ = 0;
     std::uint64_t commit_number_ = 0;
     std::uint64_t token_ = 0;
