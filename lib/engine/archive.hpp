@@ -88,16 +88,17 @@ private:
     std::string& text_;
 };
 
+// Takes the values out of the object: what is read is a tree made for it alone.
 class ArchiveReader {
 public:
     static constexpr bool reading = true;
-    explicit ArchiveReader(const json::object& object) : object_(object) {}
+    explicit ArchiveReader(json::object& object) : object_(object) {}
     [[nodiscard]] bool ok() const { return bad_member_.empty(); }
     [[nodiscard]] const std::string& bad_member() const { return bad_member_; }
 
     template <class T>
     void operator()(std::string_view name, T& value) {
-        const json::value* member = object_.if_contains(name);
+        json::value* member = object_.if_contains(name);
         if constexpr (requires { value.has_value(); }) {
             if (!member) return;
             value.emplace();
@@ -108,7 +109,7 @@ public:
     }
     template <class T>
     void sparse(std::string_view name, T& value) {
-        const json::value* member = object_.if_contains(name);
+        json::value* member = object_.if_contains(name);
         if (member && !decode(*member, value)) fail(name);
     }
 
@@ -118,7 +119,7 @@ private:
     }
 
     template <class T>
-    bool decode(const json::value& member, T& value) {
+    bool decode(json::value& member, T& value) {
         if constexpr (std::is_same_v<T, std::string>) {
             if (!member.is_string()) return false;
             value = std::string_view(member.get_string());
@@ -136,10 +137,10 @@ private:
             if (!time) return false;
             value = *time;
         } else if constexpr (std::is_same_v<T, json::value>) {
-            value = member;
+            value = std::move(member);
         } else if constexpr (std::is_same_v<T, json::object>) {
             if (!member.is_object()) return false;
-            value = member.get_object();
+            value = std::move(member.get_object());
         } else if constexpr (NamedEnum<T>) {
             if (!member.is_string()) return false;
             std::optional<T> parsed;
@@ -151,7 +152,7 @@ private:
             if constexpr (!requires { value.emplace_back(); }) // one for each, or nobody knows whose they are
                 if (member.get_array().size() != value.size()) return false;
             std::size_t i = 0;
-            for (const auto& element : member.get_array()) {
+            for (auto& element : member.get_array()) {
                 if constexpr (requires { value.emplace_back(); }) {
                     if (!decode(element, value.emplace_back())) return false;
                 } else {
@@ -167,7 +168,7 @@ private:
         return true;
     }
 
-    const json::object& object_;
+    json::object& object_;
     std::string bad_member_;
 };
 
