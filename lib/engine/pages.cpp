@@ -491,18 +491,12 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
 
 // A row that could not be read at all.
 Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64_t pass) {
-    ParkedRecord parked;
-    parked.stream_id = session_.stream().stream_id;
-    parked.integration_id = pinned_.integration.id;
-    parked.entity_type = session_.execution().entity_type;
-    parked.execution_id = session_.execution().execution_id;
-    parked.side = side;
+    ParkedRecord parked = new_parked(side);
     parked.record_id = fault.id;
     parked.place = std::move(fault.place);
     parked.reason = std::move(fault.error);
     parked.payload = std::move(fault.payload);
     parked.parked_id = parked_id(parked.stream_id, side, parked.record_id, parked.payload);
-    parked.parked_at = parts_.runtime.clock->now();
     parked.pass = pass;
     Effects effects;
     ++effects.counters.processed;

@@ -27,15 +27,21 @@ bool any_present(const FieldValues& values) {
 
 } // namespace
 
-void Run::park(Pair& pair, Side side, const MappingFault& fault) {
+ParkedRecord Run::new_parked(Side side) const {
     ParkedRecord parked;
-    if (pair.sent) side = pair.sent_from; // that is what the next attempt goes on from
-    const auto& record = pair.records[at(side)];
     parked.stream_id = session_.stream().stream_id;
     parked.integration_id = pinned_.integration.id;
-    parked.entity_type = pinned_.mapping.definition().external_entity;
+    parked.entity_type = session_.execution().entity_type;
     parked.execution_id = session_.execution().execution_id;
     parked.side = side;
+    parked.parked_at = parts_.runtime.clock->now();
+    return parked;
+}
+
+void Run::park(Pair& pair, Side side, const MappingFault& fault) {
+    if (pair.sent) side = pair.sent_from; // that is what the next attempt goes on from
+    ParkedRecord parked = new_parked(side);
+    const auto& record = pair.records[at(side)];
     if (record) {
         parked.record_id = record->id;
         // What JSON can't carry can't be shown either; the reason says which member it is.
@@ -54,7 +60,6 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     }
     parked.reason = fault.error;
     parked.field = fault.field;
-    parked.parked_at = parts_.runtime.clock->now();
     if (fault.error.code == ErrorCode::missing_reference && record) {
         const auto references = side == Side::source ? pinned_.mapping.source_references(record->fields)
                                                      : pinned_.mapping.target_references(pair.values[at(side)]);

@@ -436,16 +436,10 @@ Async<Result<>> Run::park_orphans() {
         for (const auto& parked : *known) told.insert(parked.record_id);
         for (const auto& made : made_) {
             if (made.side != side || !told.insert(made.id).second) continue;
-            ParkedRecord parked;
-            parked.stream_id = session_.stream().stream_id;
-            parked.integration_id = pinned_.integration.id;
-            parked.entity_type = session_.execution().entity_type;
-            parked.execution_id = session_.execution().execution_id;
-            parked.side = side;
+            ParkedRecord parked = new_parked(side);
             parked.record_id = made.id;
             parked.version = made.version;
             parked.parked_id = parked_id(parked.stream_id, side, made.id, {});
-            parked.parked_at = parts_.runtime.clock->now();
             parked.reason = Error(
                 ErrorCode::already_exists,
                 fmt::format("possible_duplicate: it was created from {} record {} while another instance took the "

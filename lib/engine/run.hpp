@@ -278,6 +278,7 @@ private:
     void keep_attempts(const Pair& pair, Effects& effects);
     void advance_base(Pair& pair, const Intent::Attempt& attempt) const;
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);
+    [[nodiscard]] ParkedRecord new_parked(Side side) const;
     void park(Pair& pair, Side side, const MappingFault& fault);
 
     // effects.cpp: what a decided pair leaves behind

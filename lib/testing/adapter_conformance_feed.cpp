@@ -17,6 +17,17 @@ std::set<std::string> ids_of(const Pass& pass) {
     return ids;
 }
 
+// Somebody else gives the record the members of sample 1000.
+Async<void> edit_behind(AdapterHarness& harness, Adapter& adapter, std::string id) {
+    const Record present = co_await fetch_present(harness, adapter, id);
+    json::object fields = present.fields;
+    for (const auto& member : harness.sample(1000))
+        fields[member.key()] = member.value();
+    auto edited = co_await harness.edit(std::move(id), std::move(fields));
+    require_value(edited, "edit of the harness");
+    co_await settle(harness, adapter);
+}
+
 Async<Finding> answers_changes_only(AdapterHarness& harness) {
     std::vector<std::string> ids;
     const std::unique_ptr<Adapter> adapter = co_await start_with(harness, some, ids);
@@ -24,13 +35,7 @@ Async<Finding> answers_changes_only(AdapterHarness& harness) {
     const Pass nothing = co_await pull_all(harness, *adapter, first.next, page_size);
     require(nothing.records.empty(), "a feed that was read to its end holds nothing until something changes");
 
-    const Record present = co_await fetch_present(harness, *adapter, ids[3]);
-    json::object fields = present.fields;
-    for (const auto& member : harness.sample(1000))
-        fields[member.key()] = member.value();
-    auto edited = co_await harness.edit(ids[3], std::move(fields));
-    require_value(edited, "edit of the harness");
-    co_await settle(harness, *adapter);
+    co_await edit_behind(harness, *adapter, ids[3]);
     const Pass changes = co_await pull_all(harness, *adapter, nothing.next, page_size);
     require(ids_of(changes) == std::set<std::string>{ids[3]}, "a feed answers what changed, and only that");
     require_members(changes.records.back().fields, harness.sample(1000), "a feed answers the present fields");
@@ -48,12 +53,7 @@ Async<Finding> meets_what_changes_meanwhile(AdapterHarness& harness) {
     const RecordPage first = co_await pull_page(harness, *adapter, {}, page_size);
     require(!first.records.empty(), "the first page holds records");
     const Record met = first.records.front();
-    json::object fields = met.fields;
-    for (const auto& member : harness.sample(1000))
-        fields[member.key()] = member.value();
-    auto edited = co_await harness.edit(met.id, std::move(fields));
-    require_value(edited, "edit of the harness");
-    co_await settle(harness, *adapter);
+    co_await edit_behind(harness, *adapter, met.id);
     const Pass rest = co_await pull_all(harness, *adapter, first.next, page_size);
     const Pass later = co_await pull_all(harness, *adapter, rest.next, page_size);
     require(ids_of(rest).contains(met.id) || ids_of(later).contains(met.id),
@@ -118,13 +118,7 @@ Async<Finding> follows_own_writes(AdapterHarness& harness) {
     const Pass nothing = co_await pull_all(harness, *adapter, own, page_size);
     require(nothing.records.empty(), "the position after a push holds nothing of what was pushed");
 
-    const Record present = co_await fetch_present(harness, *adapter, ids[3]);
-    json::object fields = present.fields;
-    for (const auto& member : harness.sample(1000))
-        fields[member.key()] = member.value();
-    auto edited = co_await harness.edit(ids[3], std::move(fields));
-    require_value(edited, "edit of the harness");
-    co_await settle(harness, *adapter);
+    co_await edit_behind(harness, *adapter, ids[3]);
     const std::string past = co_await create_after(harness, *adapter, 1003, own);
     if (past.empty()) co_return passed();
     const Pass rest = co_await pull_all(harness, *adapter, past, page_size);

@@ -116,8 +116,9 @@ struct ShardsFixture {
         if (!page) FAIL(page.error().message);
         return std::move(*page);
     }
-    Result<std::vector<PushOutcome>> push(std::vector<PushItem> items) {
+    Result<std::vector<PushOutcome>> push(std::vector<PushItem> items, std::string cursor = {}) {
         PushRequest request;
+        request.cursor = std::move(cursor);
         request.entity = "contact";
         request.items = std::move(items);
         return loop.run(adapter->push(std::move(request)));

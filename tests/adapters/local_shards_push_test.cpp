@@ -148,3 +148,23 @@ TEST_CASE("an item that no shard can hold is rejected, and hinders no other") {
     }
     CHECK((*outcomes)[4].status == Status::applied);
 }
+
+TEST_CASE("a push tells where the feed goes on, unless somebody else wrote shards of the type (I10)") {
+    ShardsFixture f;
+    const auto create = [&](const std::string& key, const std::string& cursor) {
+        const auto outcomes = f.push({ShardsFixture::item(Action::create, key, key)}, cursor);
+        REQUIRE(outcomes.has_value());
+        return outcomes->back().cursor;
+    };
+    const std::string listed = f.pull("").next; // before the tenant's first shard
+    const std::string first = create("first", listed);
+    REQUIRE_FALSE(first.empty());
+    CHECK(f.pull(first).records.empty());
+    f.put(ShardsFixture::shard("c1", "Acme", "company")); // nobody's business here
+    const std::string second = create("second", first);
+    REQUIRE_FALSE(second.empty());
+    CHECK(f.pull(second).records.empty());
+    f.put(ShardsFixture::shard("s1", "Ada"));
+    CHECK(create("third", second).empty());
+    CHECK(create("fourth", "").empty());
+}
