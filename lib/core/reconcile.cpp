@@ -113,9 +113,9 @@ FieldDecision decide_record_field(const FieldView& field, Strategy strategy, con
     return decision;
 }
 
-// A field of an open conflict, unless both sides came to hold the same.
 bool stands_still(std::size_t i, const FieldView& field, const Situation& situation) {
     if (i >= situation.frozen.size() || situation.frozen[i].empty()) return false;
+    if (situation.frozen[i] != "open") return true;
     return !field.source || !field.target || !same_value(*field.source, *field.target, field.policy.unordered);
 }
 

@@ -55,7 +55,8 @@ struct Situation {
     SideState source;
     SideState target;
     // By field number, why it stands still until a person decides: "open" while both sides hold what an open conflict
-    // shows, "unknown_outcome" where a sum may or may not have been written; empty: it does not. No member: none does.
+    // shows, unless that is the same by now; "unknown_outcome" where a sum may or may not have been written, also if
+    // both sides hold the same; empty: it does not. No member: none does.
     std::vector<std::string> frozen;
 };
 

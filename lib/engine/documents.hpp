@@ -112,6 +112,7 @@ struct Intent {
         JournalEntry entry;      // what is about to be written, over what
         json::object others;     // by shard field: what the other side held when that was decided
         std::optional<Conflict> automatic; // the decision between two edits that it carries out
+        bool refused = false; // answered so: its record had moved on
     };
     std::string intent_id;
     std::string stream_id;

@@ -129,10 +129,9 @@ void Run::freeze_open_fields(const Pair& pair, Situation& situation) const {
         for (std::size_t i = 0; i < pinned_.policy.fields.size(); ++i) {
             if (pinned_.policy.fields[i].name != field.field) continue;
             const bool as_shown = same(i, field.source, pair.values[0][i]) && same(i, field.target, pair.values[1][i]);
-            // What a sum is made of is not known better because somebody adds to it.
-            if (as_shown || field.rule == outcome_unknown) situation.frozen[i] = field.rule == outcome_unknown
-                                                                                     ? field.rule
-                                                                                     : std::string("open");
+            // What a sum is made of is not known better because somebody adds to it, unless both sides agree by now.
+            const bool unknown = field.rule == outcome_unknown && !same(i, pair.values[0][i], pair.values[1][i]);
+            if (as_shown || unknown) situation.frozen[i] = field.rule == outcome_unknown ? field.rule : "open";
         }
 }
 

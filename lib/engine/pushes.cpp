@@ -139,36 +139,47 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
     return attempt;
 }
 
-// Nobody answered whether the write happened; the record, read again, does. A field that holds what was sent is our own
-// write and no user's edit.
+// Nobody answered whether these writes happened; the record, read again, does. A field that holds what was sent is our
+// own write and no user's edit. What has not arrived by now may do so before the pair's next round.
 void Run::settle_attempts(Pair& pair, Side side) {
-    auto& attempts = pair.attempts[at(side)];
-    while (!attempts.empty()) { // the last one first: what it wrote hides what older ones did
-        Intent::Attempt attempt = attempts.back();
-        if (!arrived(pair, side, attempt)) {
-            doubt(pair, side, attempts.back());
-            if (attempts.size() == 1 && !resuming_) return; // it may arrive yet
-            note_overtaken(pair, side, std::move(attempts.back()));
-            attempts.pop_back();
-            continue;
-        }
-        const Intent::Attempt whole = std::move(attempts.back());
-        attempts.pop_back();
-        doubt(pair, side, whole);
-        for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), whole);
-        attempts.clear();
-        if (attempt.entry.action == "deleted") {
-            pair.removed[at(side)] = true;
+    auto sent = std::exchange(pair.overtaken[at(side)], {});
+    const std::size_t asked_before = sent.size();
+    for (auto& attempt : std::exchange(pair.attempts[at(side)], {})) sent.push_back(std::move(attempt));
+    std::set<std::string> told; // fields
+    std::optional<Intent::Attempt> newest; // that arrived, in part at least
+    for (std::size_t i = sent.size(); i-- > 0;) { // the last one first: what it wrote hides what older ones did
+        if (!newest) doubt(pair, side, sent[i]);
+        if (note_arrived(pair, side, sent[i], told)) {
+            if (!newest) newest = std::move(sent[i]);
+        } else if (newest) {
+            if (i >= asked_before) note_hidden(pair, side, std::move(sent[i]), *newest);
+        } else if (i == asked_before && !resuming_) {
+            pair.attempts[at(side)].push_back(std::move(sent[i]));
         } else {
-            pair.updated[at(side)] = true;
-            advance_base(pair, attempt);
-            // The source is written only once the target has been: so that did happen.
-            if (side == Side::source)
-                for (const auto& change : attempt.entry.changes) pair.doubtful.erase(change.field);
+            if (i >= asked_before) note_overtaken(pair, side, sent[i]);
+            pair.overtaken[at(side)].insert(pair.overtaken[at(side)].begin(), std::move(sent[i]));
         }
-        if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
-        pair.journal.push_back(std::move(attempt.entry));
     }
+}
+
+// `told`: fields of which a newer write has told already, and this one now; of a deletion, one without a name.
+bool Run::note_arrived(Pair& pair, Side side, Intent::Attempt attempt, std::set<std::string>& told) const {
+    if (!arrived(pair, side, attempt, told)) return false;
+    if (attempt.entry.action == "deleted") {
+        pair.removed[at(side)] = true;
+        told.emplace();
+    } else {
+        pair.updated[at(side)] = true;
+        advance_base(pair, attempt);
+        for (const auto& change : attempt.entry.changes) {
+            told.insert(change.field);
+            // The source is written only once the target has been: so that did happen.
+            if (side == Side::source && !attempt.refused) pair.doubtful.erase(change.field);
+        }
+    }
+    if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
+    pair.journal.push_back(std::move(attempt.entry));
+    return true;
 }
 
 bool Run::holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const {
@@ -179,14 +190,16 @@ bool Run::holds(const Pair& pair, Side side, std::string_view field, const json:
 }
 
 // A sum that was sent and is neither there nor what stood there before: somebody has added since, to the one or to the
-// other, and counting on would count it twice or not at all.
+// other, and counting on would count it twice or not at all. A sum that is there although the write was refused was
+// made by a user who added the same, or by the write, which something on the way had sent twice.
 void Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const {
     if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
     for (const auto& change : attempt.entry.changes)
         for (const auto& field : pinned_.policy.fields) {
             if (!accumulates(field.strategy) || field.name != change.field) continue;
-            if (holds(pair, side, change.field, *change.after)) continue;
-            if (change.before && !holds(pair, side, change.field, *change.before)) pair.doubtful.insert(change.field);
+            const bool there = holds(pair, side, change.field, *change.after);
+            const bool as_before = change.before && holds(pair, side, change.field, *change.before);
+            if (there ? attempt.refused : change.before && !as_before) pair.doubtful.insert(change.field);
         }
 }
 
@@ -213,12 +226,13 @@ void Run::note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Inten
     note_overtaken(pair, side, std::move(hidden));
 }
 
-// Leaves in the attempt what did arrive.
-bool Run::arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const {
-    if (attempt.entry.action == "deleted") return !pair.records[at(side)];
+// Leaves in the attempt what did arrive, and is not told yet.
+bool Run::arrived(const Pair& pair, Side side, Intent::Attempt& attempt, const std::set<std::string>& told) const {
+    if (attempt.entry.action == "deleted") return !pair.records[at(side)] && told.empty();
     if (!pair.records[at(side)]) return false;
-    std::erase_if(attempt.entry.changes,
-                  [&](const JournalChange& change) { return !holds(pair, side, change.field, *change.after); });
+    std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
+        return told.contains(change.field) || !holds(pair, side, change.field, *change.after);
+    });
     return !attempt.entry.changes.empty();
 }
 
@@ -249,6 +263,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             attempts.pop_back();
             for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), *attempt); // unanswered ones
             attempts.clear();
+            pair.overtaken[at(side)].clear();
         }
         // What it created is the decision's base, which stays unless the answer has to be compared first.
         JournalEntry entry = create ? journal_entry(pair, side, "created", pair.repeated_create) : attempt->entry;
@@ -286,6 +301,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
     }
     case Status::stale:
     case Status::absent:
+        if (item.action == PushItem::Action::update) pair.attempts[at(side)].back().refused = true;
         pair.known = {false, false};
         withdraw(pair);
         pair.retry_reason = ErrorCode::stale;

@@ -75,6 +75,7 @@ struct Pair {
     std::optional<json::object> sent_object; // the decision's base as an object, where the create's intent made it
     std::array<std::optional<PushItem>, 2> pushes;
     std::array<std::vector<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet), oldest first
+    std::array<std::vector<Intent::Attempt>, 2> overtaken; // those that had not arrived when their record was read
     std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
     std::set<std::string> doubtful;    // fields whose lost write adds to a value: did it happen before the user's edit?
     bool attempted = false;            // the present decision is in `attempts`
@@ -269,12 +270,14 @@ private:
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
+    bool note_arrived(Pair& pair, Side side, Intent::Attempt attempt, std::set<std::string>& told) const;
     [[nodiscard]] bool holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const;
     static void withdraw(Pair& pair);
     void doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const;
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
     void note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Intent::Attempt& newer) const;
-    [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt) const;
+    [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt,
+                               const std::set<std::string>& told) const;
     void keep_attempts(const Pair& pair, Effects& effects);
     void advance_base(Pair& pair, const Intent::Attempt& attempt) const;
     void take_outcome(Side side, Pair& pair, PushOutcome outcome);

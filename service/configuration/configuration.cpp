@@ -73,9 +73,11 @@ private:
             if (required) loaded_.faults.push_back({place, "", "can't be read; does the file exist?"});
             return;
         }
-        std::string text(max_file_bytes + 1, '\0');
-        stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-        text.resize(static_cast<std::size_t>(stream.gcount()));
+        std::string text;
+        for (std::array<char, 16 * 1024> part{}; stream && text.size() <= max_file_bytes;) {
+            stream.read(part.data(), part.size());
+            text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+        }
         if (stream.bad() || (!stream.eof() && text.size() <= max_file_bytes) || text.size() > max_file_bytes) {
             loaded_.faults.push_back({place, "", "can't be read as a configuration file of at most 4 MiB"});
             return;

@@ -277,6 +277,86 @@ TEST_CASE("a sum whose lost write a user has added to is a person's to decide: i
     CHECK(sums(world) == std::pair(left.first, left.first));
 }
 
+TEST_CASE("a sum that a user just made as well is a person's to decide, though its write was refused (I2)") {
+    World world(with_strategy(phone_field, Strategy::add_delta));
+    world.source.create("contacts", {{"mail", "a@x"}, {"name", "A"}, {"phone", 100}});
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "A"}, {"phone", 101}});
+    // One more over there too, after this was decided and before it is written.
+    bool added = false;
+    world.wired_store.witness = [&](const std::vector<Write>& writes) {
+        for (const auto& write : writes) {
+            if (write.document.kind != "intent" || std::exchange(added, true)) continue;
+            world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 101}});
+        }
+    };
+    world.sync_well();
+    REQUIRE(added);
+    CHECK(sums(world) == std::pair(101, 101));
+    const auto conflicts = world.conflicts();
+    REQUIRE(conflicts.size() == 1);
+    CHECK(conflicts[0].fields.at(0).field == "phone");
+    CHECK(conflicts[0].fields.at(0).rule == "unknown_outcome");
+    world.sync_well();
+    CHECK(sums(world) == std::pair(101, 101));
+    REQUIRE(world.conflicts().size() == 1);
+
+    SUBCASE("it ends with a person's choice") {
+        ConflictResolution resolution;
+        resolution.choice = ConflictResolution::Choice::source;
+        resolution.actor = "ada";
+        const auto id = conflicts[0].conflict_id;
+        const auto resolved = world.loop.run(world.engine->resolve_conflict(tenant, id, resolution));
+        REQUIRE(resolved.has_value());
+        CHECK(sums(world) == std::pair(101, 101));
+    }
+    SUBCASE("it ends when both sides are given the sum by hand") {
+        world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "A"}, {"phone", 102}});
+        world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 102}});
+        world.sync_well();
+        CHECK(sums(world) == std::pair(102, 102));
+    }
+    CHECK(world.conflicts().empty());
+    world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "A"}, {"phone", 110}});
+    world.sync_well();
+    CHECK(sums(world) == std::pair(110, 110));
+}
+
+TEST_CASE("a write that arrives while its successor decides anew is no user's edit (I10, I38)") {
+    Integration inbound = contacts_integration();
+    inbound.sync.direction = Direction::inbound;
+    inbound.sync.conflict_resolution = Strategy::target_unless_blank;
+    World world(inbound);
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    json::object first = person("a@x", "B"), second = person("a@x", "C");
+    SUBCASE("both write one field") {}
+    SUBCASE("both write one field and agree on another") { first["phone"] = second["phone"] = "7"; }
+    world.source.edit("contacts", world.source_id(), first);
+    world.to_target.pushes.next = {Fate::late, Fate::dies_before};
+    world.sync_and_die();
+    REQUIRE(world.to_target.under_way.size() == 1);
+    world.source.edit("contacts", world.source_id(), second);
+    auto adapter = world.target.connect("sync");
+    world.to_target.passes = [&]() -> Async<void> {
+        auto arriving = std::exchange(world.to_target.under_way, {});
+        for (auto& request : arriving) {
+            const auto arrived = co_await adapter->push(std::move(request));
+            CHECK(arrived.has_value());
+        }
+    };
+    world.sync_well();
+    CHECK(world.to_target.under_way.empty());
+    CHECK(world.shard().at("name") == "C");
+    std::vector<json::value> names, phones; // in the history, each once
+    for (const auto& entry : world.journal("updated"))
+        for (const auto& change : entry.changes) (change.field == "name" ? names : phones).push_back(*change.after);
+    std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.as_string() < b.as_string(); });
+    CHECK(names == std::vector<json::value>{"B", "C"});
+    CHECK(phones.size() == (first.contains("phone") ? 1 : 0));
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
 TEST_CASE("what an unanswered write may have overwritten is kept, though a later write was answered (I2)") {
     Integration inbound = contacts_integration();
     inbound.sync.direction = Direction::inbound;

@@ -32,8 +32,7 @@ public:
 
 const std::array item_kinds{KindDeclaration{"item", {"category", "rank"}, {{{"category", "rank"}}, {{"rank"}}}}};
 
-const std::array<IndexValue, 6> index_values{IndexValue(), IndexValue(std::int64_t{-1}), IndexValue(std::int64_t{2}),
-                                             IndexValue(std::string()), IndexValue(std::string("a")),
+const std::array<IndexValue, 4> index_values{IndexValue(), IndexValue(std::int64_t{-1}), IndexValue(std::string()),
                                              IndexValue(std::string("b\0c", 3))};
 
 // Everything that is paged through here, made once and only read.
