@@ -35,12 +35,9 @@ public:
         return inner_->commit(std::move(partition), std::move(writes));
     }
 
-    [[nodiscard]] std::size_t calls() const { return calls_.size(); }
-
-    // The calls from `begin` on. The other store must have gone through all earlier ones.
-    void replay(BlockingStore& store, std::size_t begin, std::size_t end) const {
-        for (std::size_t i = begin; i < end; ++i) {
-            const Call& call = calls_[i];
+    // All calls since the last replay. The other store must have gone through all earlier ones.
+    void replay(BlockingStore& store) {
+        for (const Call& call : std::exchange(calls_, {})) {
             if (const auto* ids = std::get_if<std::vector<std::string>>(&call.what)) {
                 if (auto answer = store.read(call.partition, call.kind, *ids); !answer) fail(answer.error().message);
             } else if (const auto* query = std::get_if<Query>(&call.what)) {

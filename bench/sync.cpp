@@ -8,8 +8,8 @@
 // re-sync, no change, 1 % edited on each side with a tenth of those in conflict, outbound (shards → an empty file).
 // With `--sides feeds` the source is a system with a change feed too, instead of the folder: local shards of another
 // tenant in the same SQLite file. "no change" is the mean of 20 runs then, and a phase with 1,000 edits is added, 500
-// on each side whatever the number of records. With `--replay yes` the initial run is the last one, and whatever it
-// asked of its store is asked of a second one: what is left of the phase if nothing but the store cost anything.
+// on each side whatever the number of records. With `--replay yes` whatever a phase asked of its store is asked of a
+// second one: what is left of the phase if nothing but the store cost anything.
 #include "common.hpp"
 #include "recorder.hpp"
 
@@ -52,6 +52,7 @@ public:
             auto recording = std::make_unique<RecordingStore>(std::move(store_));
             recorder_ = recording.get();
             store_ = std::move(recording);
+            second_ = open_store("second.db");
         }
         registry_.add(jsonl_description(), jsonl_factory(loop_.get_executor()));
         AdapterDescription feed;
@@ -75,14 +76,7 @@ public:
         else
             write_file(false);
         use_entity("contacts", "contact");
-        const std::size_t before = recorder_ ? recorder_->calls() : 0;
         if (!phase("initial", [this] { sync(records_); })) return;
-        if (recorder_) {
-            const auto second = open_store("second.db");
-            recorder_->replay(*second, 0, before);
-            phase("its store", [&] { recorder_->replay(*second, before, recorder_->calls()); });
-            return;
-        }
         if (!phase("first re-sync", [this] { sync(0); })) return;
         if (!phase("no change", [this] { sync(0); }, options_.feeds ? 20 : 1)) return;
         if (options_.feeds)
@@ -187,14 +181,20 @@ private:
     // False after the last phase to run.
     template <class Work>
     bool phase(const char* name, Work work, int runs = 1) {
-        const Measured measured = measure([&] {
-            for (int run = 0; run < runs; ++run) work();
-        });
+        if (recorder_) recorder_->replay(*second_); // what the bench itself did since the last phase
+        print(name, measure([&] {
+                  for (int run = 0; run < runs; ++run) work();
+              }),
+              runs);
+        if (recorder_) print("its store", measure([&] { recorder_->replay(*second_); }), runs);
+        return options_.until != name;
+    }
+
+    void print(const char* name, const Measured& measured, int runs) const {
         fmt::print("| {:>7} | {:<13} | {:>9.4f} | {:>9.4f} | {:>10.1f} | {:>7.0f} |\n", records_, name,
                    measured.wall / runs, measured.cpu / runs,
                    measured.cpu / runs * 1e6 / static_cast<double>(records_), measured.peak);
         std::fflush(stdout);
-        return options_.until != name;
     }
 
     std::size_t records_;
@@ -207,6 +207,7 @@ private:
     Runtime runtime_;
     std::unique_ptr<Store> store_;
     RecordingStore* recorder_ = nullptr; // the same, with --replay
+    std::shared_ptr<BlockingStore> second_; // which is asked the same then
     std::unique_ptr<EventSink> sink_ = make_log_event_sink([](std::string_view) {}, "bench", "bench");
     AdapterRegistry registry_;
     std::unique_ptr<IntegrationCatalog> catalog_;
