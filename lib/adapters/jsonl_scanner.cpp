@@ -35,8 +35,8 @@ public:
             // What is appended will complete "\r" to a line end, so it is none of the line's text now.
             std::string_view line(buffer_.data(), filled_);
             snapshot_.ends_within_line_ = true;
-            snapshot_.ends_within_line_end_ = line.ends_with('\r');
-            if (snapshot_.ends_within_line_end_) line.remove_suffix(1);
+            snapshot_.ends_within_line_end_ = ends_with_return(line);
+            if (line.ends_with('\r')) line.remove_suffix(1);
             take_line(line);
         }
         return true;
@@ -72,8 +72,8 @@ private:
         while (const char* end = find_line_end()) {
             const auto line_end = static_cast<std::size_t>(end - buffer_.data());
             std::string_view line(buffer_.data() + begin, line_end - begin);
-            const bool carriage_return = line.ends_with('\r');
-            if (carriage_return) line.remove_suffix(1);
+            const bool carriage_return = ends_with_return(line);
+            if (line.ends_with('\r')) line.remove_suffix(1);
             if (snapshot_.lines_ == 0) snapshot_.carriage_returns_ = carriage_return;
             line_offset_ = skipping_ ? line_offset_ : base_ + begin;
             take_line(line);
@@ -88,7 +88,14 @@ private:
             skipping_ = true;
             skipped_hash_ = hash_of_beginning(std::string_view(buffer_.data(), filled_));
         }
-        if (skipping_) drop(filled_);
+        if (!skipping_) return;
+        skipped_return_ = ends_with_return(std::string_view(buffer_.data(), filled_));
+        drop(filled_);
+    }
+
+    // Of a line that is too long, what is left of it may be nothing.
+    [[nodiscard]] bool ends_with_return(std::string_view line) const {
+        return line.empty() ? skipping_ && skipped_return_ : line.ends_with('\r');
     }
 
     [[nodiscard]] const char* find_line_end() const {
@@ -143,6 +150,7 @@ private:
     std::uint64_t line_offset_ = 0; // of the line being taken
     bool skipping_ = false;         // inside a line that is too long
     std::uint64_t skipped_hash_ = 0; // of its beginning
+    bool skipped_return_ = false;    // what was dropped of it last ended with "\r"
 };
 
 Steady<JsonlSnapshot> JsonlSnapshot::take(std::string path, std::string name, const JsonlOptions& options) {

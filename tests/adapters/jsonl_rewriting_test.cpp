@@ -74,6 +74,17 @@ TEST_CASE("what is appended behind half a line end completes it and leaves the l
     CHECK(list(*folder.adapter()).records.at("b").version == version); // who reads the file anew sees no change
 }
 
+TEST_CASE("half a line end behind an over-long line is completed as well") {
+    JsonlFolder folder;
+    JsonlOptions options = folder.options();
+    options.max_line_bytes = 64;
+    const std::string before = "{\"id\":\"a\"}\n" + std::string(70, 'x') + "\r";
+    folder.write(before);
+    const auto outcomes = pushed(*make_jsonl_adapter(options), {create("key", R"({"n":1})")});
+    REQUIRE(outcomes[0].status == Status::applied);
+    CHECK(folder.read() == before + "\n{\"id\":\"" + outcomes[0].id + "\",\"n\":1}\n");
+}
+
 TEST_CASE("an over-long line keeps its place in a listing, whatever is edited before it") {
     JsonlFolder folder;
     JsonlOptions options = folder.options();
