@@ -113,6 +113,7 @@ struct Intent {
         json::object others;     // by shard field: what the other side held when that was decided
         std::optional<Conflict> automatic; // the decision between two edits that it carries out
         bool refused = false; // answered so: its record had moved on
+        bool asked = false;   // for, and not there; what it may have written over is kept in the journal
     };
     std::string intent_id;
     std::string stream_id;

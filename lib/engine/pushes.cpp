@@ -19,6 +19,9 @@ constexpr std::array both_sides{Side::source, Side::target};
 // In one document: making and reading it takes several times its text in memory, and a store takes no endless one.
 constexpr std::size_t max_intended = 250;
 
+// A write that has not arrived by then is taken for lost.
+constexpr std::chrono::minutes late_arrival(10);
+
 std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
@@ -140,25 +143,29 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
 }
 
 // Nobody answered whether these writes happened; the record, read again, does. A field that holds what was sent is our
-// own write and no user's edit. What has not arrived by now may do so before the pair's next round.
+// own write and no user's edit. What is not there may arrive yet, and is asked for until the pair is settled.
 void Run::settle_attempts(Pair& pair, Side side) {
-    auto sent = std::exchange(pair.overtaken[at(side)], {});
-    const std::size_t asked_before = sent.size();
-    for (auto& attempt : std::exchange(pair.attempts[at(side)], {})) sent.push_back(std::move(attempt));
+    const auto sent = std::exchange(pair.attempts[at(side)], {});
     std::set<std::string> told; // fields
-    std::optional<Intent::Attempt> newest; // that arrived, in part at least
+    std::optional<std::size_t> newest; // that arrived, in part at least
     for (std::size_t i = sent.size(); i-- > 0;) { // the last one first: what it wrote hides what older ones did
-        if (!newest) doubt(pair, side, sent[i]);
-        if (note_arrived(pair, side, sent[i], told)) {
-            if (!newest) newest = std::move(sent[i]);
-        } else if (newest) {
-            if (i >= asked_before) note_hidden(pair, side, std::move(sent[i]), *newest);
-        } else if (i == asked_before && !resuming_) {
-            pair.attempts[at(side)].push_back(std::move(sent[i]));
-        } else {
-            if (i >= asked_before) note_overtaken(pair, side, sent[i]);
-            pair.overtaken[at(side)].insert(pair.overtaken[at(side)].begin(), std::move(sent[i]));
+        if (note_arrived(pair, side, sent[i], told)) newest = newest.value_or(i);
+        else if (newest && !sent[i].asked) note_hidden(pair, side, sent[i], sent[*newest]);
+    }
+    for (std::size_t i = newest ? *newest : 0; i < sent.size(); ++i) {
+        Intent::Attempt attempt = sent[i];
+        const bool doubted = doubt(pair, side, attempt, told);
+        if (newest == i) { // of this one, only what nobody can tell
+            if (!doubted) continue;
+            std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
+                return !pair.doubtful.contains(change.field) || !holds(pair, side, change.field, *change.after);
+            });
+        } else if (!attempt.asked && (resuming_ || i > 0)) {
+            note_overtaken(pair, side, attempt);
+            attempt.asked = true;
         }
+        const bool late = resuming_ && parts_.runtime.clock->now() - attempt.entry.at > late_arrival;
+        if (doubted || !late) pair.attempts[at(side)].push_back(std::move(attempt));
     }
 }
 
@@ -174,7 +181,7 @@ bool Run::note_arrived(Pair& pair, Side side, Intent::Attempt attempt, std::set<
         for (const auto& change : attempt.entry.changes) {
             told.insert(change.field);
             // The source is written only once the target has been: so that did happen.
-            if (side == Side::source && !attempt.refused) pair.doubtful.erase(change.field);
+            if (side == Side::source) pair.doubtful.erase(change.field);
         }
     }
     if (attempt.automatic) pair.automatic.push_back(std::move(*attempt.automatic));
@@ -189,18 +196,29 @@ bool Run::holds(const Pair& pair, Side side, std::string_view field, const json:
     return false;
 }
 
+// Is this field made of what both sides add to it?
+bool Run::sums(std::string_view name) const {
+    if (pinned_.policy.record_strategy != Strategy::merge) return false;
+    return std::any_of(pinned_.policy.fields.begin(), pinned_.policy.fields.end(), [&](const FieldPolicy& field) {
+        return field.name == name && accumulates(field.strategy) && field.to_source && field.to_target;
+    });
+}
+
 // A sum that was sent and is neither there nor what stood there before: somebody has added since, to the one or to the
 // other, and counting on would count it twice or not at all. A sum that is there although the write was refused was
-// made by a user who added the same, or by the write, which something on the way had sent twice.
-void Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const {
-    if (attempt.entry.action != "updated" || !pair.records[at(side)]) return;
-    for (const auto& change : attempt.entry.changes)
-        for (const auto& field : pinned_.policy.fields) {
-            if (!accumulates(field.strategy) || field.name != change.field) continue;
-            const bool there = holds(pair, side, change.field, *change.after);
-            const bool as_before = change.before && holds(pair, side, change.field, *change.before);
-            if (there ? attempt.refused : change.before && !as_before) pair.doubtful.insert(change.field);
-        }
+// made by a user who added the same, or by the write, which something on the way had sent twice: answers true, since
+// only this write tells of it.
+bool Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt, const std::set<std::string>& told) const {
+    if (attempt.entry.action != "updated" || !pair.records[at(side)]) return false;
+    bool refused = false;
+    for (const auto& change : attempt.entry.changes) {
+        if (!sums(change.field) || told.contains(change.field)) continue;
+        const bool there = holds(pair, side, change.field, *change.after);
+        const bool as_before = change.before && holds(pair, side, change.field, *change.before);
+        if (there ? attempt.refused : change.before && !as_before) pair.doubtful.insert(change.field);
+        refused = refused || (there && attempt.refused);
+    }
+    return refused;
 }
 
 // Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent
@@ -212,7 +230,18 @@ void Run::note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const {
     });
     if (attempt.entry.changes.empty()) return;
     attempt.entry.action = "attempted";
+    attempt.entry.journal_id = uuid_of({attempt.entry.journal_id, "attempted"}); // it may be told once more, as arrived
     pair.journal.push_back(std::move(attempt.entry));
+}
+
+// What was sent to the record that another one has replaced.
+void Run::leave_attempts(Pair& pair, Side side, const std::string& successor) const {
+    std::erase_if(pair.attempts[at(side)], [&](const Intent::Attempt& attempt) {
+        const std::string& id = side == Side::source ? attempt.entry.source_id : attempt.entry.target_id;
+        if (id == successor) return false;
+        if (!attempt.asked) note_overtaken(pair, side, attempt);
+        return true;
+    });
 }
 
 // An older write under one that did arrive: what it was sent over is kept, unless the newer one tells the same.
@@ -231,7 +260,8 @@ bool Run::arrived(const Pair& pair, Side side, Intent::Attempt& attempt, const s
     if (attempt.entry.action == "deleted") return !pair.records[at(side)] && told.empty();
     if (!pair.records[at(side)]) return false;
     std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
-        return told.contains(change.field) || !holds(pair, side, change.field, *change.after);
+        return told.contains(change.field) || !holds(pair, side, change.field, *change.after) ||
+               (attempt.refused && sums(change.field));
     });
     return !attempt.entry.changes.empty();
 }
@@ -261,9 +291,9 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
             auto& attempts = pair.attempts[at(side)];
             attempt = std::move(attempts.back());
             attempts.pop_back();
-            for (auto& hidden : attempts) note_hidden(pair, side, std::move(hidden), *attempt); // unanswered ones
+            for (auto& hidden : attempts) // unanswered ones
+                if (!hidden.asked) note_hidden(pair, side, std::move(hidden), *attempt);
             attempts.clear();
-            pair.overtaken[at(side)].clear();
         }
         // What it created is the decision's base, which stays unless the answer has to be compared first.
         JournalEntry entry = create ? journal_entry(pair, side, "created", pair.repeated_create) : attempt->entry;
@@ -282,6 +312,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         pair.written_version[at(side)] = record.version;
         record.modified_at = outcome.modified_at;
         if (create) {
+            leave_attempts(pair, side, record.id);
             pair.created[at(side)] = true;
             (side == Side::source ? entry.source_id : entry.target_id) = record.id;
         } else {

@@ -207,6 +207,35 @@ void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, 
     }
 }
 
+// Whoever wrote to what a create had made knew its id.
+Async<Result<>> Run::ask_written(const std::vector<Intent>& intents, Side written,
+                                 const std::map<std::string, std::string>& replaced,
+                                 const std::vector<std::string>& origins, std::vector<FetchedRecord>& made) {
+    std::map<std::string, std::string> made_from; // by origin
+    for (const auto& intent : intents)
+        for (const auto& attempt : intent.attempts) {
+            const JournalEntry& entry = attempt.entry;
+            const auto create = replaced.find(written == Side::source ? entry.target_id : entry.source_id);
+            const std::string& partner = written == Side::source ? entry.source_id : entry.target_id;
+            if (create != replaced.end() && !partner.empty() && partner != create->second)
+                made_from[create->first] = partner;
+        }
+    std::vector<std::string> ids;
+    std::vector<FetchedRecord*> asked;
+    for (std::size_t i = 0; i < origins.size(); ++i) {
+        const auto known = made_from.find(origins[i]);
+        if (known == made_from.end() || made[i].presence == FetchedRecord::Presence::present) continue;
+        ids.push_back(known->second);
+        asked.push_back(&made[i]);
+    }
+    if (ids.empty()) co_return Result<>();
+    auto answers = co_await fetch(written, std::move(ids), std::vector<std::string>());
+    if (!answers) co_return answers.error();
+    for (std::size_t i = 0; i < asked.size(); ++i)
+        if ((*answers)[i].presence == FetchedRecord::Presence::present) *asked[i] = std::move((*answers)[i]);
+    co_return Result<>();
+}
+
 Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number,
                                      const FollowedCreates& followed) {
     Intent intent = intents[number];
@@ -251,6 +280,7 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
             if (!answers) co_return answers.error();
             made = std::move(*answers);
         }
+        if (auto told = co_await ask_written(intents, written, replaced, ids, made); !told) co_return told;
         std::vector<std::string> made_ids;
         for (const auto& one : made)
             if (one.presence == FetchedRecord::Presence::present) made_ids.push_back(one.record.id);

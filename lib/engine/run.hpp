@@ -75,7 +75,6 @@ struct Pair {
     std::optional<json::object> sent_object; // the decision's base as an object, where the create's intent made it
     std::array<std::optional<PushItem>, 2> pushes;
     std::array<std::vector<Intent::Attempt>, 2> attempts; // writes whose outcome is not known (yet), oldest first
-    std::array<std::vector<Intent::Attempt>, 2> overtaken; // those that had not arrived when their record was read
     std::vector<Conflict> automatic;   // what rules decided between two edits, and was carried out
     std::set<std::string> doubtful;    // fields whose lost write adds to a value: did it happen before the user's edit?
     bool attempted = false;            // the present decision is in `attempts`
@@ -232,6 +231,9 @@ private:
     // Creates, by the side written and their origin, whose record was known already when the one replaced the other.
     using FollowedCreates = std::set<std::pair<Side, std::string>>;
     Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number, const FollowedCreates& followed);
+    Async<Result<>> ask_written(const std::vector<Intent>& intents, Side written,
+                                const std::map<std::string, std::string>& replaced,
+                                const std::vector<std::string>& origins, std::vector<FetchedRecord>& made);
     void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
                        Effects& effects) const;
     Async<Result<>> park_orphans();
@@ -270,11 +272,13 @@ private:
     Async<Result<>> check_unconditional(Side side, std::vector<Pair*>& pairs);
     [[nodiscard]] Intent::Attempt attempt_of(const Pair& pair, Side side) const;
     void settle_attempts(Pair& pair, Side side);
+    [[nodiscard]] bool sums(std::string_view name) const;
     bool note_arrived(Pair& pair, Side side, Intent::Attempt attempt, std::set<std::string>& told) const;
     [[nodiscard]] bool holds(const Pair& pair, Side side, std::string_view field, const json::value& value) const;
     static void withdraw(Pair& pair);
-    void doubt(Pair& pair, Side side, const Intent::Attempt& attempt) const;
+    bool doubt(Pair& pair, Side side, const Intent::Attempt& attempt, const std::set<std::string>& told) const;
     void note_overtaken(Pair& pair, Side side, Intent::Attempt attempt) const;
+    void leave_attempts(Pair& pair, Side side, const std::string& successor) const;
     void note_hidden(Pair& pair, Side side, Intent::Attempt hidden, const Intent::Attempt& newer) const;
     [[nodiscard]] bool arrived(const Pair& pair, Side side, Intent::Attempt& attempt,
                                const std::set<std::string>& told) const;

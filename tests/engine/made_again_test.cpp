@@ -267,3 +267,25 @@ TEST_CASE("a record that was met as new before it was known to be made once more
     CHECK(world.parked().empty());
     CHECK(world.documents("candidate").empty()); // whoever is linked waits for nobody
 }
+
+TEST_CASE("a write to what was made once more tells whose it is, though its origin is gone and both crashed (I4)") {
+    World world(recreating(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    REQUIRE(world.target.ids("contact").size() == 1);
+    world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+    world.to_target.pushes.next = {Fate::arrives, Fate::dies_after};
+    world.sync_and_die();
+    REQUIRE(world.shard().at("name") == "C");
+    world.source.remove("contacts", world.source_id());
+    for (int i = 0; i < 3; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").empty());
+    CHECK(world.target.ids("contact").empty());
+    CHECK(world.parked().empty());
+    CHECK(world.stream().links == 0);
+    CHECK(world.stored<Intent>("intent").empty());
+}

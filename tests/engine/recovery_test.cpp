@@ -23,6 +23,14 @@ void added_on_both_sides(World& world) {
     world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 103}});
 }
 
+// What was sent to the target arrives, while no run is under way.
+void deliver(World& world) {
+    REQUIRE(world.to_target.under_way.size() == 1);
+    auto adapter = world.target.connect("sync");
+    REQUIRE(world.loop.run(adapter->push(std::move(world.to_target.under_way.front()))).has_value());
+    world.to_target.under_way.clear();
+}
+
 std::pair<int, int> sums(World& world) {
     return {world.contact().at("phone").to_number<int>(), world.shard().at("phone").to_number<int>()};
 }
@@ -355,6 +363,79 @@ TEST_CASE("a write that arrives while its successor decides anew is no user's ed
     CHECK(names == std::vector<json::value>{"B", "C"});
     CHECK(phones.size() == (first.contains("phone") ? 1 : 0));
     CHECK(world.stored<Intent>("intent").empty());
+}
+
+TEST_CASE("a write that arrives while its record is parked is no user's edit (I10, I38)") {
+    Integration inbound = contacts_integration();
+    inbound.sync.direction = Direction::inbound;
+    inbound.sync.conflict_resolution = Strategy::target_unless_blank;
+    SimulatedSystemOptions choosy = system_options("shards", able(true));
+    choosy.refuses = [](const json::object& fields) {
+        return fields.at("name") == "C" ? std::optional<std::string>("no such name") : std::nullopt;
+    };
+    World world(inbound, system_options("crm", able(false)), choosy);
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::late, Fate::dies_before};
+    world.sync_and_die();
+    world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    deliver(world);
+    world.source.edit("contacts", world.source_id(), person("a@x", "D"));
+    world.sync_well();
+    world.sync_well();
+    CHECK(world.shard().at("name") == "D");
+    CHECK(world.parked().empty());
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
+TEST_CASE("a sum that a user just made as well is asked about also when its record is parked meanwhile (I2)") {
+    SimulatedSystemOptions choosy = system_options("shards", able(true));
+    choosy.refuses = [](const json::object& fields) {
+        return fields.at("name") == "N" ? std::optional<std::string>("no such name") : std::nullopt;
+    };
+    World world(with_strategy(phone_field, Strategy::add_delta), system_options("crm", able(false)), choosy);
+    world.source.create("contacts", {{"mail", "a@x"}, {"name", "A"}, {"phone", 100}});
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "N"}, {"phone", 101}});
+    bool added = false;
+    world.wired_store.witness = [&](const std::vector<Write>& writes) {
+        for (const auto& write : writes) {
+            if (write.document.kind != "intent" || std::exchange(added, true)) continue;
+            world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 101}});
+        }
+    };
+    world.sync_well();
+    REQUIRE(added);
+    REQUIRE(world.parked().size() == 1);
+    world.source.edit("contacts", world.source_id(), {{"mail", "a@x"}, {"name", "M"}, {"phone", 101}});
+    world.sync_well();
+    world.sync_well();
+    CHECK(sums(world) == std::pair(101, 101));
+    CHECK(world.shard().at("name") == "M");
+    CHECK(world.parked().empty());
+    const auto conflicts = world.conflicts();
+    REQUIRE(conflicts.size() == 1);
+    CHECK(conflicts[0].fields.at(0).rule == "unknown_outcome");
+}
+
+TEST_CASE("a sum that arrived late is our own, though its repetition was refused (I2, I3)") {
+    World world(with_strategy(phone_field, Strategy::add_delta));
+    added_on_both_sides(world);
+    world.to_target.pushes.next = {Fate::late};
+    auto adapter = world.target.connect("sync");
+    world.to_target.passes = [&]() -> Async<void> {
+        auto arriving = std::exchange(world.to_target.under_way, {});
+        for (auto& request : arriving) {
+            const auto arrived = co_await adapter->push(std::move(request));
+            CHECK(arrived.has_value());
+        }
+    };
+    world.sync_well();
+    CHECK(sums(world) == std::pair(113, 113));
+    CHECK(world.conflicts().empty());
 }
 
 TEST_CASE("what an unanswered write may have overwritten is kept, though a later write was answered (I2)") {
