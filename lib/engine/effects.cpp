@@ -408,6 +408,18 @@ void Run::forget_candidates(const Link& link, Effects& effects) const {
     }
 }
 
+void Run::forget_parked(const Pair& pair, Effects& effects) const {
+    effects.writes.push_back(
+        remove("parked", parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {})));
+}
+
+// Its create may have happened, nobody can be asked, and its origin is gone: what it made, if anything, will come as a
+// new record, and only what was parked tells then that it is none.
+bool Run::awaits_made(const Pair& pair) const {
+    return pair.sent && !pair.matched && !pair.records[at(pair.sent_from)] &&
+           !pinned_.capabilities[at(other(pair.sent_from))].finds_by_idempotency_key;
+}
+
 Effects Run::effects_of(Pair& pair) {
     Effects effects;
     const Timestamp now = parts_.runtime.clock->now();
@@ -437,14 +449,14 @@ Effects Run::effects_of(Pair& pair) {
         else if (pair.deletion)
             effects.writes.push_back(remove(
                 "deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
+        if (pair.was_parked && pair.fresh_link) forget_parked(pair, effects); // it is known what became of its create
         ++effects.counters.skipped;
         look_again(pair);
         add_written(pair, effects);
         return effects;
     }
-    if (pair.was_parked) {
-        effects.writes.push_back(
-            remove("parked", parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {})));
+    if (pair.was_parked && !awaits_made(pair)) {
+        forget_parked(pair, effects);
         if (pair.parked_conflict) {
             Conflict closed = *pair.parked_conflict;
             closed.state = pair.actor == "sync" ? ConflictState::superseded : ConflictState::resolved;

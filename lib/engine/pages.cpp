@@ -260,6 +260,7 @@ void Run::note_parked(Pair& pair, const ParkedRecord& parked) {
     pair.was_parked = true;
     pair.parked_record_id = parked.record_id;
     pair.parked_side = parked.side;
+    pair.parked_by = parked.execution_id;
     pair.parked_attempts = parked.attempts;
     pair.parked_at = parked.parked_at;
     if (parked.sent.empty()) return;

@@ -265,7 +265,10 @@ void Run::decide(Pair& pair) {
         pair.decision.rule = to_target ? "new_on_source" : "new_on_target";
         if (!pair.records[at(pair.origin)]) {
             const Side written = other(pair.origin);
-            if (!pair.sent || pinned_.capabilities[at(written)].finds_by_idempotency_key) {
+            // What is not there a moment after it was sent may arrive yet: the next run has to ask as well.
+            const bool asks = pinned_.capabilities[at(written)].finds_by_idempotency_key;
+            const bool again = resuming_ || (pair.was_parked && pair.parked_by != session_.execution().execution_id);
+            if (!pair.sent || (asks && again)) {
                 pair.state = State::settled;
                 return;
             }
@@ -273,8 +276,9 @@ void Run::decide(Pair& pair) {
             MappingFault fault;
             fault.error = Error(ErrorCode::unknown_outcome,
                                 fmt::format("possible_duplicate: a create was sent to {} without an answer, and its "
-                                            "record is gone since; look there, then discard",
-                                            to_string(written)));
+                                            "record is gone since; {}",
+                                            to_string(written),
+                                            asks ? "the next run asks for it" : "look there, then discard"));
             return park(pair, pair.origin, fault);
         }
         if (to_target ? pinned_.policy.flows_to_target : pinned_.policy.flows_to_source)

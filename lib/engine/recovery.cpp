@@ -99,6 +99,7 @@ Async<Result<>> Run::retry_these(std::vector<ParkedRecord> parked, bool by_perso
             Pair pair;
             pair.origin = side;
             pair.may_repeat = by_person;
+            pair.ids[at(side)] = ids[i];
             note_parked(pair, *asked[i]);
             for (auto& link : *links)
                 if (link.id(side) == ids[i] && link.state == Link::State::live) pair.link = link;

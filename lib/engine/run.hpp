@@ -62,6 +62,7 @@ struct Pair {
     bool was_parked = false;
     std::string parked_record_id;
     Side parked_side = Side::source;
+    std::string parked_by; // the execution that met it last
     std::uint64_t parked_attempts = 0;
     Timestamp parked_at{};
     std::unique_ptr<Conflict> parked_conflict; // recorded with it and open
@@ -290,6 +291,8 @@ private:
 
     // effects.cpp: what a decided pair leaves behind
     [[nodiscard]] Effects effects_of(Pair& pair);
+    [[nodiscard]] bool awaits_made(const Pair& pair) const;
+    void forget_parked(const Pair& pair, Effects& effects) const;
     void add_conflict(Pair& pair, Effects& effects, Link& link);
     void add_automatic(Pair& pair, Effects& effects, const Link& link) const;
     [[nodiscard]] Conflict make_conflict(const Pair& pair, ConflictType type, ConflictState state) const;

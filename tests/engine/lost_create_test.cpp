@@ -346,3 +346,18 @@ TEST_CASE("lost creates are asked for again though others wait for a partner, an
     CHECK(world.parked().empty());
     CHECK(world.target.ids("contact").size() == 7);
 }
+
+TEST_CASE("a create that arrives after its origin was deleted and it was asked for brings nothing back (I4)") {
+    World world(without_match_keys(), able(true), creates(true, true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::late};
+    world.to_target.meanwhile = [&] { world.source.remove("contacts", world.source_id()); };
+    world.sync_well();
+    SUBCASE("it arrives") { deliver(world); }
+    SUBCASE("it does not") {}
+    for (int i = 0; i < 3; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").empty());
+    CHECK(world.target.ids("contact").empty());
+    CHECK(world.parked().empty());
+    CHECK(world.stream().links == 0);
+}

@@ -289,3 +289,24 @@ TEST_CASE("a write to what was made once more tells whose it is, though its orig
     CHECK(world.stream().links == 0);
     CHECK(world.stored<Intent>("intent").empty());
 }
+
+TEST_CASE("what a lost create made once more is not brought back after both origins are gone (I4)") {
+    World world(recreating(), able(true), creates(false, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::late};
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    world.source.remove("contacts", world.source_id());
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    REQUIRE(world.to_target.under_way.size() == 1);
+    auto adapter = world.target.connect("sync");
+    REQUIRE(world.loop.run(adapter->push(world.to_target.under_way.front())).has_value());
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").empty());
+    CHECK(world.target.ids("contact").empty());
+    CHECK(world.parked().empty());
+    CHECK(world.stream().links == 0);
+}

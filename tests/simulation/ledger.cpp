@@ -317,10 +317,18 @@ bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
 }
 
 // Somebody set the same value once more, and it stands.
-bool Ledger::written_again(const Group& group, NodeId id) const {
-    const auto standing = present(group, nodes_[id].field);
-    return std::any_of(standing.begin(), standing.end(), [&](NodeId other) {
+// It stands there after all, or a user put it back, whatever became of it then.
+bool Ledger::written_again(const Group& group, NodeId id, const std::unordered_set<NodeId>& alive) const {
+    const auto equal = [&](NodeId other) {
         return same(nodes_[other].value, nodes_[id].value, plan(nodes_[id].where, nodes_[id].field).unordered);
+    };
+    const auto standing = present(group, nodes_[id].field);
+    if (std::any_of(standing.begin(), standing.end(), equal)) return true;
+    const auto& nodes = group.nodes[nodes_[id].field];
+    return std::any_of(nodes.begin(), nodes.end(), [&](NodeId other) {
+        const ValueNode& node = nodes_[other];
+        return node.by_user && node.where == nodes_[id].where && node.tick > nodes_[id].tick && alive.contains(other) &&
+               equal(other);
     });
 }
 
@@ -340,7 +348,7 @@ std::vector<NodeId> Ledger::lost_writes(const std::function<bool(const ValueNode
         const auto alive = ancestry(roots);
         for (const auto& nodes : group.nodes)
             for (const NodeId id : nodes)
-                if (nodes_[id].by_user && !alive.contains(id) && !written_again(group, id)) lost.push_back(id);
+                if (nodes_[id].by_user && !alive.contains(id) && !written_again(group, id, alive)) lost.push_back(id);
     }
     return lost;
 }

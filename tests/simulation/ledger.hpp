@@ -149,7 +149,7 @@ private:
     // The node that the engine's value stands for; nullopt: nobody wrote such a value.
     [[nodiscard]] std::optional<NodeId> trace(const RecordKey& key, Group& group, std::size_t field,
                                               const json::value& value, nanoseconds at);
-    [[nodiscard]] bool written_again(const Group& group, NodeId id) const;
+    [[nodiscard]] bool written_again(const Group& group, NodeId id, const std::unordered_set<NodeId>& alive) const;
     [[nodiscard]] std::vector<NodeId> present(const Group& group, std::size_t field) const;
     [[nodiscard]] const FieldPlan& plan(const RecordKey& key, std::size_t field) const {
         return scenario_.entities[key.entity].fields[field];
