@@ -17,7 +17,9 @@ std::string_view system_of(Side side) { return side == Side::source ? "the sourc
 } // namespace
 
 bool left_to_person(const Conflict& conflict, Side gone, DeleteStrategy strategy) {
-    return strategy == DeleteStrategy::manual &&
+    // Where a lost write makes it doubtful what came last, no rule decides.
+    const bool in_doubt = !conflict.fields.empty() && conflict.fields[0].rule == "unknown_outcome";
+    return (strategy == DeleteStrategy::manual || in_doubt) &&
            (conflict.state == ConflictState::open || conflict.state == ConflictState::ignored) &&
            conflict.type == (gone == Side::source ? ConflictType::delete_update : ConflictType::update_delete);
 }

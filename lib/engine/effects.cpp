@@ -15,6 +15,9 @@ std::size_t at(Side side) { return index_of(side); }
 
 const FieldValue absent;
 
+// A write that has not arrived by then is taken for lost.
+constexpr std::chrono::minutes late_arrival(10);
+
 const FieldValue& value_at(const FieldValues& values, std::size_t i) { return i < values.size() ? values[i] : absent; }
 
 std::string plan_action(const Pair& pair) {
@@ -368,7 +371,12 @@ void Run::keep_attempts(const Pair& pair, Effects& effects) {
         intent.stream_id = session_.stream().stream_id;
         intent.intent_id = intent.stream_id + "-" + make_uuid(*parts_.runtime.random);
         intent.written = side;
-        intent.attempts = pair.attempts[at(side)];
+        for (const auto& attempt : pair.attempts[at(side)]) {
+            const bool lost = attempt.asked && !attempt.refused && pair.records[at(side)] &&
+                              parts_.runtime.clock->now() - attempt.entry.at > late_arrival;
+            if (!lost) intent.attempts.push_back(attempt);
+        }
+        if (intent.attempts.empty()) continue;
         effects.writes.push_back(put(to_document(intent)));
         unsettled_.emplace(Side::source, intent.attempts.back().entry.source_id);
         unsettled_.emplace(Side::target, intent.attempts.back().entry.target_id);

@@ -172,27 +172,34 @@ bool Run::link_made(Pair& pair) {
 // Two records that were about to be linked, and one of them is gone meanwhile.
 void Run::part_matched(Pair& pair) {
     if (pair.records[0].has_value() == pair.records[1].has_value()) return;
-    if (link_made(pair)) { // so it is a deletion; to make what is gone once more is another create
-        pair.sent.reset();
-        pair.idempotency_key.clear();
-        pair.repeated_create = false;
-        return;
-    }
+    if (link_made(pair)) return forget_create(pair); // so it is a deletion; to make what is gone anew, another create
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
-// What was made once more takes its predecessor's place in the link, also where its origin is gone by now.
+// What was made once more takes its predecessor's place in the link, also where its origin is gone by now, or it is gone
+// itself: that is another deletion then, and to make it a third time another create.
 void Run::relink_made(Pair& pair) {
     if (!pair.sent) return;
     const Side made = other(pair.sent_from);
     const auto& record = pair.records[at(made)];
-    if (!record || pair.records[at(pair.sent_from)] || pair.link->id(made) == record->id) return;
+    const bool gone = !record && pair.created[at(made)];
+    const std::string id = record ? record->id : gone ? pair.ids[at(made)] : std::string();
+    if (id.empty() || (record && pair.records[at(pair.sent_from)]) || pair.link->id(made) == id) return;
     remember_made(pair);
-    (made == Side::source ? pair.link->source_id : pair.link->target_id) = record->id;
-    (made == Side::source ? pair.link->integer_source_id : pair.link->integer_target_id) = record->integer_id;
+    (made == Side::source ? pair.link->source_id : pair.link->target_id) = id;
+    if (record)
+        (made == Side::source ? pair.link->integer_source_id : pair.link->integer_target_id) = record->integer_id;
     pair.link->base = pinned_.mapping.to_object(*pair.sent);
     pair.base_advanced = true;
     pair.relinked = true;
+    if (gone) forget_create(pair);
+}
+
+// It is known what became of it.
+void Run::forget_create(Pair& pair) {
+    pair.sent.reset();
+    pair.idempotency_key.clear();
+    pair.repeated_create = false;
 }
 
 // While a create may have made a record over there, a record that nobody knows may be that one. It waits until the
@@ -224,6 +231,19 @@ void Run::hold_unsettled(Pair& pair) {
     }
 }
 
+// An edit was sent to a record that is gone now, and nobody knows whether it was there before. Whoever deleted the
+// record may have seen the edit or not: no rule for edits against deletions can tell which of the two came last.
+bool Run::deleted_in_doubt(const Pair& pair) const {
+    if (pair.records[0].has_value() == pair.records[1].has_value()) return false;
+    const auto& sent = pair.attempts[at(pair.records[0] ? Side::target : Side::source)];
+    const auto edits = [](const Intent::Attempt& attempt) { return attempt.entry.action == "updated"; };
+    if (std::any_of(sent.begin(), sent.end(), edits)) return true;
+    const auto known = pair.link ? conflicts_.find(pair.link->conflict_id) : conflicts_.end();
+    if (known == conflicts_.end() || known->second.state != ConflictState::open) return false;
+    const auto& fields = known->second.fields;
+    return known->second.type != ConflictType::update_update && !fields.empty() && fields[0].rule == outcome_unknown;
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.sent_object.reset();
@@ -250,7 +270,7 @@ void Run::decide(Pair& pair) {
     for (const Side side : both_sides) // it may have been there when it was read before
         if (!pair.records[at(side)]) pair.values[at(side)].clear();
     // A record that a repeated create has yet to answer with is not gone: what was written to it is settled then.
-    const bool unanswered = pair.repeated_create && !pair.matched;
+    const bool unanswered = pair.repeated_create && !pair.matched && !pair.records[at(other(pair.sent_from))];
     for (const Side side : {Side::target, Side::source})
         if (!unanswered || side == pair.sent_from) settle_attempts(pair, side);
     if (pair.matched && !pair.link) part_matched(pair);
@@ -292,8 +312,15 @@ void Run::decide(Pair& pair) {
             chosen_policy.propagate_deletions = true;
             policy = &chosen_policy;
         }
+        const bool in_doubt = !pair.chosen_deletion && deleted_in_doubt(pair);
+        if (in_doubt) {
+            chosen_policy = pinned_.policy;
+            chosen_policy.delete_strategy = DeleteStrategy::manual;
+            policy = &chosen_policy;
+        }
         pair.decision = pair.chosen ? resolve(situation_of(pair), *policy, *pair.chosen, "resolved_by:" + pair.actor)
                                     : reconcile(situation_of(pair), *policy);
+        if (in_doubt && pair.decision.conflict) pair.decision.rule = outcome_unknown;
     }
     const Action action = pair.decision.action;
     const bool removes = action == Action::delete_source || action == Action::delete_target;

@@ -19,9 +19,6 @@ constexpr std::array both_sides{Side::source, Side::target};
 // In one document: making and reading it takes several times its text in memory, and a store takes no endless one.
 constexpr std::size_t max_intended = 250;
 
-// A write that has not arrived by then is taken for lost.
-constexpr std::chrono::minutes late_arrival(10);
-
 std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
@@ -164,8 +161,7 @@ void Run::settle_attempts(Pair& pair, Side side) {
             note_overtaken(pair, side, attempt);
             attempt.asked = true;
         }
-        const bool late = resuming_ && parts_.runtime.clock->now() - attempt.entry.at > late_arrival;
-        if (doubted || !late) pair.attempts[at(side)].push_back(std::move(attempt));
+        pair.attempts[at(side)].push_back(std::move(attempt));
     }
 }
 

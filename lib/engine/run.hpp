@@ -251,9 +251,11 @@ private:
     void freeze_open_fields(const Pair& pair, Situation& situation) const;
     void hold_uncertain(Pair& pair);
     void hold_unsettled(Pair& pair);
+    [[nodiscard]] bool deleted_in_doubt(const Pair& pair) const;
     void decide(Pair& pair);
     void part_matched(Pair& pair);
     void relink_made(Pair& pair);
+    static void forget_create(Pair& pair);
     bool link_made(Pair& pair);
     [[nodiscard]] Link new_link(const std::string& source_id, const std::string& target_id);
     void register_link(const Link& link, Effects& effects);

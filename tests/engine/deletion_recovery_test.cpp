@@ -172,3 +172,38 @@ TEST_CASE("a conflict of a pair that a rejection is about to end can't be resolv
     CHECK(world.stream().links == 25);
     CHECK(world.conflicts().empty());
 }
+
+TEST_CASE("a record deleted after an edit that may have arrived is a person's to decide, whatever the rule (I4, I2)") {
+    for (const DeleteStrategy rule : {DeleteStrategy::update_wins, DeleteStrategy::delete_wins}) {
+        CAPTURE(to_string(rule));
+        Integration integration = contacts_integration();
+        integration.sync.delete_conflict_resolution = rule;
+        World world(integration, able(true), able(true));
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        SUBCASE("it had arrived") { world.to_target.pushes.next = {Fate::dies_after}; }
+        SUBCASE("it had not") { world.to_target.pushes.next = {Fate::dies_before}; }
+        world.sync_and_die();
+        world.target.remove("contact", world.target_id());
+        for (int i = 0; i < 2; ++i) world.sync_well();
+        CHECK(world.source.ids("contacts").size() == 1);
+        CHECK(world.target.ids("contact").empty());
+        const auto conflicts = world.conflicts();
+        REQUIRE(conflicts.size() == 1);
+        CHECK(conflicts[0].type == ConflictType::update_delete);
+        CHECK(conflicts[0].fields.at(0).rule == "unknown_outcome");
+
+        ConflictResolution resolution;
+        resolution.actor = "ada";
+        const bool keep = rule == DeleteStrategy::delete_wins; // what the rule would not have done
+        resolution.choice = keep ? ConflictResolution::Choice::source : ConflictResolution::Choice::target;
+        const auto resolved =
+            world.loop.run(world.engine->resolve_conflict(tenant, conflicts[0].conflict_id, resolution));
+        REQUIRE(resolved.has_value());
+        world.sync_well();
+        CHECK(world.source.ids("contacts").size() == (keep ? 1 : 0));
+        CHECK(world.target.ids("contact").size() == (keep ? 1 : 0));
+        CHECK(world.conflicts().empty());
+    }
+}

@@ -361,3 +361,26 @@ TEST_CASE("a create that arrives after its origin was deleted and it was asked f
     CHECK(world.parked().empty());
     CHECK(world.stream().links == 0);
 }
+
+TEST_CASE("what is written over is kept also where the record's own create was parked without an answer (I2)") {
+    Integration inbound = without_match_keys();
+    inbound.sync.direction = Direction::inbound;
+    World world(inbound, able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::answer_lost};
+    world.to_target.unreadable = 100; // when what the repetition answered is looked at
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    REQUIRE(world.live_links().size() == 1);
+    world.to_target.unreadable = 0;
+    world.source.edit("contacts", world.source_id(), person("a@x", "S"));
+    world.target.edit("contact", world.target_id(), shard("a@x", "T"));
+    world.to_target.pushes.next = {Fate::answer_lost};
+    world.sync_well();
+    CHECK(world.shard().at("name") == "S");
+    CHECK(world.parked().empty());
+    bool kept = false;
+    for (const auto& entry : world.journal("updated"))
+        for (const auto& change : entry.changes) kept = kept || (change.before && *change.before == "T");
+    CHECK(kept);
+}

@@ -310,3 +310,26 @@ TEST_CASE("what a lost create made once more is not brought back after both orig
     CHECK(world.parked().empty());
     CHECK(world.stream().links == 0);
 }
+
+TEST_CASE("what was made once more and deleted again is a deletion, and no create to be repeated for ever (I1)") {
+    World world(recreating(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    world.target.remove("contact", world.target_id());
+    std::size_t left = 0;
+    SUBCASE("nobody has edited the other one since") {}
+    SUBCASE("somebody has") {
+        world.source.edit("contacts", world.source_id(), person("a@x", "C"));
+        left = 1;
+    }
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").size() == left);
+    CHECK(world.target.ids("contact").size() == left);
+    CHECK(world.stream().links == left);
+    CHECK(world.parked().empty());
+    CHECK(world.conflicts().empty());
+}

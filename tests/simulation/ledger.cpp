@@ -77,6 +77,13 @@ void Ledger::wrote(Side side, const SystemWrite& write) {
         user_wrote(key, write);
     } else {
         ++engine_writes_;
+        if (writes_of_.size() <= *entity) writes_of_.resize(*entity + 1);
+        WriteCounts& counts = writes_of_[*entity];
+        switch (write.kind) {
+        case SystemWrite::Kind::create: ++counts.created; break;
+        case SystemWrite::Kind::update: ++counts.updated; break;
+        case SystemWrite::Kind::remove: ++counts.removed; break;
+        }
         engine_wrote(key, write);
     }
 }

@@ -115,6 +115,12 @@ public:
 
     [[nodiscard]] std::uint64_t user_writes() const { return user_writes_; }
     [[nodiscard]] std::uint64_t engine_writes() const { return engine_writes_; }
+    struct WriteCounts {
+        std::uint64_t created = 0, updated = 0, removed = 0;
+    };
+    [[nodiscard]] WriteCounts engine_writes(std::size_t entity) const {
+        return entity < writes_of_.size() ? writes_of_[entity] : WriteCounts();
+    }
     [[nodiscard]] nanoseconds last_user_write() const { return last_user_write_; }
 
     // The group that a record with these fields belongs to; empty when they do not tell.
@@ -162,6 +168,7 @@ private:
     std::vector<ValueNode> nodes_;
     std::uint64_t user_writes_ = 0;
     std::uint64_t engine_writes_ = 0;
+    std::vector<WriteCounts> writes_of_; // by entity, of both sides
     nanoseconds last_user_write_{};
 };
 

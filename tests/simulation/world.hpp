@@ -112,6 +112,7 @@ private:
     cs::Async<void> wait_for_drivers();
     cs::Async<void> settle(std::string purpose);
     cs::Async<bool> run_round(Node& node);
+    void check_counters(const cs::Execution& run, const std::vector<Ledger::WriteCounts>& before);
     cs::Async<void> run_to_an_end(Node& node, cs::SyncRequest request, std::vector<cs::Execution>& ended);
     cs::Async<void> judge_latches(Node& node);
     cs::Async<void> resolve_conflicts(std::size_t& deletions_met);

@@ -47,12 +47,34 @@ cs::Async<bool> World::run_round(Node& node) {
     co_return complete;
 }
 
+// What an execution says it did is what the systems saw, where it neither settled what others had begun nor left
+// anything undone itself. A pair counts once, whatever was written to it.
+void World::check_counters(const cs::Execution& run, const std::vector<Ledger::WriteCounts>& before) {
+    if (run.status != cs::SyncStatus::completed || run.counters.failed > 0) return;
+    for (std::size_t i = 0; i < scenario_.entities.size(); ++i) {
+        if (scenario_.entities[i].external != run.entity_type) continue;
+        const Ledger::WriteCounts now = ledger_.engine_writes(i);
+        const std::uint64_t created = now.created - before[i].created, updated = now.updated - before[i].updated,
+                            removed = now.removed - before[i].removed;
+        const auto& told = run.counters;
+        const bool pairs = told.updated <= updated && updated <= 2 * told.updated + told.created;
+        if (told.created == created && told.deleted == removed && pairs) continue;
+        violations_.add("I17", fmt::format("{} counts {} created, {} updated and {} deleted records; the systems saw {} "
+                                           "creations, {} edits and {} deletions",
+                                           run.entity_type, told.created, told.updated, told.deleted, created, updated,
+                                           removed));
+    }
+}
+
 // Waits for streams that a dead process still holds.
 cs::Async<void> World::run_to_an_end(Node& node, cs::SyncRequest request, std::vector<cs::Execution>& ended) {
     nanoseconds waited{0};
     for (;;) {
         const nanoseconds began = loop_.now();
         cs::SyncRequest same = request;
+        std::vector<Ledger::WriteCounts> before;
+        for (std::size_t i = 0; i < scenario_.entities.size(); ++i) before.push_back(ledger_.engine_writes(i));
+        const bool counts_exactly = mirror_.documents("intent").empty() && mirror_.documents("parked").empty();
         auto runs = co_await node.engine().run(std::move(same));
         note_runs(node, began, request.resume, runs);
         if (!runs) {
@@ -61,6 +83,7 @@ cs::Async<void> World::run_to_an_end(Node& node, cs::SyncRequest request, std::v
         }
         bool pending = false;
         for (const cs::Execution& run : *runs) {
+            if (counts_exactly) check_counters(run, before);
             pending = pending || run.status == cs::SyncStatus::pending;
             const bool latched = run.error && run.error->code == cs::ErrorCode::latched;
             if (run.status != cs::SyncStatus::completed && run.status != cs::SyncStatus::pending && !latched)
