@@ -39,7 +39,7 @@ Async<Result<std::set<std::string>>> Run::left_to_persons(Side gone, std::vector
 
 Async<Result<>> Run::count_deletions(Side gone, std::vector<HeldDeletion> deletions, std::uint64_t& held) {
     std::set<std::string> left;
-    if (pinned_.policy.delete_strategy == DeleteStrategy::manual) {
+    if (session_.stream().open_conflicts > 0 || pinned_.policy.delete_strategy == DeleteStrategy::manual) {
         std::vector<std::string> link_ids;
         for (const auto& deletion : deletions)
             if (!deletion.decided) link_ids.push_back(deletion.link_id);

@@ -416,16 +416,14 @@ void Run::forget_candidates(const Link& link, Effects& effects) const {
     }
 }
 
+void Run::forget_deletion(const Pair& pair, Effects& effects) {
+    const HeldDeletion& held = *pair.deletion;
+    effects.writes.push_back(remove("deletion", deletion_id(held.stream_id, held.side, held.record_id)));
+}
+
 void Run::forget_parked(const Pair& pair, Effects& effects) const {
     effects.writes.push_back(
         remove("parked", parked_id(session_.stream().stream_id, pair.parked_side, pair.parked_record_id, {})));
-}
-
-// Its create may have happened, nobody can be asked, and its origin is gone: what it made, if anything, will come as a
-// new record, and only what was parked tells then that it is none.
-bool Run::awaits_made(const Pair& pair) const {
-    return pair.sent && !pair.matched && !pair.records[at(pair.sent_from)] &&
-           !pinned_.capabilities[at(other(pair.sent_from))].finds_by_idempotency_key;
 }
 
 Effects Run::effects_of(Pair& pair) {
@@ -445,6 +443,8 @@ Effects Run::effects_of(Pair& pair) {
             candidate->fresh = false;
             effects.writes.push_back(put(to_document(*candidate)));
         }
+        // What is parked stands for it, and is asked about without it.
+        if (pair.deletion && pair.sent) forget_deletion(pair, effects);
         add_parked_conflict(pair, effects);
         ++effects.counters.failed;
         looks_again_ = {true, true}; // whatever was written, or was not
@@ -454,16 +454,18 @@ Effects Run::effects_of(Pair& pair) {
     }
     if (pair.state == State::out_of_scope) {
         if (pair.hold) effects.writes.push_back(put(to_document(*pair.deletion)));
-        else if (pair.deletion)
-            effects.writes.push_back(remove(
-                "deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
-        if (pair.was_parked && pair.fresh_link) forget_parked(pair, effects); // it is known what became of its create
+        else if (pair.deletion) forget_deletion(pair, effects);
+        const bool found = pair.fresh_link || pair.relinked; // what its create had made
+        if (pair.was_parked && found) forget_parked(pair, effects);
         ++effects.counters.skipped;
         look_again(pair);
         add_written(pair, effects);
         return effects;
     }
-    if (pair.was_parked && !awaits_made(pair)) {
+    if (pair.parked) { // beside it: a create that nobody can be asked about
+        if (pair.was_parked) pair.parked->parked_at = pair.parked_at;
+        effects.writes.push_back(put(to_document(*pair.parked)));
+    } else if (pair.was_parked) {
         forget_parked(pair, effects);
         if (pair.parked_conflict) {
             Conflict closed = *pair.parked_conflict;
@@ -473,9 +475,7 @@ Effects Run::effects_of(Pair& pair) {
             effects.writes.push_back(put(to_document(closed)));
         }
     }
-    if (pair.deletion)
-        effects.writes.push_back(
-            remove("deletion", deletion_id(pair.deletion->stream_id, pair.deletion->side, pair.deletion->record_id)));
+    if (pair.deletion) forget_deletion(pair, effects);
 
     const bool both = pair.records[0] && pair.records[1];
     const Action action = pair.decision.action;

@@ -35,7 +35,7 @@ Async<Result<>> Run::judge_empty(Side side) {
     for (const auto& approval : session_.stream().approvals)
         if (approval.rail == Rail::empty_side && approval.flow == other(side)) approved = approval.up_to;
     trip_ = judge_empty_side(pinned_.rails, side, links, approved);
-    if (trip_ && pinned_.policy.delete_strategy == DeleteStrategy::manual) {
+    if (trip_ && (session_.stream().open_conflicts > 0 || pinned_.policy.delete_strategy == DeleteStrategy::manual)) {
         auto left = co_await count_left_to_persons(side);
         if (!left) co_return left.error();
         trip_ = judge_empty_side(pinned_.rails, side, links - std::min(links, *left), approved);

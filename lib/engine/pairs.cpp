@@ -176,8 +176,8 @@ void Run::part_matched(Pair& pair) {
     pair.state = State::out_of_scope; // the one that is left is a new record again, and takes the way of these
 }
 
-// What was made once more takes its predecessor's place in the link, also where its origin is gone by now, or it is gone
-// itself: that is another deletion then, and to make it a third time another create.
+// What was made once more takes its predecessor's place in the link, also where its origin is gone by now, or where it
+// is gone itself: that is another deletion then, and to make it a third time another create.
 void Run::relink_made(Pair& pair) {
     if (!pair.sent) return;
     const Side made = other(pair.sent_from);
@@ -219,6 +219,7 @@ void Run::hold_uncertain(Pair& pair) {
 
 void Run::hold_unsettled(Pair& pair) {
     if (!pair.attempts[0].empty() || !pair.attempts[1].empty()) return;
+    if (pair.sent && pair.matched) return; // what a lost create made is met this once
     for (const Side side : both_sides) {
         const auto& record = pair.records[at(side)];
         const std::string& id = record ? record->id : pair.link ? pair.link->id(side) : pair.ids[at(side)];
@@ -239,9 +240,29 @@ bool Run::deleted_in_doubt(const Pair& pair) const {
     const auto edits = [](const Intent::Attempt& attempt) { return attempt.entry.action == "updated"; };
     if (std::any_of(sent.begin(), sent.end(), edits)) return true;
     const auto known = pair.link ? conflicts_.find(pair.link->conflict_id) : conflicts_.end();
-    if (known == conflicts_.end() || known->second.state != ConflictState::open) return false;
+    if (known == conflicts_.end()) return false;
+    const ConflictState state = known->second.state;
+    if (state != ConflictState::open && state != ConflictState::ignored) return false;
     const auto& fields = known->second.fields;
     return known->second.type != ConflictType::update_update && !fields.empty() && fields[0].rule == outcome_unknown;
+}
+
+// The origin of a create without answer is gone. What it made, if anything, will come as a new record, and must not
+// bring back what is gone. False: it made nothing. What is not there a moment after it was sent may arrive yet; the
+// next run has to ask as well. Where nobody can be asked, the link ends and what is parked stays.
+bool Run::keep_lost_create(Pair& pair) {
+    const Side written = other(pair.sent_from);
+    const bool asks = pinned_.capabilities[at(written)].finds_by_idempotency_key;
+    const bool again = resuming_ || (pair.was_parked && pair.parked_by != session_.execution().execution_id);
+    if (asks && again) return false;
+    MappingFault fault;
+    fault.error = Error(ErrorCode::unknown_outcome,
+                        fmt::format("possible_duplicate: a create was sent to {} without an answer, and its record is "
+                                    "gone since; {}",
+                                    to_string(written), asks ? "the next run asks" : "look there, then discard"));
+    park(pair, pair.sent_from, fault);
+    if (pair.link && !asks) pair.state = State::pending;
+    return pair.state == State::parked;
 }
 
 void Run::decide(Pair& pair) {
@@ -284,22 +305,8 @@ void Run::decide(Pair& pair) {
         pair.decision = Decision();
         pair.decision.rule = to_target ? "new_on_source" : "new_on_target";
         if (!pair.records[at(pair.origin)]) {
-            const Side written = other(pair.origin);
-            // What is not there a moment after it was sent may arrive yet: the next run has to ask as well.
-            const bool asks = pinned_.capabilities[at(written)].finds_by_idempotency_key;
-            const bool again = resuming_ || (pair.was_parked && pair.parked_by != session_.execution().execution_id);
-            if (!pair.sent || (asks && again)) {
-                pair.state = State::settled;
-                return;
-            }
-            // What it made, if anything, will come as a new record: it must not bring back what is gone.
-            MappingFault fault;
-            fault.error = Error(ErrorCode::unknown_outcome,
-                                fmt::format("possible_duplicate: a create was sent to {} without an answer, and its "
-                                            "record is gone since; {}",
-                                            to_string(written),
-                                            asks ? "the next run asks for it" : "look there, then discard"));
-            return park(pair, pair.origin, fault);
+            if (!pair.sent || !keep_lost_create(pair)) pair.state = State::settled;
+            return;
         }
         if (to_target ? pinned_.policy.flows_to_target : pinned_.policy.flows_to_source)
             pair.decision.action = to_target ? Action::create_target : Action::create_source;
@@ -312,6 +319,8 @@ void Run::decide(Pair& pair) {
             chosen_policy.propagate_deletions = true;
             policy = &chosen_policy;
         }
+        const bool lost = pair.sent && !pair.matched && !pair.records[at(other(pair.sent_from))];
+        if (lost && !pair.records[at(pair.sent_from)] && keep_lost_create(pair)) return;
         const bool in_doubt = !pair.chosen_deletion && deleted_in_doubt(pair);
         if (in_doubt) {
             chosen_policy = pinned_.policy;
@@ -321,6 +330,12 @@ void Run::decide(Pair& pair) {
         pair.decision = pair.chosen ? resolve(situation_of(pair), *policy, *pair.chosen, "resolved_by:" + pair.actor)
                                     : reconcile(situation_of(pair), *policy);
         if (in_doubt && pair.decision.conflict) pair.decision.rule = outcome_unknown;
+        // What was sent may have made its record already: it is asked for before anybody decides anew.
+        if (lost && pair.decision.action == Action::conflict) {
+            pair.decision = Decision();
+            pair.decision.rule = outcome_unknown;
+            pair.decision.action = pair.sent_from == Side::source ? Action::create_target : Action::create_source;
+        }
     }
     const Action action = pair.decision.action;
     const bool removes = action == Action::delete_source || action == Action::delete_target;

@@ -149,13 +149,17 @@ void Run::settle_attempts(Pair& pair, Side side) {
         if (note_arrived(pair, side, sent[i], told)) newest = newest.value_or(i);
         else if (newest && !sent[i].asked) note_hidden(pair, side, sent[i], sent[*newest]);
     }
-    for (std::size_t i = newest ? *newest : 0; i < sent.size(); ++i) {
+    for (std::size_t i = 0; i < sent.size(); ++i) {
         Intent::Attempt attempt = sent[i];
         const bool doubted = doubt(pair, side, attempt, told);
-        if (newest == i) { // of this one, only what nobody can tell
-            if (!doubted) continue;
+        const bool hidden = newest && i <= *newest;
+        if ((hidden || attempt.refused) && !doubted) { // a refused one did not happen
+            if (!hidden && !attempt.asked) note_overtaken(pair, side, std::move(attempt));
+            continue;
+        }
+        if (hidden) { // nothing is left of it but what nobody can tell
             std::erase_if(attempt.entry.changes, [&](const JournalChange& change) {
-                return !pair.doubtful.contains(change.field) || !holds(pair, side, change.field, *change.after);
+                return told.contains(change.field) || !pair.doubtful.contains(change.field);
             });
         } else if (!attempt.asked && (resuming_ || i > 0)) {
             note_overtaken(pair, side, attempt);
@@ -202,19 +206,19 @@ bool Run::sums(std::string_view name) const {
 
 // A sum that was sent and is neither there nor what stood there before: somebody has added since, to the one or to the
 // other, and counting on would count it twice or not at all. A sum that is there although the write was refused was
-// made by a user who added the same, or by the write, which something on the way had sent twice: answers true, since
-// only this write tells of it.
+// made by a user who added the same, or by the write, which something on the way had sent twice. True: there is one.
 bool Run::doubt(Pair& pair, Side side, const Intent::Attempt& attempt, const std::set<std::string>& told) const {
     if (attempt.entry.action != "updated" || !pair.records[at(side)]) return false;
-    bool refused = false;
+    bool doubted = false;
     for (const auto& change : attempt.entry.changes) {
         if (!sums(change.field) || told.contains(change.field)) continue;
         const bool there = holds(pair, side, change.field, *change.after);
         const bool as_before = change.before && holds(pair, side, change.field, *change.before);
-        if (there ? attempt.refused : change.before && !as_before) pair.doubtful.insert(change.field);
-        refused = refused || (there && attempt.refused);
+        if (there ? !attempt.refused : !change.before || as_before) continue;
+        pair.doubtful.insert(change.field);
+        doubted = true;
     }
-    return refused;
+    return doubted;
 }
 
 // Where a field holds neither what was sent nor what it was sent over, somebody has written since: what it was sent
@@ -334,7 +338,7 @@ void Run::take_outcome(Side side, Pair& pair, PushOutcome outcome) {
         pair.retry_reason = ErrorCode::stale;
         return;
     case Status::rejected: {
-        if (!pair.attempts[at(side)].empty()) pair.attempts[at(side)].pop_back();
+        if (item.action != PushItem::Action::create) pair.attempts[at(side)].pop_back();
         MappingFault fault;
         fault.error =
             outcome.error.value_or(Error(ErrorCode::invalid_record, "the record was refused without a reason"));

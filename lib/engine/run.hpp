@@ -252,6 +252,7 @@ private:
     void hold_uncertain(Pair& pair);
     void hold_unsettled(Pair& pair);
     [[nodiscard]] bool deleted_in_doubt(const Pair& pair) const;
+    bool keep_lost_create(Pair& pair);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
     void relink_made(Pair& pair);
@@ -293,8 +294,8 @@ private:
 
     // effects.cpp: what a decided pair leaves behind
     [[nodiscard]] Effects effects_of(Pair& pair);
-    [[nodiscard]] bool awaits_made(const Pair& pair) const;
     void forget_parked(const Pair& pair, Effects& effects) const;
+    static void forget_deletion(const Pair& pair, Effects& effects);
     void add_conflict(Pair& pair, Effects& effects, Link& link);
     void add_automatic(Pair& pair, Effects& effects, const Link& link) const;
     [[nodiscard]] Conflict make_conflict(const Pair& pair, ConflictType type, ConflictState state) const;

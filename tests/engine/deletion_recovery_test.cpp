@@ -207,3 +207,50 @@ TEST_CASE("a record deleted after an edit that may have arrived is a person's to
         CHECK(world.conflicts().empty());
     }
 }
+
+TEST_CASE("a record deleted before the write to it arrived is no doubt: the rule decides (I4)") {
+    Integration integration = contacts_integration();
+    integration.sync.delete_conflict_resolution = DeleteStrategy::update_wins;
+    World world(integration, able(true), able(true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    bool deleted = false;
+    world.wired_store.witness = [&](const std::vector<Write>& writes) {
+        for (const auto& write : writes)
+            if (write.document.kind == "intent" && !std::exchange(deleted, true))
+                world.target.remove("contact", world.target_id());
+    };
+    world.sync_well();
+    REQUIRE(deleted);
+    world.sync_well();
+    CHECK(world.conflicts().empty());
+    CHECK(world.shard().at("name") == "B");
+}
+
+TEST_CASE("a person's choice against a deletion makes one record, though the create is not answered (I6)") {
+    Integration integration = contacts_integration();
+    integration.sync.delete_conflict_resolution = DeleteStrategy::delete_wins;
+    AdapterCapabilities by_key_only = able(true);
+    by_key_only.finds_by_idempotency_key = false;
+    World world(integration, able(true), by_key_only);
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    world.target.remove("contact", world.target_id());
+    world.sync_well();
+    const auto conflicts = world.conflicts();
+    REQUIRE(conflicts.size() == 1);
+    ConflictResolution resolution;
+    resolution.actor = "ada";
+    resolution.choice = ConflictResolution::Choice::source;
+    world.to_target.pushes.next = {Fate::answer_lost};
+    world.loop.run(world.engine->resolve_conflict(tenant, conflicts[0].conflict_id, resolution));
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.stream().links == 1);
+    CHECK(world.conflicts().empty());
+}

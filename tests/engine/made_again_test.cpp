@@ -333,3 +333,44 @@ TEST_CASE("what was made once more and deleted again is a deletion, and no creat
     CHECK(world.parked().empty());
     CHECK(world.conflicts().empty());
 }
+
+TEST_CASE("what was made once more and arrives after its origin was deleted brings nothing back (I4)") {
+    for (const bool found_by_key : {true, false}) {
+        CAPTURE(found_by_key);
+        World world(recreating(), able(true), creates(true, found_by_key));
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        world.target.remove("contact", world.target_id());
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        world.to_target.pushes.next = {Fate::late};
+        world.to_target.meanwhile = [&] { world.source.remove("contacts", world.source_id()); };
+        world.sync_well();
+        REQUIRE(world.to_target.under_way.size() == 1);
+        auto adapter = world.target.connect("sync");
+        REQUIRE(world.loop.run(adapter->push(world.to_target.under_way.front())).has_value());
+        for (int i = 0; i < 3; ++i) world.sync_well();
+        CHECK(world.source.ids("contacts").empty());
+        CHECK(world.target.ids("contact").empty());
+        CHECK(world.parked().empty());
+        CHECK(world.stream().links == 0);
+    }
+}
+
+TEST_CASE("a lost create whose origin is gone holds nobody else's record back (I1)") {
+    World world(recreating(), able(true), creates(true, false));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.remove("contact", world.target_id());
+    world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+    world.to_target.pushes.otherwise = Fate::request_lost;
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    world.heal();
+    world.source.remove("contacts", world.source_id());
+    world.sync_well();
+    world.target.create("contact", {{"email", "b@x"}, {"name", "New"}});
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.parked().size() == 1); // a person's to look at
+}

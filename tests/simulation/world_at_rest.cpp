@@ -59,8 +59,8 @@ void World::check_counters(const cs::Execution& run, const std::vector<Ledger::W
         const auto& told = run.counters;
         const bool pairs = told.updated <= updated && updated <= 2 * told.updated + told.created;
         if (told.created == created && told.deleted == removed && pairs) continue;
-        violations_.add("I17", fmt::format("{} counts {} created, {} updated and {} deleted records; the systems saw {} "
-                                           "creations, {} edits and {} deletions",
+        violations_.add("I17", fmt::format("{} counts {} created, {} updated and {} deleted records; the systems saw "
+                                           "{} creations, {} edits and {} deletions",
                                            run.entity_type, told.created, told.updated, told.deleted, created, updated,
                                            removed));
     }
