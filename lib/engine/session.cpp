@@ -139,6 +139,8 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     if (!force && stream_.lease && stream_.lease->expires_at > now)
         co_return Error(ErrorCode::busy, fmt::format("stream {} is held by {} until {}", stream_.stream_id,
                                                      stream_.lease->owner, to_string(stream_.lease->expires_at)));
+    StreamDocument claimed = stream_;
+    renew(claimed);
     std::optional<Write> slot_write;
     if (slots > 0) {
         std::vector<std::string> ids;
@@ -146,7 +148,7 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
         auto documents = co_await parts_.store->read(tenant_id_, "slot", ids);
         if (!documents) co_return documents.error();
         for (std::size_t i = 0; i < slots && !slot_write; ++i) {
-            Slot slot{ids[i], execution_.execution_id, now + parts_.limits.lease_duration};
+            Slot slot{ids[i], execution_.execution_id, claimed.lease->expires_at}; // both or neither
             const auto& held = (*documents)[i];
             if (!held) {
                 slot_write = insert(to_document(slot));
@@ -163,10 +165,8 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
         if (!slot_write)
             co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
     }
-    StreamDocument claimed = stream_;
     token_ = ++claimed.token;
     commit_number_ = ++claimed.commit_sequence;
-    renew(claimed);
     claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
     if (!administrative_) claimed.last_run_at = now;
     execution_.fencing_token = token_;

@@ -88,10 +88,12 @@ void World::listen() {
         });
     }
     ledger_.set_base_reader([this](const RecordKey& key, std::size_t field) -> std::optional<json::value> {
+        const std::string& name = scenario_.entities[key.entity].fields[field].shard;
+        // What a create sends, perhaps in place of a linked record, is what both sides will have agreed on.
+        if (auto sent = mirror_.sent(key, name)) return sent;
         for (const LinkMirror* link : mirror_.links_of(key))
-            if (const auto* value = link->base.if_contains(scenario_.entities[key.entity].fields[field].shard))
-                return *value;
-        return mirror_.sent(key, scenario_.entities[key.entity].fields[field].shard);
+            if (const auto* value = link->base.if_contains(name)) return *value;
+        return std::nullopt;
     });
     ledger_.set_attempt_reader([this](const RecordKey& key, std::size_t field, const json::value& value) {
         return mirror_.attempted(key, scenario_.entities[key.entity].fields[field].shard, value);
