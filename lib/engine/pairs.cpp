@@ -369,12 +369,15 @@ void Run::plan_pushes(Pair& pair) {
     };
     const auto plan_create = [&](Side side) {
         const Side from = other(side);
-        FieldValues wanted = pair.values[at(from)];
+        // One key, one content: what was sent first is sent again, and what changed since follows as an edit. Otherwise
+        // nobody could tell which of the two was made, and took ours for an edit of its user's.
+        const bool repeats = pair.sent && pair.sent_from == from;
+        FieldValues wanted = repeats ? *pair.sent : pair.values[at(from)];
         for (std::size_t i = 0; i < wanted.size(); ++i) {
             const auto& field = pinned_.policy.fields[i];
             if (!(side == Side::source ? field.to_source : field.to_target)) wanted[i].reset();
         }
-        if (pair.chosen)
+        if (pair.chosen && !repeats)
             for (std::size_t i = 0; i < wanted.size(); ++i)
                 if ((*pair.chosen)[i]) wanted[i] = (*pair.chosen)[i];
         auto fields = written(side, {}, wanted);
@@ -383,7 +386,7 @@ void Run::plan_pushes(Pair& pair) {
             pair.state = State::out_of_scope;
             return;
         }
-        if (pair.sent && pair.sent_from == from && !tells_outcome(side) && !pair.may_repeat) {
+        if (repeats && !tells_outcome(side) && !pair.may_repeat) {
             MappingFault fault;
             fault.error = Error(ErrorCode::unknown_outcome,
                                 fmt::format("possible_duplicate: a create was sent to {} without an answer; look "
