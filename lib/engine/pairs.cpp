@@ -265,6 +265,35 @@ bool Run::keep_lost_create(Pair& pair) {
     return pair.state == State::parked;
 }
 
+// Two records that are linked, or are about to be.
+void Run::reconcile_pair(Pair& pair) {
+    Policy* policy = &pinned_.policy;
+    Policy chosen_policy;
+    if (pair.chosen_deletion) {
+        chosen_policy = pinned_.policy;
+        chosen_policy.delete_strategy = *pair.chosen_deletion;
+        chosen_policy.propagate_deletions = true;
+        policy = &chosen_policy;
+    }
+    const bool lost = pair.sent && !pair.matched && !pair.records[at(other(pair.sent_from))];
+    if (lost && !pair.records[at(pair.sent_from)] && keep_lost_create(pair)) return;
+    const bool in_doubt = !pair.chosen_deletion && deleted_in_doubt(pair);
+    if (in_doubt) {
+        chosen_policy = pinned_.policy;
+        chosen_policy.delete_strategy = DeleteStrategy::manual;
+        policy = &chosen_policy;
+    }
+    pair.decision = pair.chosen ? resolve(situation_of(pair), *policy, *pair.chosen, "resolved_by:" + pair.actor)
+                                : reconcile(situation_of(pair), *policy);
+    if (in_doubt && pair.decision.conflict) pair.decision.rule = outcome_unknown;
+    // What was sent may have made its record already: it is asked for before anybody decides anew.
+    if (lost && pair.decision.action == Action::conflict) {
+        pair.decision = Decision();
+        pair.decision.rule = outcome_unknown;
+        pair.decision.action = pair.sent_from == Side::source ? Action::create_target : Action::create_source;
+    }
+}
+
 void Run::decide(Pair& pair) {
     pair.pushes = {};
     pair.sent_object.reset();
@@ -311,31 +340,8 @@ void Run::decide(Pair& pair) {
         if (to_target ? pinned_.policy.flows_to_target : pinned_.policy.flows_to_source)
             pair.decision.action = to_target ? Action::create_target : Action::create_source;
     } else {
-        Policy* policy = &pinned_.policy;
-        Policy chosen_policy;
-        if (pair.chosen_deletion) {
-            chosen_policy = pinned_.policy;
-            chosen_policy.delete_strategy = *pair.chosen_deletion;
-            chosen_policy.propagate_deletions = true;
-            policy = &chosen_policy;
-        }
-        const bool lost = pair.sent && !pair.matched && !pair.records[at(other(pair.sent_from))];
-        if (lost && !pair.records[at(pair.sent_from)] && keep_lost_create(pair)) return;
-        const bool in_doubt = !pair.chosen_deletion && deleted_in_doubt(pair);
-        if (in_doubt) {
-            chosen_policy = pinned_.policy;
-            chosen_policy.delete_strategy = DeleteStrategy::manual;
-            policy = &chosen_policy;
-        }
-        pair.decision = pair.chosen ? resolve(situation_of(pair), *policy, *pair.chosen, "resolved_by:" + pair.actor)
-                                    : reconcile(situation_of(pair), *policy);
-        if (in_doubt && pair.decision.conflict) pair.decision.rule = outcome_unknown;
-        // What was sent may have made its record already: it is asked for before anybody decides anew.
-        if (lost && pair.decision.action == Action::conflict) {
-            pair.decision = Decision();
-            pair.decision.rule = outcome_unknown;
-            pair.decision.action = pair.sent_from == Side::source ? Action::create_target : Action::create_source;
-        }
+        reconcile_pair(pair);
+        if (pair.state != State::pending) return;
     }
     const Action action = pair.decision.action;
     const bool removes = action == Action::delete_source || action == Action::delete_target;
@@ -370,7 +376,7 @@ void Run::plan_pushes(Pair& pair) {
     const auto plan_create = [&](Side side) {
         const Side from = other(side);
         // One key, one content: what was sent first is sent again, and what changed since follows as an edit. Otherwise
-        // nobody could tell which of the two was made, and took ours for an edit of its user's.
+        // nobody could tell which of the two was made, and ours would count as its user's edit.
         const bool repeats = pair.sent && pair.sent_from == from;
         FieldValues wanted = repeats ? *pair.sent : pair.values[at(from)];
         for (std::size_t i = 0; i < wanted.size(); ++i) {

@@ -253,6 +253,7 @@ private:
     void hold_unsettled(Pair& pair);
     [[nodiscard]] bool deleted_in_doubt(const Pair& pair) const;
     bool keep_lost_create(Pair& pair);
+    void reconcile_pair(Pair& pair);
     void decide(Pair& pair);
     void part_matched(Pair& pair);
     void relink_made(Pair& pair);
