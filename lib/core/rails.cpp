@@ -14,13 +14,19 @@ std::uint64_t share_of(std::uint64_t links, double share) {
 
 std::string_view system_of(Side side) { return side == Side::source ? "the source" : "the shards"; }
 
+bool stands(const Conflict& conflict) {
+    return conflict.state == ConflictState::open || conflict.state == ConflictState::ignored;
+}
+
 } // namespace
 
+bool deletion_in_doubt(const Conflict& conflict) {
+    return stands(conflict) && conflict.type != ConflictType::update_update && !conflict.fields.empty() &&
+           conflict.fields[0].rule == "unknown_outcome";
+}
+
 bool left_to_person(const Conflict& conflict, Side gone, DeleteStrategy strategy) {
-    // Where a lost write makes it doubtful what came last, no rule decides.
-    const bool in_doubt = !conflict.fields.empty() && conflict.fields[0].rule == "unknown_outcome";
-    return (strategy == DeleteStrategy::manual || in_doubt) &&
-           (conflict.state == ConflictState::open || conflict.state == ConflictState::ignored) &&
+    return (strategy == DeleteStrategy::manual || deletion_in_doubt(conflict)) && stands(conflict) &&
            conflict.type == (gone == Side::source ? ConflictType::delete_update : ConflictType::update_delete);
 }
 

@@ -24,6 +24,8 @@ inline constexpr std::uint64_t smallest_judged_share = 20;
 // The record is gone on one side, and what becomes of the other one is a person's to say: no rail counts it, or the
 // stream would stand still again after every approval until each of these conflicts is settled.
 [[nodiscard]] bool left_to_person(const Conflict& conflict, Side gone, DeleteStrategy strategy);
+// It stands because nobody knows whether an edit came before the deletion: no strategy decides it.
+[[nodiscard]] bool deletion_in_doubt(const Conflict& conflict);
 
 // `held`: all deletions towards `flow` that the cycle found. `approved`: how many a person has let pass.
 [[nodiscard]] std::optional<Trip> judge_deletions(const RailLimits& limits, Side flow, std::uint64_t held,

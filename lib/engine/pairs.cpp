@@ -240,11 +240,7 @@ bool Run::deleted_in_doubt(const Pair& pair) const {
     const auto edits = [](const Intent::Attempt& attempt) { return attempt.entry.action == "updated"; };
     if (std::any_of(sent.begin(), sent.end(), edits)) return true;
     const auto known = pair.link ? conflicts_.find(pair.link->conflict_id) : conflicts_.end();
-    if (known == conflicts_.end()) return false;
-    const ConflictState state = known->second.state;
-    if (state != ConflictState::open && state != ConflictState::ignored) return false;
-    const auto& fields = known->second.fields;
-    return known->second.type != ConflictType::update_update && !fields.empty() && fields[0].rule == outcome_unknown;
+    return known != conflicts_.end() && deletion_in_doubt(known->second);
 }
 
 // The origin of a create without answer is gone. What it made, if anything, will come as a new record, and must not

@@ -9,14 +9,6 @@ const AdapterCapabilities tells_nothing = creates(false, false);
 
 json::object shard(const char* mail, const char* name) { return {{"email", mail}, {"name", name}}; }
 
-// The late one arrives, while no run is under way.
-void deliver(World& world) {
-    REQUIRE(world.to_target.under_way.size() == 1);
-    auto adapter = world.target.connect("sync");
-    REQUIRE(world.loop.run(adapter->push(std::move(world.to_target.under_way.front()))).has_value());
-    world.to_target.under_way.clear();
-}
-
 void all_in_one_pair(World& world) {
     CHECK(world.source.ids("contacts").size() == 1);
     CHECK(world.target.ids("contact").size() == 1);
@@ -90,7 +82,7 @@ TEST_CASE("a record that shows up with just what a lost create sent is its recor
         world.target.create("contact", shard("other@x", "Other"));
         world.sync_well();
         CHECK(world.source.ids("contacts").size() == 2);
-        deliver(world);
+        world.deliver();
         world.sync_well();
         world.sync_well();
         CHECK(world.source.ids("contacts").size() == 2);
@@ -104,7 +96,7 @@ TEST_CASE("a record that shows up with just what a lost create sent is its recor
         world.sync_well();
         origin_gone = true;
     }
-    deliver(world);
+    world.deliver();
     world.sync_well();
     world.sync_well();
     if (origin_gone) {
@@ -129,7 +121,7 @@ TEST_CASE("what a lost create could leave out, its record need not hold to be kn
     world.to_target.pushes.next = {Fate::late};
     world.sync_well();
     REQUIRE(world.parked().size() == 1);
-    deliver(world);
+    world.deliver();
     CHECK_FALSE(world.shard().contains("details"));
     world.sync_well();
     all_in_one_pair(world);
@@ -356,7 +348,7 @@ TEST_CASE("a create that arrives after its origin was deleted and it was asked f
     world.to_target.pushes.next = {Fate::late};
     world.to_target.meanwhile = [&] { world.source.remove("contacts", world.source_id()); };
     world.sync_well();
-    SUBCASE("it arrives") { deliver(world); }
+    SUBCASE("it arrives") { world.deliver(); }
     SUBCASE("it does not") {}
     for (int i = 0; i < 3; ++i) world.sync_well();
     CHECK(world.source.ids("contacts").empty());

@@ -23,14 +23,6 @@ void added_on_both_sides(World& world) {
     world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "A"}, {"phone", 103}});
 }
 
-// What was sent to the target arrives, while no run is under way.
-void deliver(World& world) {
-    REQUIRE(world.to_target.under_way.size() == 1);
-    auto adapter = world.target.connect("sync");
-    REQUIRE(world.loop.run(adapter->push(std::move(world.to_target.under_way.front()))).has_value());
-    world.to_target.under_way.clear();
-}
-
 std::pair<int, int> sums(World& world) {
     return {world.contact().at("phone").to_number<int>(), world.shard().at("phone").to_number<int>()};
 }
@@ -345,14 +337,7 @@ TEST_CASE("a write that arrives while its successor decides anew is no user's ed
     world.sync_and_die();
     REQUIRE(world.to_target.under_way.size() == 1);
     world.source.edit("contacts", world.source_id(), second);
-    auto adapter = world.target.connect("sync");
-    world.to_target.passes = [&]() -> Async<void> {
-        auto arriving = std::exchange(world.to_target.under_way, {});
-        for (auto& request : arriving) {
-            const auto arrived = co_await adapter->push(std::move(request));
-            CHECK(arrived.has_value());
-        }
-    };
+    world.to_target.passes = [&] { return world.deliver_all(); };
     world.sync_well();
     CHECK(world.to_target.under_way.empty());
     CHECK(world.shard().at("name") == "C");
@@ -382,7 +367,7 @@ TEST_CASE("a write that arrives while its record is parked is no user's edit (I1
     world.source.edit("contacts", world.source_id(), person("a@x", "C"));
     world.sync_well();
     REQUIRE(world.parked().size() == 1);
-    deliver(world);
+    world.deliver();
     world.source.edit("contacts", world.source_id(), person("a@x", "D"));
     world.sync_well();
     world.sync_well();
@@ -425,14 +410,7 @@ TEST_CASE("a sum that arrived late is our own, though its repetition was refused
     World world(with_strategy(phone_field, Strategy::add_delta));
     added_on_both_sides(world);
     world.to_target.pushes.next = {Fate::late};
-    auto adapter = world.target.connect("sync");
-    world.to_target.passes = [&]() -> Async<void> {
-        auto arriving = std::exchange(world.to_target.under_way, {});
-        for (auto& request : arriving) {
-            const auto arrived = co_await adapter->push(std::move(request));
-            CHECK(arrived.has_value());
-        }
-    };
+    world.to_target.passes = [&] { return world.deliver_all(); };
     world.sync_well();
     CHECK(sums(world) == std::pair(113, 113));
     CHECK(world.conflicts().empty());

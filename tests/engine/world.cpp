@@ -160,6 +160,19 @@ bool World::sync_and_perhaps_die() {
     return died;
 }
 
+void World::deliver() {
+    REQUIRE(to_target.under_way.size() == 1);
+    loop.run(deliver_all());
+}
+
+Async<void> World::deliver_all() {
+    auto adapter = target.connect("sync");
+    for (auto& request : std::exchange(to_target.under_way, {})) {
+        const auto arrived = co_await adapter->push(std::move(request));
+        CHECK(arrived.has_value());
+    }
+}
+
 json::object World::only(SimulatedSystem& system, const std::string& entity) const {
     const auto ids = system.ids(entity);
     REQUIRE(ids.size() == 1);

@@ -89,6 +89,9 @@ struct World {
     void sync_and_die() { REQUIRE(sync_and_perhaps_die()); }
     // The same where the run may end before its fate strikes. Answers whether it did strike; everything goes well then.
     bool sync_and_perhaps_die();
+    // What was late on its way to the target arrives, while no run is under way; or in the middle of one.
+    void deliver();
+    Async<void> deliver_all();
     // From now on everything goes well.
     void heal() {
         commits = to_source.pushes = to_target.pushes = Fates();

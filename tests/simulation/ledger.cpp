@@ -323,7 +323,6 @@ bool Ledger::descends_from(NodeId descendant, NodeId ancestor) const {
     return ancestry({descendant}).contains(ancestor);
 }
 
-// Somebody set the same value once more, and it stands.
 // It stands there after all, or a user put it back, whatever became of it then.
 bool Ledger::written_again(const Group& group, NodeId id, const std::unordered_set<NodeId>& alive) const {
     const auto equal = [&](NodeId other) {
