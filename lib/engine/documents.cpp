@@ -288,6 +288,7 @@ void members(A& a, Intent::Attempt& v) {
     a("entry", v.entry);
     a("others", v.others);
     a("automatic", v.automatic);
+    a.sparse("made", v.made);
     a.sparse("refused", v.refused);
 }
 template <class A>

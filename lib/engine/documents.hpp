@@ -112,6 +112,7 @@ struct Intent {
         JournalEntry entry;      // what is about to be written, over what
         json::object others;     // by shard field: what the other side held when that was decided
         std::optional<Conflict> automatic; // the decision between two edits that it carries out
+        bool made = false;    // of records about to be linked: one is what the other one's lost create had made
         bool refused = false; // answered so: its record had moved on
         bool asked = false;   // for, and not there; what it may have written over is kept in the journal
     };

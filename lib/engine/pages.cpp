@@ -169,14 +169,23 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             work.effects.push_back(std::move(effects));
         };
         if (record.deleted) {
-            if (link && link->state == Link::State::live && flows_from(side)) {
+            const bool linked = link && link->state == Link::State::live;
+            if (linked && flows_from(side)) {
                 HeldDeletion held{session_.stream().stream_id, side, link->link_id, record.id, true};
                 effects.writes.push_back(put(to_document(held)));
             } else if (candidate != known.candidates.end()) {
                 effects.writes.push_back(
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
             }
-            if (parked != known.parked.end() && parked->second.sent.empty()) {
+            if (parked != known.parked.end() && linked && !flows_from(side)) {
+                // Its deletion is no news for the other side; what waits may be an edit there. The pair is looked at
+                // again, without this record.
+                parked->second.reason =
+                    Error(ErrorCode::stale, "the record is gone since it was parked; its pair is looked at again");
+                Effects again;
+                again.writes.push_back(put(to_document(parked->second)));
+                work.effects.push_back(std::move(again));
+            } else if (parked != known.parked.end() && parked->second.sent.empty()) {
                 if (auto dropped = co_await drop_parked(parked->second, work.effects); !dropped) co_return dropped;
             }
             skip();
@@ -297,6 +306,12 @@ bool Run::holds_all(const FieldValues& values, const FieldValues& sent) const {
         if (!values[i] || !pinned_.mapping.equal(i, *sent[i], *values[i])) return false;
     }
     return true;
+}
+
+// By their keys; neither is what the other one's lost create made: nothing was ever agreed between the two.
+void Run::be_twins(Pair& pair) {
+    pair.sent.reset();
+    pair.repeated_create = false;
 }
 
 bool Run::holds_what_was_sent(const Pair& pair) const {

@@ -40,6 +40,8 @@ ParkedRecord Run::new_parked(Side side) const {
 
 void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     if (pair.sent) side = pair.sent_from; // that is what the next attempt goes on from
+    // A create whose record is known is not sent again: whatever is created next for this pair is another one.
+    if (pair.relinked || (!pair.link && pair.matched && link_made(pair))) forget_create(pair);
     ParkedRecord parked = new_parked(side);
     const auto& record = pair.records[at(side)];
     if (record) {
@@ -69,7 +71,6 @@ void Run::park(Pair& pair, Side side, const MappingFault& fault) {
     }
     pair.parked = std::make_unique<ParkedRecord>(std::move(parked));
     pair.state = State::parked;
-    if (!pair.link && pair.matched) link_made(pair);
 }
 
 // A system dates our own writes like anybody's. Where it does not tell whose the last one was, nobody knows.

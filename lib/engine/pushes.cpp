@@ -127,6 +127,7 @@ Intent::Attempt Run::attempt_of(const Pair& pair, Side side) const {
     const bool removal = pair.pushes[at(side)]->action == PushItem::Action::remove;
     Intent::Attempt attempt;
     if (pair.link) attempt.link_id = pair.link->link_id;
+    attempt.made = !pair.link && pair.sent;
     attempt.entry = journal_entry(pair, side, removal ? "deleted" : "updated");
     FieldValues others = pair.values[at(other(side))];
     // The source is written only once the target has been.

@@ -437,6 +437,7 @@ Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {
             const auto parked = known[at(side)].parked.find(ids[at(side)][i]);
             if (parked != known[at(side)].parked.end()) note_parked(pair, parked->second);
         }
+        if (!pair.link && !attempts[i].made) be_twins(pair);
         pair.attempts[at(written)].push_back(std::move(attempts[i]));
         pairs.push_back(std::move(pair));
     }

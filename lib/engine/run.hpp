@@ -181,6 +181,7 @@ private:
     Async<Result<std::vector<ParkedRecord>>> lost_creates();
     Async<Result<>> load_uncertain();
     [[nodiscard]] bool holds_all(const FieldValues& values, const FieldValues& sent) const;
+    static void be_twins(Pair& pair);
     [[nodiscard]] bool holds_what_was_sent(const Pair& pair) const;
     bool adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work);
     Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);

@@ -270,11 +270,7 @@ Async<Result<>> Run::settle_group(const std::string& key, Group& group, Pairs& p
         }
         pair.records[0] = std::move(sources.front().record);
         pair.records[1] = std::move(targets.front().record);
-        if (pair.sent && !holds_what_was_sent(pair)) {
-            // Its twin by key, not what its lost create made: nothing was ever agreed between the two.
-            pair.sent.reset();
-            pair.repeated_create = false;
-        }
+        if (pair.sent && !holds_what_was_sent(pair)) be_twins(pair);
         pairs.push_back(std::move(pair));
         co_return Result<>();
     }

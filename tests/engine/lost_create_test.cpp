@@ -145,6 +145,20 @@ TEST_CASE("a lost create is repeated with what was sent first, and what came lat
     CHECK(world.journal("created").size() + world.live_links().size() == 2);
 }
 
+TEST_CASE("a twin by key of a lost create's origin gets what it lacks, though a crash hid the first write to it (I1)") {
+    World world(contacts_integration(), able(true), tells_nothing);
+    world.source.create("contacts", {{"mail", "a@x"}, {"name", "A"}, {"phone", "1"}});
+    world.to_target.pushes.next = {Fate::request_lost};
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    world.target.create("contact", {{"email", "a@x"}, {"name", "A"}});
+    world.to_target.pushes.next = {Fate::dies_before};
+    world.sync_and_die();
+    world.sync_well();
+    all_in_one_pair(world);
+    CHECK(world.shard().contains("phone"));
+}
+
 TEST_CASE("a value that both sides let go of is news when one sets it again (I2, I10)") {
     for (const bool feed : {false, true}) {
         CAPTURE(feed);

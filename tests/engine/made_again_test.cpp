@@ -153,6 +153,40 @@ TEST_CASE("a lost create whose record a user deleted is made anew with another k
     CHECK(world.stored<Intent>("intent").empty());
 }
 
+TEST_CASE("a create that is known is not sent again where its pair was parked and a record is made once more (I6)") {
+    for (const bool crash : {false, true}) {
+        CAPTURE(crash);
+        World world(recreating(), creates(false, true), able(true));
+        world.target.create("contact", {{"email", "a@x"}, {"name", "A"}});
+        world.to_source.pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        world.target.remove("contact", world.target_id());
+        world.to_target.unreadable = 1;
+        world.commits.next = {Fate::arrives, Fate::dies_after}; // the claim, what recovery found
+        world.sync_and_die();
+        const auto parked = world.parked();
+        REQUIRE(parked.size() == 1);
+        CHECK(parked[0].sent.empty());
+        REQUIRE(world.live_links().size() == 1);
+
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        if (crash) {
+            world.to_target.pushes.next = {Fate::dies_after};
+            world.sync_and_die();
+            world.to_target.unreadable = 1;
+            world.sync();
+        }
+        for (int i = 0; i < 3; ++i) world.sync_well();
+        CHECK(world.source.ids("contacts").size() == 1);
+        CHECK(world.target.ids("contact").size() == 1);
+        CHECK(world.shard().at("name") == "B");
+        CHECK(world.live_links().size() == 1);
+        CHECK(world.parked().empty());
+        REQUIRE(!world.to_target.creates().empty());
+        CHECK(world.to_target.creates()[0].idempotency_key != world.to_source.creates().at(0).idempotency_key);
+    }
+}
+
 TEST_CASE("a crash at any step of a second making makes one record only (I6)") {
     for (const auto& capabilities : {creates(true, false), creates(false, true)}) {
         CAPTURE(capabilities.idempotent_creates);

@@ -114,6 +114,22 @@ TEST_CASE("a row that can't be read is parked, is no deletion, and ends when it 
     CHECK(world.target.ids("contact").size() == 2);
 }
 
+TEST_CASE("an edit parked for want of its partner is kept when the partner is deleted (I10, I38)") {
+    Integration integration = contacts_integration();
+    integration.sync.direction = Direction::inbound;
+    integration.sync.delete_conflict_resolution = DeleteStrategy::update_wins;
+    World world(integration, able(true), able(true));
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    world.sync_well();
+    world.source.edit("contacts", world.source_id(), person("ada@example.org", "Ada L."));
+    world.target.remove("contact", world.target_id());
+    world.to_target.unreadable = 1;
+    world.sync();
+    world.sync_well();
+    CHECK(world.shard().at("name") == "Ada L.");
+    CHECK(world.parked().empty());
+}
+
 TEST_CASE("a reference waits for its parent, and is translated both ways") {
     World world(contacts_of_companies());
     const auto company = world.source.create("companies", {{"title", "Acme"}});

@@ -68,6 +68,10 @@ void Oracle::check_resurrections() const {
             const RecordState& removed = *ledger_.find(key);
             if (!removed.removed_by_user || group.last_user_change > removed.removed_at) continue;
             if (removed.removed_unconfirmed) continue; // to the engine the other side's edit was news still
+            // Made by a create that nobody answered, and deleted before it was asked for: no look-up by key finds it.
+            if (!removed.made_by_user && !mirror_.was_linked(key) &&
+                scenario_.system(key.side).capabilities.finds_by_idempotency_key)
+                continue;
             if (chosen_by_person(key)) continue;       // nor is it known whether it had reached this side
             if (kept_by_person(key)) continue;         // after a crash had hidden that the two sides agreed
             // Had the deleting user seen everything that lived on the other side?

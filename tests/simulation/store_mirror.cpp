@@ -106,6 +106,7 @@ void StoreMirror::index_link(const std::string& link_id, const LinkMirror& link,
         auto& ids = links_by_record_[RecordKey{side, *entity, link.id(side)}];
         std::erase(ids, link_id);
         if (add) ids.push_back(link_id);
+        if (add) ever_linked_.insert(RecordKey{side, *entity, link.id(side)});
         if (add && ids.size() > 1 && link.state.empty()) {
             const auto live = std::count_if(ids.begin(), ids.end(),
                                             [&](const std::string& id) { return links_.at(id).state.empty(); });

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -72,6 +73,7 @@ public:
 
     // Links (not dead ones) of this record, and the other end's id.
     [[nodiscard]] std::vector<const LinkMirror*> links_of(const RecordKey& key) const;
+    [[nodiscard]] bool was_linked(const RecordKey& key) const { return ever_linked_.contains(key); }
     [[nodiscard]] std::optional<std::size_t> entity_of_stream(const std::string& stream_id) const;
 
     // Is there a document of this kind (candidate, deletion, parked, or a conflict that nobody has closed) about it?
@@ -113,6 +115,7 @@ private:
     std::map<std::string, std::map<std::string, cs::Document>> documents_;               // by kind and id
     std::map<std::pair<std::string, RecordKey>, std::set<std::string>> about_; // ids by kind and record
     std::map<RecordKey, std::vector<std::string>> links_by_record_;
+    std::set<RecordKey> ever_linked_;
     std::map<std::pair<std::string, std::string>, std::int64_t> counts_; // by stream and name
     std::set<RecordKey> possible_duplicates_;
     std::unordered_set<std::uint64_t> kept_tags_;
