@@ -39,6 +39,11 @@ struct EngineLimits {
     std::chrono::milliseconds lease_duration{60'000};  // after a crash another instance goes on after this long
     std::chrono::milliseconds retry_base{500};         // full jitter in [0, base·2^n], at most retry_cap
     std::chrono::milliseconds retry_cap{60'000};
+    // Of tasks, which outlive an execution. A stream fails for good after so many failed executions in a row.
+    std::chrono::milliseconds min_interval{std::chrono::minutes(5)}; // between the starts of an integration's tasks
+    std::size_t max_stream_failures = 6;
+    std::chrono::milliseconds task_retry_base{10'000};
+    std::chrono::milliseconds task_retry_cap{std::chrono::minutes(15)};
     std::chrono::days journal_retention{90};
     std::chrono::days execution_retention{90};
 
@@ -64,7 +69,8 @@ struct ListRequest {
     std::string tenant_id;
     std::string integration_id; // empty: all
     std::string state;          // status or state, as text; empty: all
-    std::string entity;         // external entity; empty: all
+    std::string entity;         // of conflicts and parked records: external entity; empty: all
+    std::string task_id;        // of executions; empty: all
     std::size_t limit = 100;
     std::string cursor;
 
@@ -77,6 +83,13 @@ struct ListPage {
     std::string next_cursor; // empty: no more
 };
 
+struct TaskOptions {
+    std::string task_id; // a UUID; empty: a new one
+    bool held = false;   // it waits for execute_task
+
+    TaskOptions() = default;
+};
+
 class Engine {
 public:
     explicit Engine(EngineParts parts);
@@ -87,6 +100,24 @@ public:
     // Creates a task and runs one execution on each of its streams, parents (by `reference`) first. One Execution per
     // stream, finished, in that order. A stream that another execution holds answers with status pending.
     Async<Result<std::vector<Execution>>> run(SyncRequest request);
+
+    // Tasks: requests that are durable once they are accepted, and that any instance on the store may run. Engine does
+    // not look for them by itself: a Scheduler does.
+    //
+    // create_task answers the task as it was stored. With a `task_id`, which the caller derives from whatever must not
+    // happen twice, a repetition answers the task that is there; already_exists when that one asks for another thing.
+    Async<Result<SyncTask>> create_task(SyncRequest request, TaskOptions options);
+    Async<Result<SyncTask>> find_task(std::string tenant_id, std::string task_id);
+    Async<Result<ListPage<SyncTask>>> list_tasks(ListRequest request);
+    // Lets a held task run. stale when it has ended; one that is not held stays as it is.
+    Async<Result<SyncTask>> execute_task(std::string tenant_id, std::string task_id);
+    // One that no execution runs ends at once; of another one the running execution stops at its next safe point, once
+    // whoever runs it (see Scheduler) hears of it. stale when it has ended otherwise.
+    Async<Result<SyncTask>> cancel_task(std::string tenant_id, std::string task_id, std::string actor);
+    // Runs the executions of a task that are due, up to its end, up to one that the record cap ended (others get their
+    // turn then), or until nothing of it is due. busy: it is due, and another instance runs it, or no slot is free.
+    // Cancelling stops at the next safe point and leaves the task to whoever runs it next.
+    Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
 
     // What run would do, record by record, through Observer::on_planned of `plan`. Writes nothing anywhere; runs
     // beside other executions.

@@ -29,6 +29,7 @@ struct Filter {
     json::value value; // in, not_in: an array
 
     Filter() = default;
+    friend bool operator==(const Filter&, const Filter&) = default;
 };
 
 // One step of a field's way from external to shard form. Names, options and inverses: docs/configuration.md.

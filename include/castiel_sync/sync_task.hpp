@@ -1,4 +1,4 @@
-// SyncTask: a request to sync. Execution: one attempt at it on one stream. Values; state moves only through transition.
+// SyncTask: a request to sync, and what became of it. Execution: one attempt at it on one stream. Values.
 #pragma once
 
 #include <castiel_sync/error.hpp>
@@ -75,7 +75,43 @@ struct Execution {
     Execution() = default;
 };
 
+// What became of one stream of a task.
+struct TaskStream {
+    std::string stream_id;
+    std::string entity_type;
+    SyncStatus status = SyncStatus::pending;
+    std::string execution_id;            // the last one; empty before the first
+    std::uint64_t failures = 0;          // executions in a row that failed
+    std::optional<Timestamp> not_before; // waits until then, for another attempt
+    bool has_more = false;               // the record cap ended its last execution: another one goes on there
+    std::optional<Error> error;          // of the last execution
+
+    TaskStream() = default;
+};
+
+// A task as it is stored. It runs one execution after the other, over its streams in order, until each has ended:
+// completed, or failed with an error that no repetition can help, or as often as is tried.
+struct SyncTask {
+    std::string task_id;
+    SyncRequest request;
+    SyncStatus status = SyncStatus::pending;
+    bool held = false;                   // was only created: waits for execute_task
+    bool attended = false;               // Engine::run runs it; nobody else takes it up
+    std::optional<Timestamp> not_before; // pending until then: a limit, or a pause between attempts
+    std::vector<TaskStream> streams;     // parents first; empty before the first execution
+    std::uint64_t executions = 0;        // begun so far
+    SyncCounters counters;               // over all of them
+    std::optional<Error> error;          // why it failed, or why it waits
+    Timestamp created_at{};
+    Timestamp updated_at{};
+    std::optional<Timestamp> started_at;
+    std::optional<Timestamp> completed_at;
+
+    SyncTask() = default;
+};
+
 // The members of `run --json` and of the HTTP API.
 [[nodiscard]] json::object to_json_object(const Execution& execution);
+[[nodiscard]] json::object to_json_object(const SyncTask& task);
 
 } // namespace castiel_sync

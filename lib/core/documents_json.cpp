@@ -3,6 +3,7 @@
 #include <castiel_sync/conflict.hpp>
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
+#include <core/filter.hpp>
 
 #include <algorithm>
 #include <set>
@@ -82,6 +83,13 @@ json::value change_object(const JournalChange& change) {
     return object;
 }
 
+json::array filters_object(const std::vector<Filter>& filters) {
+    return to_array(filters, [](const Filter& filter) {
+        return json::object{
+            {"field", text(filter.field)}, {"operator", text(to_string(filter.op))}, {"value", filter.value}};
+    });
+}
+
 bool equal_presence(const std::optional<json::value>& left, const std::optional<json::value>& right) {
     return left && right ? equal_values(*left, *right) : left.has_value() == right.has_value();
 }
@@ -131,6 +139,55 @@ json::object to_json_object(const Execution& execution) {
     Members members(object);
     members.add_if_known("completedAt", execution.completed_at);
     if (execution.error) members.add("error", to_json_object(*execution.error));
+    return object;
+}
+
+namespace {
+
+json::value stream_object(const TaskStream& stream) {
+    json::object object{{"entityType", text(stream.entity_type)},
+                        {"streamId", text(stream.stream_id)},
+                        {"status", text(to_string(stream.status))}};
+    Members members(object);
+    members.add_unless_empty("executionId", stream.execution_id);
+    members.add("failures", stream.failures);
+    members.add_if_known("notBefore", stream.not_before);
+    if (stream.has_more) members.add("hasMore", true);
+    if (stream.error) members.add("error", to_json_object(*stream.error));
+    return object;
+}
+
+} // namespace
+
+json::object to_json_object(const SyncTask& task) {
+    const SyncCounters& counters = task.counters;
+    json::object object{{"taskId", text(task.task_id)},
+                        {"tenantId", text(task.request.tenant_id)},
+                        {"integrationId", text(task.request.integration_id)}};
+    Members members(object);
+    if (task.request.direction) members.add("direction", text(to_string(*task.request.direction)));
+    members.add_unless_empty("entityType", task.request.entity);
+    if (!task.request.filters.empty()) members.add("filters", filters_object(task.request.filters));
+    members.add("trigger", text(to_string(task.request.trigger)));
+    members.add("status", text(to_string(task.status)));
+    if (task.held) members.add("held", true);
+    members.add_if_known("notBefore", task.not_before);
+    members.add("executions", task.executions);
+    members.add("hasMore", std::any_of(task.streams.begin(), task.streams.end(),
+                                       [](const TaskStream& stream) { return stream.has_more; }));
+    members.add("recordsProcessed", counters.processed);
+    members.add("recordsCreated", counters.created);
+    members.add("recordsUpdated", counters.updated);
+    members.add("recordsDeleted", counters.deleted);
+    members.add("recordsSkipped", counters.skipped);
+    members.add("recordsFailed", counters.failed);
+    members.add("conflicts", counters.conflicts);
+    members.add("streams", to_array(task.streams, stream_object));
+    members.add_if_known("startedAt", task.started_at);
+    members.add_if_known("completedAt", task.completed_at);
+    if (task.error) members.add("error", to_json_object(*task.error));
+    members.add("createdAt", text(task.created_at));
+    members.add("updatedAt", text(task.updated_at));
     return object;
 }
 

@@ -127,6 +127,12 @@ std::string_view to_string(Filter::Operator op) noexcept {
     return "unknown";
 }
 
+std::optional<Filter::Operator> parse_filter_operator(std::string_view text) noexcept {
+    for (const auto& word : operators)
+        if (word.text == text) return word.value;
+    return std::nullopt;
+}
+
 bool matches(const std::vector<Filter>& filters, const json::object& external) {
     return std::all_of(filters.begin(), filters.end(),
                        [&](const Filter& filter) { return matches(filter, external); });

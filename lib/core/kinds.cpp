@@ -10,7 +10,9 @@ std::span<const KindDeclaration> engine_kinds() {
         KindDeclaration{"task", {"integration_id", "status", "created_at"}, {{{"created_at"}}, {{"status"}}}},
         KindDeclaration{"execution",
                         {"stream_id", "integration_id", "task_id", "status", "started_at"},
-                        {{{"started_at"}}, {{"integration_id", "started_at"}}, {{"status"}}}},
+                        {{{"started_at"}}, {{"integration_id", "started_at"}}, {{"status"}}, {{"task_id"}}}},
+        KindDeclaration{"cancellation", {}, {}},
+        KindDeclaration{"schedule", {"next_due"}, {{{"next_due"}}}},
         KindDeclaration{"stream", {"integration_id"}, {}},
         KindDeclaration{"slot", {}, {}},
         // The pair of ids that are the same record. Its id ends in its number in the stream.

@@ -1,6 +1,6 @@
 #include <engine/documents.hpp>
 
-#include <engine/archive.hpp>
+#include <engine/document_codec.hpp>
 
 #include <array>
 
@@ -25,19 +25,7 @@ static void parse_name(std::string_view text, std::optional<Link::State>& out) {
     parse_indexed(text, state_names, out);
 }
 static void parse_name(std::string_view text, std::optional<Phase>& out) { parse_indexed(text, phase_names, out); }
-static void parse_name(std::string_view text, std::optional<Side>& out) { out = parse_side(text); }
-static void parse_name(std::string_view text, std::optional<Rail>& out) { out = parse_rail(text); }
-static void parse_name(std::string_view text, std::optional<Direction>& out) { out = parse_direction(text); }
-static void parse_name(std::string_view text, std::optional<Trigger>& out) { out = parse_trigger(text); }
-static void parse_name(std::string_view text, std::optional<SyncStatus>& out) { out = parse_sync_status(text); }
-static void parse_name(std::string_view text, std::optional<ErrorCode>& out) { out = parse_error_code(text); }
-static void parse_name(std::string_view text, std::optional<ConflictType>& out) { out = parse_conflict_type(text); }
 
-template <class A>
-void members(A& a, Error& v) {
-    a("code", v.code);
-    a("message", v.message);
-}
 template <class A>
 void members(A& a, LinkCreate& v) {
     a("journal", v.journal_id);
@@ -169,34 +157,9 @@ void members(A& a, StreamDocument& v) {
     a("lastRunAt", v.last_run_at);
 }
 template <class A>
-void members(A& a, SyncRequest& v) {
-    a("integrationId", v.integration_id);
-    a("direction", v.direction);
-    a.sparse("entity", v.entity);
-    a("trigger", v.trigger);
-}
-template <class A>
-void members(A& a, TaskDocument& v) {
-    a("request", v.request);
-    a("status", v.status);
-    a("createdAt", v.created_at);
-    a("updatedAt", v.updated_at);
-    a("error", v.error);
-}
-template <class A>
 void members(A& a, Slot& v) {
     a("execution", v.execution_id);
     a("expires", v.expires_at);
-}
-template <class A>
-void members(A& a, SyncCounters& v) {
-    a("processed", v.processed);
-    a("created", v.created);
-    a("updated", v.updated);
-    a("deleted", v.deleted);
-    a("skipped", v.skipped);
-    a("failed", v.failed);
-    a("conflicts", v.conflicts);
 }
 template <class A>
 void members(A& a, Execution& v) {
@@ -309,91 +272,6 @@ void members(A& a, Event& v) {
 namespace {
 
 template <class T>
-std::string body_of(const T& value) {
-    return written_text([&value](std::string& text) {
-        ArchiveWriter writer(text);
-        members(writer, const_cast<T&>(value)); // members only reads here
-        writer.finish();
-    });
-}
-
-template <class T, class... Index>
-Document make_document(std::string_view kind, std::string id, const T& value, Index&&... index) {
-    Document document;
-    document.kind = kind;
-    document.id = std::move(id);
-    document.index.reserve(sizeof...(index));
-    (document.index.emplace_back(std::forward<Index>(index)), ...);
-    document.body = body_of(value);
-    return document;
-}
-
-std::int64_t milliseconds(Timestamp time) { return time.time_since_epoch().count(); }
-
-Error corrupted(const Document& document, std::string_view what) {
-    return {ErrorCode::corrupted, "stored " + document.kind + " \"" + document.id + "\": " + std::string(what)};
-}
-
-// Takes the index values of a document; the first that is missing or of the wrong type is the fault.
-class IndexReader {
-public:
-    explicit IndexReader(const Document& document) : document_(document) {}
-
-    std::string text(std::size_t i) {
-        const auto* text = at<std::string>(i);
-        return text ? *text : std::string();
-    }
-    std::int64_t number(std::size_t i) {
-        const auto* number = at<std::int64_t>(i);
-        return number ? *number : 0;
-    }
-    [[nodiscard]] const Document& document() const { return document_; }
-    [[nodiscard]] std::optional<std::size_t> fault() const { return fault_; }
-
-private:
-    template <class T>
-    const T* at(std::size_t i) {
-        const T* value = i < document_.index.size() ? std::get_if<T>(&document_.index[i]) : nullptr;
-        if (!value && !fault_) fault_ = i;
-        return value;
-    }
-
-    const Document& document_;
-    std::optional<std::size_t> fault_;
-};
-
-template <class T>
-Result<T> read(const IndexReader& index, std::string_view body, T value) {
-    const Document& document = index.document();
-    if (index.fault())
-        return corrupted(document, "index value " + std::to_string(*index.fault()) + " is missing or malformed");
-    auto object = parse_json_object(body);
-    if (!object) return corrupted(document, object.error().message);
-    ArchiveReader reader(*object);
-    members(reader, value);
-    if (!reader.ok()) return corrupted(document, "member \"" + reader.bad_member() + "\" is missing or malformed");
-    return value;
-}
-
-template <class T>
-Result<T> read(const IndexReader& index, T value) {
-    return read(index, index.document().body, std::move(value));
-}
-
-// The same for a value whose id is made of what it holds: the document must have that id.
-template <class T, class IdOf>
-Result<T> read_named(const IndexReader& index, std::string_view body, T value, IdOf id_of) {
-    auto result = read(index, body, std::move(value));
-    if (result && id_of(*result) != index.document().id)
-        return corrupted(index.document(), "it holds what belongs under \"" + id_of(*result) + "\"");
-    return result;
-}
-template <class T, class IdOf>
-Result<T> read_named(const IndexReader& index, T value, IdOf id_of) {
-    return read_named(index, index.document().body, std::move(value), id_of);
-}
-
-template <class T>
 T named_link(IndexReader& index) {
     T link;
     link.link_id = index.document().id;
@@ -440,10 +318,6 @@ Document to_document(const StreamDocument& stream) {
     Document document = make_document("stream", stream.stream_id, stream, stream.integration_id);
     document.etag = stream.etag;
     return document;
-}
-Document to_document(const TaskDocument& task) {
-    return make_document("task", task.task_id, task, task.request.integration_id, std::string(to_string(task.status)),
-                         milliseconds(task.created_at));
 }
 Document to_document(const Slot& slot) { return make_document("slot", slot.slot_id, slot); }
 Document to_document(const Execution& execution) {
@@ -511,11 +385,6 @@ template <> Result<StreamDocument> from_document(const Document& document) {
     stream.integration_id = index.text(0);
     stream.etag = document.etag;
     return read(index, std::move(stream));
-}
-template <> Result<TaskDocument> from_document(const Document& document) {
-    TaskDocument task;
-    task.task_id = document.id;
-    return read(IndexReader(document), std::move(task));
 }
 template <> Result<Slot> from_document(const Document& document) {
     Slot slot;

@@ -199,13 +199,25 @@ struct StreamDocument {
     std::string etag;
 };
 
-struct TaskDocument {
+struct TaskDocument : SyncTask {
+    std::string etag;
+};
+
+// Somebody wants a running task to end. A document of its own, so that it is no precondition of the task's own commits.
+struct Cancellation {
     std::string task_id;
-    SyncRequest request;
-    SyncStatus status = SyncStatus::pending;
-    Timestamp created_at{};
-    Timestamp updated_at{};
-    std::optional<Error> error;
+    std::string actor;
+    Timestamp at{};
+};
+
+// Of one integration: when it was synced, and when its schedule asks for it next.
+struct Schedule {
+    std::string integration_id;
+    std::optional<Timestamp> last_start; // of a task's first execution: what the minimum interval is counted from
+    std::string last_task_id;            // that the schedule made
+    std::optional<Timestamp> last_due;
+    std::optional<Timestamp> next_due;   // none: it is not scheduled
+    std::string etag;
 };
 
 struct Slot {
@@ -236,6 +248,8 @@ struct Slot {
 [[nodiscard]] Document to_document(const Intent& intent);
 [[nodiscard]] Document to_document(const StreamDocument& stream);
 [[nodiscard]] Document to_document(const TaskDocument& task);
+[[nodiscard]] Document to_document(const Cancellation& cancellation);
+[[nodiscard]] Document to_document(const Schedule& schedule);
 [[nodiscard]] Document to_document(const Slot& slot);
 [[nodiscard]] Document to_document(const Execution& execution);
 [[nodiscard]] Document to_document(const Conflict& conflict);
@@ -260,6 +274,8 @@ template <> Result<HeldDeletion> from_document(const Document& document);
 template <> Result<Intent> from_document(const Document& document);
 template <> Result<StreamDocument> from_document(const Document& document);
 template <> Result<TaskDocument> from_document(const Document& document);
+template <> Result<Cancellation> from_document(const Document& document);
+template <> Result<Schedule> from_document(const Document& document);
 template <> Result<Slot> from_document(const Document& document);
 template <> Result<Execution> from_document(const Document& document);
 template <> Result<Conflict> from_document(const Document& document);

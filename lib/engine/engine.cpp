@@ -60,6 +60,16 @@ Error latched_error(const StreamDocument& stream) {
 
 } // namespace
 
+std::vector<TaskStream> streams_of(const std::vector<StreamPlan>& plans) {
+    std::vector<TaskStream> streams;
+    for (const StreamPlan& plan : plans) {
+        TaskStream& stream = streams.emplace_back();
+        stream.stream_id = plan.stream_id;
+        stream.entity_type = plan.mapping.external_entity;
+    }
+    return streams;
+}
+
 Engine::Engine(EngineParts parts) : state_(std::make_unique<State>()) {
     state_->parts = std::move(parts);
     if (state_->parts.instance.empty()) state_->parts.instance = "castiel-sync";
@@ -186,7 +196,7 @@ Async<Result<>> Engine::State::execute(const RunMode& mode, Session& session, co
 }
 
 Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
-                                           SyncRequest request, TaskProgress& progress, bool last) {
+                                           SyncRequest request, TaskProgress& progress, std::size_t index) {
     const EngineParts& with = *mode.parts;
     Execution execution;
     execution.execution_id = make_uuid(*with.runtime.random);
@@ -233,13 +243,23 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     const std::size_t slots =
         mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
     std::vector<Write> task_begins;
-    if (!mode.preview && !progress.begun) task_begins.push_back(insert(to_document(progress.task)));
+    TaskDocument begun = progress.task;
+    begin_stream(begun, index, execution, execution.started_at);
+    if (!mode.preview) {
+        task_begins = progress.start;
+        // One that others may run as well is taken up by one of them only.
+        task_begins.push_back(!progress.stored  ? insert(to_document(begun))
+                              : begun.attended ? put(to_document(begun))
+                                               : replace(to_document(begun)));
+    }
     auto claimed = co_await session.claim(slots, mode.preview, std::move(started), std::move(task_begins));
     if (!claimed) {
         refused(claimed.error());
         co_return execution;
     }
-    progress.begun = true;
+    progress.task = std::move(begun);
+    progress.start.clear();
+    progress.stored = progress.up_to_date = true;
 
     const auto asked = co_await asio::this_coro::cancellation_state;
     const bool cancelled_early = asked.cancelled() != asio::cancellation_type::none;
@@ -301,42 +321,34 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     }
     session.execution().has_more = session.execution().has_more && status == SyncStatus::completed;
     Execution ended = session.execution();
+    ended.status = status;
     ended.error = error;
     std::vector<EventDraft> events{status == SyncStatus::completed
                                        ? completed_event(ended)
                                        : EventDraft{"integration.sync.failed", failure_data(ended)}};
     std::function<void(StreamDocument&)> change;
     if (latch) change = [latch](StreamDocument& document) { document.latch = latch; };
-    std::vector<Write> task_ends;
-    if (!mode.preview && last) {
-        TaskProgress after = progress;
-        after.executions.push_back(ended);
-        task_ends.push_back(put(to_document(after.ended_at(with.runtime.clock->now(), false))));
+    bool handed_over = false;
+    if (status == SyncStatus::cancelled && !progress.task.attended) {
+        auto wanted = co_await cancellation_asked(integration.tenant_id, progress.task.task_id);
+        handed_over = !wanted || !*wanted; // whoever runs it next will ask again
     }
+    TaskDocument after = progress.task;
+    const Timestamp now = with.runtime.clock->now();
+    if (handed_over) hand_over_stream(after, index, ended, now);
+    else end_stream(after, index, ended, progress.rules, now, *with.runtime.random);
+    std::vector<Write> task_ends; // nobody else writes it while this stream is ours
+    if (!mode.preview) task_ends.push_back(put(to_document(after)));
     auto finished = co_await session.finish(status, error, std::move(events), std::move(change), std::move(task_ends));
     execution = session.execution();
-    progress.ended = last && finished.has_value();
-    if (!finished) {
+    progress.up_to_date = finished.has_value();
+    if (finished) {
+        progress.task = std::move(after);
+    } else {
         execution.status = SyncStatus::failed;
         if (!execution.error) execution.error = finished.error();
     }
     co_return execution;
-}
-
-TaskDocument TaskProgress::ended_at(Timestamp now, bool cancelled) const {
-    const auto any = [&](SyncStatus status) {
-        return std::any_of(executions.begin(), executions.end(),
-                           [status](const Execution& execution) { return execution.status == status; });
-    };
-    TaskDocument done = task;
-    done.status = cancelled || any(SyncStatus::cancelled) ? SyncStatus::cancelled
-                  : any(SyncStatus::failed)               ? SyncStatus::failed
-                  : any(SyncStatus::pending)              ? SyncStatus::pending
-                                                          : SyncStatus::completed;
-    for (const auto& execution : executions)
-        if (execution.error && !done.error) done.error = execution.error;
-    done.updated_at = now;
-    return done;
 }
 
 Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncRequest request) {
@@ -354,39 +366,50 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     TaskProgress progress;
     progress.task.task_id = make_uuid(*with.runtime.random);
     progress.task.request = request;
-    progress.task.status = SyncStatus::running;
+    progress.task.attended = true;
     progress.task.created_at = progress.task.updated_at = with.runtime.clock->now();
+    progress.task.streams = streams_of(*plans);
+    std::vector<Execution> executions;
     const auto asked_early = co_await asio::this_coro::cancellation_state;
     bool cancelled = asked_early.cancelled() != asio::cancellation_type::none;
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
     for (std::size_t i = 0; i < plans->size(); ++i) {
-        const bool last = i + 1 == plans->size();
         const auto asked = co_await asio::this_coro::cancellation_state;
         cancelled = cancelled || asked.cancelled() != asio::cancellation_type::none;
         if (cancelled) break;
         Execution execution =
             co_await asio::co_spawn(with.runtime.executor,
-                                    run_stream(mode, *integration, std::move((*plans)[i]), request, progress, last),
+                                    run_stream(mode, *integration, std::move((*plans)[i]), request, progress, i),
                                     asio::use_awaitable);
         cancelled = execution.status == SyncStatus::cancelled;
         if (mode.observer) mode.observer->on_finished(execution);
-        progress.executions.push_back(std::move(execution));
+        if (!mode.preview && !is_terminal(progress.task.streams[i].status) && is_terminal(execution.status)) {
+            // Its end is not written down with the stream's.
+            end_stream(progress.task, i, execution, progress.rules, with.runtime.clock->now(), *with.runtime.random);
+            progress.up_to_date = false;
+        }
+        executions.push_back(std::move(execution));
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    if (mode.preview) co_return std::move(progress.executions);
-    if (!progress.ended) {
-        const TaskDocument ended = progress.ended_at(with.runtime.clock->now(), cancelled);
-        std::vector<Write> writes{put(to_document(ended))};
+    if (mode.preview) co_return executions;
+    if (!is_terminal(progress.task.status)) {
+        const Timestamp now = with.runtime.clock->now();
+        if (cancelled) castiel_sync::cancel_task(progress.task, now);
+        else fail_task(progress.task, Error(ErrorCode::busy, "another execution holds the stream"), now);
+        progress.up_to_date = false;
+    }
+    if (!progress.up_to_date) {
+        std::vector<Write> writes{put(to_document(progress.task))};
         auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
         // Where not even its beginning was recorded, nothing has happened at all.
-        if (!receipt && !progress.begun) co_return receipt.error();
+        if (!receipt && !progress.stored) co_return receipt.error();
         if (!receipt && mode.observer)
             mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
     }
     if (auto published = co_await publish_events(request.tenant_id); !published && mode.observer)
         // They stay in the outbox; the next run or publish_events sends them.
         mode.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
-    co_return std::move(progress.executions);
+    co_return executions;
 }
 
 // In a coroutine of its own: what a run does about cancellation ends with it, and is not the caller's.

@@ -19,7 +19,8 @@ Async<Result<ListPage<T>>> Engine::State::list(std::string kind, const ListReque
     };
     equal("integration_id", request.integration_id);
     if (!state_field.empty()) equal(state_field.c_str(), request.state);
-    if (kind != "execution") equal("entity_type", request.entity);
+    if (kind == "execution") equal("task_id", request.task_id);
+    if (kind == "conflict" || kind == "parked") equal("entity_type", request.entity);
     query.order = {{std::move(time_field), true}};
     query.limit = std::clamp<std::size_t>(request.limit, 1, 1000);
     query.continuation = request.cursor;
@@ -47,6 +48,7 @@ Async<Result<T>> Engine::State::find(std::string tenant_id, std::string kind, st
 
 template Async<Result<Conflict>> Engine::State::find(std::string, std::string, std::string);
 template Async<Result<ParkedRecord>> Engine::State::find(std::string, std::string, std::string);
+template Async<Result<TaskDocument>> Engine::State::find(std::string, std::string, std::string);
 
 Async<Result<std::vector<StreamDocument>>> Engine::State::streams(std::string tenant_id) {
     std::vector<StreamDocument> all;
@@ -80,6 +82,18 @@ Async<Result<ListPage<ParkedRecord>>> Engine::list_parked(ListRequest request) {
 
 Async<Result<ListPage<Execution>>> Engine::list_executions(ListRequest request) {
     co_return co_await state_->list<Execution>("execution", request, "status", "started_at");
+}
+
+Async<Result<ListPage<SyncTask>>> Engine::list_tasks(ListRequest request) {
+    auto page = co_await state_->list<TaskDocument>("task", request, "status", "created_at");
+    if (!page) co_return page.error();
+    ListPage<SyncTask> answer;
+    answer.next_cursor = std::move(page->next_cursor);
+    for (TaskDocument& task : page->items) {
+        task.request.tenant_id = request.tenant_id;
+        answer.items.push_back(std::move(task));
+    }
+    co_return answer;
 }
 
 Async<Result<Execution>> Engine::find_execution(std::string tenant_id, std::string execution_id) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <castiel_sync/engine.hpp>
+#include <core/task_progress.hpp>
 #include <engine/run.hpp>
 #include <engine/session.hpp>
 
@@ -22,6 +23,8 @@ struct StreamPlan {
     bool narrowed = false;
 };
 
+[[nodiscard]] std::vector<TaskStream> streams_of(const std::vector<StreamPlan>& plans);
+
 struct RunMode {
     bool preview = false;
     Observer* observer = nullptr;
@@ -32,17 +35,16 @@ struct RunMode {
     RunMode() = default;
 };
 
-// A task on its way through the streams that it asks for. It is written down with the first claim and with the last
-// stream's end, and by itself only where there is none.
+// A task on its way through the streams that it asks for. What becomes of it is written down with each stream's
+// beginning and end.
 struct TaskProgress {
     TaskDocument task;
-    std::vector<Execution> executions; // that have ended
-    bool begun = false;                // the store has it
-    bool ended = false;                // and its end
+    TaskRules rules;
+    bool stored = false;      // the store has it
+    bool up_to_date = false;  // and as it is here
+    std::vector<Write> start; // goes with the next stream's beginning
 
     TaskProgress() = default;
-    // As it ends after these executions.
-    [[nodiscard]] TaskDocument ended_at(Timestamp now, bool cancelled) const;
 };
 
 struct Engine::State {
@@ -58,10 +60,20 @@ struct Engine::State {
     Async<Result<std::vector<Execution>>> run(RunMode mode, SyncRequest request);
     Async<Result<std::vector<Execution>>> run_apart(RunMode mode, SyncRequest request);
     Async<Execution> run_stream(const RunMode& mode, const Integration& integration, StreamPlan plan,
-                                SyncRequest request, TaskProgress& progress, bool last);
+                                SyncRequest request, TaskProgress& progress, std::size_t index);
     Async<Result<>> execute(const RunMode& mode, Session& session, const Integration& integration,
                             const StreamPlan& plan, const SyncRequest& request, std::optional<Trip>& trip,
                             std::vector<std::string>& examples);
+
+    Async<Result<TaskDocument>> load_task(std::string tenant_id, std::string task_id);
+    Async<Result<bool>> cancellation_asked(std::string tenant_id, std::string task_id);
+    Async<Result<TaskDocument>> store_task(TaskDocument task);
+    Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
+    Async<Result<SyncTask>> take_steps(const RunMode& mode, std::string tenant_id, std::string task_id);
+    Async<Result<bool>> take_step(const RunMode& mode, TaskProgress& progress);
+    Async<Result<bool>> reap_streams(TaskProgress& progress);
+    Async<Result<std::optional<Timestamp>>> wait_for_interval(TaskProgress& progress);
+    [[nodiscard]] TaskRules task_rules() const;
 
     Async<Result<std::size_t>> publish_events(std::string tenant_id);
     Async<Result<std::size_t>> publish_tenant(std::string tenant_id);
