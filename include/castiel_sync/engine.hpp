@@ -41,7 +41,7 @@ struct EngineLimits {
     std::chrono::milliseconds retry_cap{60'000};
     // Of tasks, which outlive an execution. A stream fails for good after so many failed executions in a row.
     std::chrono::milliseconds min_interval{std::chrono::minutes(5)}; // between the starts of an integration's tasks
-    std::size_t max_stream_failures = 6;
+    std::size_t max_stream_failures = 8;
     std::chrono::milliseconds task_retry_base{10'000};
     std::chrono::milliseconds task_retry_cap{std::chrono::minutes(15)};
     std::chrono::days journal_retention{90};

@@ -1,0 +1,178 @@
+// The scheduler: tasks run when they are due, each tenant in turn, whichever instance created them.
+#include "world.hpp"
+
+#include <castiel_sync/scheduler.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+using namespace castiel_sync;
+using namespace castiel_sync::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+// An instance: an engine and its scheduler, on the world's store.
+struct Instance {
+    World& world;
+    std::unique_ptr<Engine> engine;
+    std::unique_ptr<Scheduler> scheduler;
+
+    Instance(World& where, std::string name) : world(where), engine(where.make_engine(std::move(name))) {
+        SchedulerParts parts;
+        parts.runtime = Runtime{world.loop.executor(), &world.clock, world.random.get()};
+        parts.engine = engine.get();
+        parts.store = &world.wired_store;
+        parts.observer = &world.observer;
+        scheduler = std::make_unique<Scheduler>(std::move(parts));
+        world.loop.spawn(scheduler->run());
+    }
+
+    SyncTask create(TaskOptions options = {}) {
+        auto task = world.loop.run(engine->create_task(world.request(), std::move(options)));
+        REQUIRE_MESSAGE(task.has_value(), task.error().message);
+        scheduler->take_note(*task);
+        return *task;
+    }
+    SyncTask find(const SyncTask& task) {
+        auto found = world.loop.run(engine->find_task(tenant, task.task_id));
+        REQUIRE_MESSAGE(found.has_value(), found.error().message);
+        return *found;
+    }
+};
+
+} // namespace
+
+TEST_CASE("a task runs at once where it was created, and those of the minimum interval one after the other (I20)") {
+    World world;
+    Instance instance(world, "one");
+    std::vector<SyncTask> tasks;
+    for (int i = 0; i < 3; ++i) tasks.push_back(instance.create());
+    world.loop.run_for(1s);
+    CHECK(instance.find(tasks[0]).status == SyncStatus::completed);
+    CHECK(instance.find(tasks[1]).status == SyncStatus::pending);
+    world.loop.run_for(15min);
+    std::vector<Timestamp> starts;
+    for (const SyncTask& task : tasks) {
+        const SyncTask ended = instance.find(task);
+        CHECK(ended.status == SyncStatus::completed);
+        starts.push_back(ended.started_at.value());
+    }
+    std::sort(starts.begin(), starts.end());
+    for (std::size_t i = 1; i < starts.size(); ++i) CHECK(starts[i] - starts[i - 1] >= world.limits.min_interval);
+    CHECK(instance.scheduler->counts().known == 0);
+}
+
+TEST_CASE("a task that another instance accepted is run by whoever finds it, once only (I31)") {
+    World world;
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    auto task = world.loop.run(world.engine->create_task(world.request(), {})); // that process has no scheduler
+    REQUIRE(task.has_value());
+    Instance one(world, "one"), two(world, "two");
+    world.loop.run_for(2min);
+    const SyncTask ended = one.find(*task);
+    CHECK(ended.status == SyncStatus::completed);
+    CHECK(ended.executions == 1);
+    CHECK(world.target.ids("contact").size() == 1);
+}
+
+TEST_CASE("a task whose instance died is finished by another one within a lease and a look at the store (I16)") {
+    World world;
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    auto task = world.loop.run(world.engine->create_task(world.request(), {}));
+    REQUIRE(task.has_value());
+    world.to_target.pushes.next = {Fate::dies_after};
+    CHECK_THROWS(world.loop.run(world.engine->run_task(tenant, task->task_id)));
+    world.process.dead = false;
+    Instance other(world, "other");
+    world.loop.run_for(world.limits.lease_duration + 2 * 60s);
+    const SyncTask ended = other.find(*task);
+    CHECK(ended.status == SyncStatus::completed);
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.sink.faults().empty());
+}
+
+TEST_CASE("what failed is repeated by itself until it succeeds") {
+    World world;
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    world.to_target.pushes.otherwise = Fate::refused;
+    Instance instance(world, "one");
+    const SyncTask task = instance.create();
+    while (instance.find(task).streams.empty() || instance.find(task).streams[0].failures < 2) world.loop.run_for(1s);
+    CHECK(instance.find(task).status == SyncStatus::pending);
+    world.heal();
+    world.loop.run_for(30min);
+    CHECK(instance.find(task).status == SyncStatus::completed);
+}
+
+TEST_CASE("cancelling a running task stops it at its next safe point, also from another instance") {
+    for (const bool elsewhere : {false, true}) {
+        CAPTURE(elsewhere);
+        World world;
+        world.source.create("contacts", person("ada@example.org", "Ada"));
+        world.to_target.passes = [&]() -> Async<void> { co_await world.clock.sleep_for(1h); };
+        Instance one(world, "one"), two(world, "two");
+        const SyncTask task = one.create();
+        world.loop.run_for(10s);
+        REQUIRE(one.find(task).status == SyncStatus::running);
+        Instance& asked = elsewhere ? two : one;
+        auto answer = world.loop.run(asked.engine->cancel_task(tenant, task.task_id, "ada"));
+        REQUIRE(answer.has_value());
+        asked.scheduler->stop_task(task.task_id);
+        world.loop.run_for(10s);
+        CHECK(one.find(task).status == SyncStatus::cancelled);
+        world.loop.run_for(10min);
+        CHECK(one.find(task).executions == 1);
+    }
+}
+
+TEST_CASE("a scheduler that stops lets what runs end, or hands it over when its time is up (I39)") {
+    for (const auto& grace : {10min, 0min}) {
+        CAPTURE(grace.count());
+        World world;
+        world.source.create("contacts", person("ada@example.org", "Ada"));
+        world.to_target.passes = [&]() -> Async<void> { co_await world.clock.sleep_for(1min); };
+        Instance one(world, "one");
+        const SyncTask task = one.create();
+        world.loop.run_for(10s);
+        REQUIRE(one.scheduler->counts().running == 1);
+        const SyncTask late = one.create();
+        world.loop.run(one.scheduler->stop(grace));
+        CHECK(one.scheduler->counts().running == 0);
+        CHECK(one.find(task).status == (grace > 0min ? SyncStatus::completed : SyncStatus::pending));
+        CHECK(one.find(late).executions == 0);
+        for (const Execution& execution : world.stored<Execution>("execution"))
+            CHECK(is_terminal(execution.status));
+        Instance next(world, "next");
+        world.loop.run_for(20min);
+        CHECK(next.find(task).status == SyncStatus::completed);
+        CHECK(next.find(late).status == SyncStatus::completed);
+        CHECK(world.target.ids("contact").size() == 1);
+    }
+}
+
+TEST_CASE("events that a process left in the outbox are published (I15)") {
+    World world;
+    auto task = world.loop.run(world.engine->create_task(world.request(), {}));
+    REQUIRE(task.has_value());
+    world.commits.next = {Fate::arrives, Fate::arrives, Fate::dies_before}; // the claim, the end, what leaves the outbox
+    CHECK_THROWS(world.loop.run(world.engine->run_task(tenant, task->task_id)));
+    world.process.dead = false;
+    REQUIRE_FALSE(world.documents("outbox").empty());
+    Instance other(world, "other");
+    world.loop.run_for(2min);
+    CHECK(world.documents("outbox").empty());
+    CHECK(world.sink.faults().empty());
+}
+
+TEST_CASE("a store that does not answer is asked again") {
+    World world;
+    world.wired_store.unreadable = 50;
+    Instance instance(world, "one");
+    world.loop.run_for(1min);
+    auto task = world.loop.run(world.engine->create_task(world.request(), {}));
+    while (!task) task = world.loop.run(world.engine->create_task(world.request(), {}));
+    world.loop.run_for(10min);
+    CHECK(instance.find(*task).status == SyncStatus::completed);
+}
