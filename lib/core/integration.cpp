@@ -1,6 +1,7 @@
 // parse_integration: the shape of integration-manager and of the embedded catalog, and what it means as a whole.
 #include <castiel_sync/integration.hpp>
 
+#include <core/cron.hpp>
 #include <core/hexadecimal.hpp>
 #include <core/mapping.hpp>
 #include <core/mapping_parse.hpp>
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::size_t max_entities = 500;
 constexpr std::int64_t max_interval_minutes = 366 * 24 * 60;
-constexpr std::size_t cron_fields = 5;
 constexpr std::int64_t max_records = 100'000'000;
 constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 
@@ -38,17 +38,6 @@ constexpr std::array<Word<SyncFrequency::Type>, 3> frequency_words{{{"manual", S
                                                                     {"interval", SyncFrequency::Type::interval},
                                                                     {"cron", SyncFrequency::Type::cron}}};
 
-std::size_t count_words(std::string_view text) {
-    std::size_t count = 0;
-    bool inside = false;
-    for (const char letter : text) {
-        const bool space = letter == ' ' || letter == '\t';
-        if (!space && !inside) ++count;
-        inside = !space;
-    }
-    return count;
-}
-
 void read_frequency(ObjectReader& parent, SyncFrequency& frequency, bool strict) {
     const json::object* object = parent.object("syncFrequency");
     if (object == nullptr) return;
@@ -59,8 +48,9 @@ void read_frequency(ObjectReader& parent, SyncFrequency& frequency, bool strict)
     if (const auto minutes = reader.integer("intervalMinutes", 1, max_interval_minutes))
         frequency.interval = std::chrono::minutes(*minutes);
     frequency.cron_expression = reader.text("cronExpression").value_or("");
-    if (type == SyncFrequency::Type::cron && count_words(frequency.cron_expression) != cron_fields)
-        reader.fault("cronExpression", "must have five fields: minute, hour, day, month, weekday, as in '0 6 * * 1-5'");
+    if (type == SyncFrequency::Type::cron)
+        if (auto expression = CronExpression::parse(frequency.cron_expression); !expression)
+            reader.fault("cronExpression", expression.error().message);
     const auto zone_key = reader.spelling("timeZone", "timezone");
     frequency.time_zone = reader.text(zone_key).value_or("UTC");
     if (auto zone = TimeZone::find(frequency.time_zone); !zone) reader.fault(zone_key, zone.error().message);

@@ -70,11 +70,16 @@ Result<Timestamp> TimeZone::to_time(LocalTime local) const {
 }
 
 Result<TimeZone::Offset> TimeZone::offset_at(Timestamp time) const {
-    const date::sys_time<milliseconds> moment(time.time_since_epoch());
-    const date::sys_info info = zone_->get_info(moment);
+    const auto period = period_at(time);
+    if (!period) return period.error();
+    return Offset{period->from_utc,
+                  time - period->begin > std::chrono::days(1) && period->end - time > std::chrono::days(1)};
+}
+
+Result<TimeZone::Period> TimeZone::period_at(Timestamp time) const {
+    const date::sys_info info = zone_->get_info(date::sys_time<milliseconds>(time.time_since_epoch()));
     if (is_known(info))
-        return Offset{info.offset,
-                      moment - info.begin > std::chrono::days(1) && info.end - moment > std::chrono::days(1)};
+        return Period{Timestamp(info.begin.time_since_epoch()), Timestamp(info.end.time_since_epoch()), info.offset};
     return Error(ErrorCode::invalid_record,
                  fmt::format("is after 2037, for which the clocks' changes in {} are not known", name_));
 }

@@ -1,4 +1,4 @@
-// Time zones of the IANA database. Looked up once, when a mapping is compiled.
+// Time zones of the IANA database. Looked up once, when a mapping or schedule is compiled.
 #pragma once
 
 #include <castiel_sync/error.hpp>
@@ -25,6 +25,13 @@ public:
         bool steady = true; // the clocks do not change within a day of it: the local reading comes once
     };
 
+    // Between two changes of the clocks.
+    struct Period {
+        Timestamp begin;
+        Timestamp end; // not part of it
+        std::chrono::seconds from_utc{};
+    };
+
     // invalid_configuration when the database does not hold the name, or can't be read to the year 2037.
     [[nodiscard]] static Result<TimeZone> find(std::string_view name);
 
@@ -34,6 +41,7 @@ public:
     // year 2037 where the zone still changes its clocks: the database's transitions end there.
     [[nodiscard]] Result<Timestamp> to_time(LocalTime local) const;
     [[nodiscard]] Result<Offset> offset_at(Timestamp time) const;
+    [[nodiscard]] Result<Period> period_at(Timestamp time) const;
 
 private:
     std::string name_;

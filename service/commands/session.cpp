@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "uuid.hpp"
+
 #include <castiel_sync/adapters/jsonl.hpp>
 #include <castiel_sync/blocking.hpp>
 #include <castiel_sync/events/log.hpp>
@@ -33,14 +35,6 @@ std::string instance_name() {
     std::array<char, 256> host{};
     if (gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
     return std::string(host.data()) + "-" + std::to_string(getpid());
-}
-
-bool is_uuid(std::string_view text) {
-    constexpr std::string_view shape = "00000000-0000-0000-0000-000000000000";
-    return text.size() == shape.size() && std::ranges::equal(text, shape, [](char c, char form) {
-               const bool hexadecimal = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-               return form == '-' ? c == '-' : hexadecimal;
-           });
 }
 
 AdapterRegistry make_adapters(asio::any_io_executor files) {

@@ -100,12 +100,21 @@ TEST_CASE("unknown keys at every level, with the one that was meant") {
     CHECK(faults.size() == 8);
 }
 
-TEST_CASE("cron needs an expression of five fields") {
+TEST_CASE("cron needs an expression that can be read and fires") {
     CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "0 6 * *"})"),
                 "syncConfig.syncFrequency.cronExpression", "five fields"));
     CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron"})"), "syncConfig.syncFrequency.cronExpression",
                 "five fields"));
     CHECK(tells(config_faults(R"("syncFrequency": {})"), "syncConfig.syncFrequency.type", "is missing"));
+    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "0 25 * * *"})"),
+                "syncConfig.syncFrequency.cronExpression", "'25' in the field hour"));
+    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "0 6 31 2 *"})"),
+                "syncConfig.syncFrequency.cronExpression", "never fires"));
+    CHECK(tells(config_faults(R"("syncFrequency": {"type": "cron", "cronExpression": "@daily", "timezone": "Berlin"})"),
+                "syncConfig.syncFrequency.timezone", "no time zone 'Berlin'"));
+    const auto unused =
+        config_faults(R"("syncEnabled": 1, "syncFrequency": {"type": "interval", "cronExpression": ""})");
+    CHECK(!tells(unused, "syncConfig.syncFrequency.cronExpression", ""));
 }
 
 TEST_CASE("the compiler's faults come with whole paths, in the words of the document") {

@@ -1,0 +1,35 @@
+// When a scheduled sync is due. Pure: equal questions have equal answers, on every instance and after every restart.
+#pragma once
+
+#include <castiel_sync/error.hpp>
+#include <castiel_sync/integration.hpp>
+#include <castiel_sync/time.hpp>
+
+#include <optional>
+#include <string_view>
+
+namespace castiel_sync {
+
+// The next due time; nullopt for a manual one. `last_due` is the answer that led to the last run (not when that began,
+// or lateness would add up), nullopt when there was none.
+//
+// Ask once for each run and keep the answer until it has come: what was missed is answered with a time after `now`, so
+// asking again and again would put it off for ever. Ask anew after a restart, and when the wall clock was put back.
+//
+// Interval: the points of a grid, one interval apart, whose phase comes from the integration's id. So a thousand
+// integrations spread evenly over their interval, whenever they were made or started, and none drifts.
+//
+// Cron: when the expression fires, and then up to a minute more (a tenth of the way to the next firing at most), as the
+// id says: a thousand integrations with "0 6 * * *" do not start in one moment.
+//
+// Missed times come to one run: at once, and then up to a minute more (a tenth of the interval at most), as the id
+// says, or with the next regular time where that comes within the same span. A clock that was put back before
+// `last_due` starts over: the next regular time after `now` counts, as if there had been no run; a time may come again,
+// and none has to be waited for longer than usual.
+//
+// invalid_configuration for an expression, zone or interval that parse_integration would have refused, and where
+// next_after (core/cron.hpp) finds nothing.
+[[nodiscard]] Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::string_view integration_id,
+                                                        std::optional<Timestamp> last_due, Timestamp now);
+
+} // namespace castiel_sync
