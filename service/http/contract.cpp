@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace castiel_sync::service {
 namespace {
@@ -232,6 +233,20 @@ Checked<std::optional<json::value>> Contract::parse_body(const Operation& operat
         rejection.faults.push_back({bounded(join_path("body", fault.path)), std::move(fault.message)});
     if (!rejection.faults.empty()) return rejection;
     return std::optional<json::value>(std::move(*value));
+}
+
+Checked<ParsedRequest> Contract::parse(const Match& match, std::string_view query, std::span<const Header> headers,
+                                       std::string_view body) const {
+    auto parameters = parse_parameters(match, query, headers);
+    auto value = parse_body(*match.operation, headers, body);
+    if (!parameters) {
+        Rejection rejection = std::move(parameters.error());
+        if (!value) std::ranges::move(value.error().faults, std::back_inserter(rejection.faults));
+        rejection.faults.resize(std::min(rejection.faults.size(), max_request_faults));
+        return rejection;
+    }
+    if (!value) return std::move(value.error());
+    return ParsedRequest{std::move(*parameters), std::move(*value)};
 }
 
 } // namespace castiel_sync::service

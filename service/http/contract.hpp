@@ -2,8 +2,9 @@
 // and bounds of parameters, and the schemas of bodies all come from its text.
 //
 // Threading. Const calls may overlap; a Contract is only read after it was made.
-// Order.     match, then authenticate (X-Tenant-ID among it), then parse_parameters, then parse_body. What comes before
-//            authentication tells nothing that openapi.yaml does not tell everybody.
+// Order.     match, then authenticate (X-Tenant-ID among it), then parse. What comes before authentication tells
+// nothing
+//            that openapi.yaml does not tell everybody.
 #pragma once
 
 #include <castiel_sync/error.hpp>
@@ -71,6 +72,11 @@ private:
     std::vector<std::pair<std::string_view, json::value>> values_; // names are the contract's
 };
 
+struct ParsedRequest {
+    Parameters parameters;
+    std::optional<json::value> body; // nullopt: there is none, and there need not be one
+};
+
 class Contract {
 public:
     // `text`: an OpenAPI 3.1 document. invalid_configuration when it holds what would not be checked: a keyword that
@@ -92,6 +98,10 @@ public:
     // nullopt: there is no body, and there need not be one.
     [[nodiscard]] Checked<std::optional<json::value>>
     parse_body(const Operation& operation, std::span<const Header> headers, std::string_view body) const;
+
+    // Both, with the faults of both. A bad parameter makes it 400, whatever the body's refusal is.
+    [[nodiscard]] Checked<ParsedRequest> parse(const Match& match, std::string_view query,
+                                               std::span<const Header> headers, std::string_view body) const;
 
 private:
     struct State;

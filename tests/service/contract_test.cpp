@@ -387,6 +387,20 @@ TEST_CASE("What a stranger may send does not come back in full") {
               .starts_with("400\nbody.integrationId: must be a UUID, is aaaa"));
 }
 
+TEST_CASE("A request is judged as a whole") {
+    const auto match = contract().match("POST", "/api/v1/sync/preview");
+    REQUIRE(match.has_value());
+    const std::vector<Header> headers{tenant_header[0], json_headers[0]};
+    const auto good = contract().parse(*match, "limit=5", headers, std::string(request) + "}");
+    REQUIRE(good.has_value());
+    CHECK(good->parameters.integer("limit") == 5);
+    CHECK(good->body->at("integrationId") == "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01");
+    CHECK(places(contract().parse(*match, "limit=0", headers, "{}").error()) == "400 query.limit body.integrationId");
+    CHECK(places(contract().parse(*match, "limit=0", tenant_header, "{}").error()) ==
+          "400 query.limit header.Content-Type");
+    CHECK(places(contract().parse(*match, "", tenant_header, "{}").error()) == "415 header.Content-Type");
+}
+
 TEST_CASE("A document that says what nobody would check is no contract") {
     CHECK(fault_after("maxProperties: 100", "maxPropertys: 100").find("maxPropertys: is a keyword") !=
           std::string::npos);
