@@ -240,12 +240,12 @@ Checked<ParsedRequest> Contract::parse(const Match& match, std::string_view quer
     auto parameters = parse_parameters(match, query, headers);
     auto value = parse_body(*match.operation, headers, body);
     if (!parameters) {
-        Rejection rejection = std::move(parameters.error());
+        Rejection rejection = parameters.error();
         if (!value) std::ranges::move(value.error().faults, std::back_inserter(rejection.faults));
         rejection.faults.resize(std::min(rejection.faults.size(), max_request_faults));
         return rejection;
     }
-    if (!value) return std::move(value.error());
+    if (!value) return value.error();
     return ParsedRequest{std::move(*parameters), std::move(*value)};
 }
 
