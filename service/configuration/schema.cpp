@@ -308,8 +308,9 @@ struct CompiledSchema::State {
     Patterns patterns;
     valijson::Schema compiled;
 
-    // The recursion of std::regex is as deep as the text is long, and valijson tries a pattern on a text of any length.
-    // Where every keyword is explained, patterns are left to the explanation, which judges the length first.
+    // valijson would compile a pattern anew for each check, and tries it on a text of any length while it collects its
+    // reports, where std::regex recurses once for each character. Where every keyword is explained, patterns are left
+    // to the explanation, which compiled them once and judges the length first.
     void compile() {
         const bool explained = read.faults.empty();
         if (explained) collect_patterns(read.schema, patterns);
