@@ -1,4 +1,4 @@
-// config/schema.json and config/default.yaml, as they were when this binary was built.
+// config/schema.json, config/default.yaml and openapi.yaml, as they were when this binary was built.
 #pragma once
 
 #include <string_view>
@@ -7,5 +7,6 @@ namespace castiel_sync::service {
 
 extern const std::string_view embedded_schema;
 extern const std::string_view embedded_defaults;
+extern const std::string_view embedded_contract;
 
 } // namespace castiel_sync::service

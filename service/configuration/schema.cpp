@@ -1,6 +1,7 @@
 #include "schema.hpp"
 
 #include "located.hpp"
+#include "schema_reading.hpp"
 
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -12,18 +13,14 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <regex>
 #include <set>
 #include <string>
 
 namespace castiel_sync::service {
 namespace {
 
-// The part of a schema, and of a value, that one step of a path leads to. Null: unknown.
-struct Position {
-    const json::value* schema = nullptr;
-    const json::value* value = nullptr;
-    std::string path;
-};
+using Patterns = std::map<std::string, std::regex, std::less<>>;
 
 const json::value* member(const json::value* of, std::string_view name) {
     return of != nullptr && of->is_object() ? of->get_object().if_contains(name) : nullptr;
@@ -40,23 +37,19 @@ const json::value* schema_of_element(const json::value* schema) {
     return items != nullptr && items->is_object() ? items : nullptr;
 }
 
-// valijson writes the steps of a path as "[name]" and "[0]".
-Position step(const Position& from, std::string_view written) {
-    const std::string_view name = written.substr(1, written.size() - 2);
-    Position to;
-    if (from.value != nullptr && from.value->is_array()) {
-        std::size_t index = 0;
-        std::from_chars(name.data(), name.data() + name.size(), index);
-        to.path = element_path(from.path, index);
-        to.schema = schema_of_element(from.schema);
-        to.value = from.value->get_array().if_contains(index);
-    } else {
-        to.path = member_path(from.path, name);
-        to.schema = schema_of_member(from.schema, name);
-        to.value = member(from.value, name);
+// A value, its schema, and the way to it. The path is written only when there is something to say about it.
+struct Position {
+    const json::value* schema = nullptr;
+    const json::value* value = nullptr;
+    const Position* around = nullptr;
+    std::string_view name; // of a member
+    std::size_t index = 0; // of an element
+
+    [[nodiscard]] std::string path() const {
+        if (around == nullptr) return "";
+        return around->value->is_array() ? element_path(around->path(), index) : member_path(around->path(), name);
     }
-    return to;
-}
+};
 
 std::string_view type_name(std::string_view type) {
     if (type == "string") return "text";
@@ -105,93 +98,183 @@ bool type_fits(const json::value& value, const json::value& type) {
     });
 }
 
+// Strangers send these, and may send long ones.
+std::string quoted(std::string_view text) {
+    constexpr std::size_t most = 100;
+    if (text.size() <= most) return std::string(text);
+    std::size_t end = most;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+        --end;
+    return std::string(text.substr(0, end)) + "…";
+}
+
+std::size_t characters(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; }));
+}
+
+bool exceeds(std::size_t count, const json::value* most) {
+    return most != nullptr && count > most->to_number<std::size_t>();
+}
+bool falls_short(std::size_t count, const json::value* least) {
+    return least != nullptr && count < least->to_number<std::size_t>();
+}
+
+// Says what is wrong with a value and with all in it, in the keywords that our schemas use.
 class Explanation {
 public:
-    Explanation(const Position& at, std::vector<ConfigurationFault>& faults) : at_(at), faults_(faults) {}
+    Explanation(const Patterns& patterns, std::size_t limit, std::vector<ConfigurationFault>& faults)
+        : patterns_(patterns), limit_(limit), faults_(faults) {}
 
-    // Says what is wrong with this very value (not with those in it), in the keywords that our schemas use.
-    void explain() {
-        const json::value* type = member(at_.schema, "type");
-        if (type != nullptr && !type_fits(*at_.value, *type)) return explain_type(*type);
-        explain_choice();
-        if (at_.value->is_number()) explain_range();
-        if (at_.value->is_string()) explain_text();
-        if (at_.value->is_array()) explain_size();
-        if (at_.value->is_object()) explain_members();
+    void explain(const Position& at) {
+        if (full() || at.schema == nullptr) return;
+        const json::value* type = member(at.schema, "type");
+        if (type != nullptr && !type_fits(*at.value, *type)) return explain_type(at, *type);
+        explain_choice(at);
+        if (at.value->is_number()) explain_range(at);
+        if (at.value->is_string()) explain_text(at);
+        if (at.value->is_array()) explain_elements(at);
+        if (at.value->is_object()) explain_members(at);
     }
 
 private:
-    void say(std::string message) { faults_.emplace_back(at_.path, std::move(message)); }
+    [[nodiscard]] bool full() const { return faults_.size() >= limit_; }
+    void say(std::string path, std::string message) {
+        if (!full()) faults_.emplace_back(std::move(path), std::move(message));
+    }
+    void say(const Position& at, std::string message) { say(at.path(), std::move(message)); }
 
-    void explain_type(const json::value& type) {
+    void explain_type(const Position& at, const json::value& type) {
         std::string message = "must be " + join(allowed_types(type)) + ", is ";
-        const bool cut = at_.value->is_double() && type == "integer";
-        message.append(cut ? "a number with a fraction" : type_of(*at_.value));
-        if (at_.value->is_number() && type == "string") message += "; put it in quotes";
-        say(message);
+        const bool cut = at.value->is_double() && type == "integer";
+        message.append(cut ? "a number with a fraction" : type_of(*at.value));
+        if (at.value->is_number() && type == "string") message += "; put it in quotes";
+        say(at, std::move(message));
     }
 
-    void explain_choice() {
-        const auto* choices = member(at_.schema, "enum");
+    void explain_choice(const Position& at) {
+        const auto* choices = member(at.schema, "enum");
         if (choices == nullptr || !choices->is_array()) return;
+        for (const auto& choice : choices->get_array())
+            if (equal_values(choice, *at.value)) return;
         std::vector<std::string> names;
-        for (const auto& choice : choices->get_array()) {
-            if (equal_values(choice, *at_.value)) return;
+        for (const auto& choice : choices->get_array())
             names.push_back(choice.is_string() ? std::string(choice.get_string()) : to_json(choice));
-        }
-        say("must be " + join(names) + ", is " +
-            (at_.value->is_string() ? std::string(at_.value->get_string()) : to_json(*at_.value)));
+        say(at, "must be " + join(names) + ", is " +
+                    quoted(at.value->is_string() ? std::string(at.value->get_string()) : to_json(*at.value)));
     }
 
-    void explain_range() {
-        const double number = at_.value->to_number<double>();
-        const std::string shown = to_json(*at_.value);
-        if (const auto* least = member(at_.schema, "minimum"); least != nullptr && number < least->to_number<double>())
-            say("must be at least " + to_json(*least) + ", is " + shown);
-        if (const auto* most = member(at_.schema, "maximum"); most != nullptr && number > most->to_number<double>())
-            say("must be at most " + to_json(*most) + ", is " + shown);
+    void explain_range(const Position& at) {
+        const double number = at.value->to_number<double>();
+        if (const auto* least = member(at.schema, "minimum"); least != nullptr && number < least->to_number<double>())
+            say(at, "must be at least " + to_json(*least) + ", is " + to_json(*at.value));
+        if (const auto* most = member(at.schema, "maximum"); most != nullptr && number > most->to_number<double>())
+            say(at, "must be at most " + to_json(*most) + ", is " + to_json(*at.value));
     }
 
-    void explain_text() {
-        const auto& text = at_.value->get_string();
-        if (const auto* least = member(at_.schema, "minLength");
-            least != nullptr && text.size() < least->to_number<std::size_t>())
-            say(text.empty() ? std::string("must not be empty")
-                             : "must have at least " + to_json(*least) + " characters");
+    // A title names what a text with bounds or a pattern is, better than they do: "a UUID".
+    void explain_text(const Position& at) {
+        const std::string_view text = at.value->get_string();
+        const auto* least = member(at.schema, "minLength");
+        const auto* most = member(at.schema, "maxLength");
+        const auto* pattern = member(at.schema, "pattern");
+        const std::size_t length = least != nullptr || most != nullptr ? characters(text) : 0;
+        std::string message;
+        if (falls_short(length, least))
+            message = text.empty() ? "must not be empty" : "must have at least " + to_json(*least) + " characters";
+        else if (exceeds(length, most))
+            message = "must have at most " + to_json(*most) + " characters";
+        else if (pattern != nullptr && !matches(text, *pattern))
+            message = "must match " + to_json(*pattern);
+        if (message.empty()) return;
+        const auto* title = member(at.schema, "title");
+        if (title != nullptr && title->is_string() && !text.empty())
+            message = "must be " + std::string(title->get_string()) + ", is " + quoted(text);
+        say(at, std::move(message));
     }
 
-    void explain_size() {
-        if (const auto* least = member(at_.schema, "minItems");
-            least != nullptr && at_.value->get_array().size() < least->to_number<std::size_t>())
-            say("must have at least " + to_json(*least) + " elements");
+    [[nodiscard]] bool matches(std::string_view text, const json::value& pattern) const {
+        const auto found =
+            pattern.is_string() ? patterns_.find(std::string_view(pattern.get_string())) : patterns_.end();
+        return found == patterns_.end() || std::regex_search(text.begin(), text.end(), found->second);
     }
 
-    void explain_members() {
-        if (const auto* required = member(at_.schema, "required"); required != nullptr && required->is_array())
+    void explain_elements(const Position& at) {
+        const auto& array = at.value->get_array();
+        const auto* least = member(at.schema, "minItems");
+        const auto* most = member(at.schema, "maxItems");
+        if (falls_short(array.size(), least)) say(at, "must have at least " + to_json(*least) + " elements");
+        if (exceeds(array.size(), most)) return say(at, "must have at most " + to_json(*most) + " elements");
+        const json::value* schema = schema_of_element(at.schema);
+        if (schema == nullptr) return;
+        for (std::size_t index = 0; index < array.size() && !full(); ++index)
+            explain({schema, &array[index], &at, {}, index});
+    }
+
+    void explain_members(const Position& at) {
+        const auto& object = at.value->get_object();
+        const auto* least = member(at.schema, "minProperties");
+        const auto* most = member(at.schema, "maxProperties");
+        if (falls_short(object.size(), least)) say(at, "must have at least " + to_json(*least) + " keys");
+        if (exceeds(object.size(), most)) return say(at, "must have at most " + to_json(*most) + " keys");
+        if (const auto* required = member(at.schema, "required"); required != nullptr && required->is_array())
             for (const auto& name : required->get_array())
-                if (!at_.value->get_object().contains(name.as_string()))
-                    faults_.emplace_back(member_path(at_.path, name.as_string()), "is missing");
-        const auto* additional = member(at_.schema, "additionalProperties");
-        const auto* properties = member(at_.schema, "properties");
-        if (additional == nullptr || *additional != false || properties == nullptr) return;
-        for (const auto& entry : at_.value->get_object()) {
-            if (properties->get_object().contains(entry.key())) continue;
-            std::vector<std::string> names;
+                if (!object.contains(name.as_string())) say(member_path(at.path(), name.as_string()), "is missing");
+        const auto* additional = member(at.schema, "additionalProperties");
+        const bool closed = additional != nullptr && *additional == false;
+        for (const auto& entry : object) {
+            if (full()) return;
+            const json::value* schema = schema_of_member(at.schema, entry.key());
+            if (schema != nullptr)
+                explain({schema, &entry.value(), &at, entry.key(), 0});
+            else if (closed)
+                explain_unknown(at, entry.key());
+        }
+    }
+
+    void explain_unknown(const Position& at, std::string_view name) {
+        if (member(at.schema, "patternProperties") != nullptr) return;
+        const auto* properties = member(at.schema, "properties");
+        if (member(properties, name) != nullptr) return;
+        std::vector<std::string> names;
+        if (properties != nullptr && properties->is_object())
             for (const auto& known : properties->get_object())
                 names.emplace_back(known.key());
-            faults_.emplace_back(member_path(at_.path, entry.key()), "is not a known key; here may be " + join(names));
-        }
+        say(member_path(at.path(), quoted(name)), names.empty() ? std::string("is not a known key; here may be none")
+                                                                : "is not a known key; here may be " + join(names));
     }
 
-    const Position& at_;
+    const Patterns& patterns_;
+    std::size_t limit_;
     std::vector<ConfigurationFault>& faults_;
 };
 
-Position follow(const Position& root, const std::vector<std::string>& context) {
-    Position at = root;
-    for (const std::string& written : context)
-        if (written.size() >= 2 && written.front() == '[') at = step(at, written);
-    return at;
+// valijson writes the steps of a path as "[name]" and "[0]".
+struct Report {
+    std::string path;
+    const json::value* schema = nullptr;
+    std::string description;
+};
+
+Report follow(const json::value& schema, const json::value& value, const valijson::ValidationResults::Error& error) {
+    Report report{"", &schema, error.description};
+    const json::value* at = &value;
+    for (const std::string& written : error.context) {
+        if (written.size() < 2 || written.front() != '[') continue;
+        const std::string_view name = std::string_view(written).substr(1, written.size() - 2);
+        if (at != nullptr && at->is_array()) {
+            std::size_t index = 0;
+            std::from_chars(name.data(), name.data() + name.size(), index);
+            report.path = element_path(report.path, index);
+            report.schema = schema_of_element(report.schema);
+            at = at->get_array().if_contains(index);
+        } else {
+            report.path = member_path(report.path, name);
+            report.schema = schema_of_member(report.schema, name);
+            at = member(at, name);
+        }
+    }
+    return report;
 }
 
 std::string sentence(std::string description, const json::value* schema) {
@@ -203,44 +286,92 @@ std::string sentence(std::string description, const json::value* schema) {
     return "is not allowed: " + description;
 }
 
+void collect_patterns(const json::value& schema, Patterns& patterns) {
+    if (const auto* list = schema.if_array())
+        for (const json::value& each : *list)
+            collect_patterns(each, patterns);
+    const auto* object = schema.if_object();
+    if (object == nullptr) return;
+    for (const auto& each : *object) {
+        if (each.key() == "pattern" && each.value().is_string()) {
+            const std::string text(each.value().get_string());
+            if (!patterns.contains(text)) patterns.emplace(text, std::regex(text, std::regex::optimize));
+        }
+        collect_patterns(each.value(), patterns);
+    }
+}
+
 } // namespace
 
-std::vector<ConfigurationFault> validate(const json::value& schema, const json::value& value) {
+struct CompiledSchema::State {
+    ReadSchema read;
+    Patterns patterns;
     valijson::Schema compiled;
-    valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-        .populateSchema(valijson::adapters::BoostJsonAdapter(schema), compiled);
-    valijson::ValidationResults results;
-    valijson::Validator validator(valijson::Validator::kStrongTypes);
-    std::vector<ConfigurationFault> faults;
-    if (validator.validate(compiled, valijson::adapters::BoostJsonAdapter(value), &results)) return faults;
 
-    // valijson reports a fault once more for every value around it. Each value is explained once, from the schema;
-    // what the explanation does not know keeps valijson's own words, at the innermost value.
-    struct Report {
-        Position at;
-        std::string description;
-    };
-    std::map<std::string, Report> reports;
-    const Position root{&schema, &value, ""};
-    for (valijson::ValidationResults::Error error; results.popError(error);) {
-        Position at = follow(root, error.context);
-        std::string path = at.path;
-        reports.try_emplace(std::move(path), Report{std::move(at), error.description});
+    // valijson would compile a pattern anew for each check, and tries it on a text of any length while it collects its
+    // reports, where std::regex recurses once for each character. Where every keyword is explained, patterns are left
+    // to the explanation, which compiled them once and judges the length first.
+    void compile() {
+        const bool explained = read.faults.empty();
+        if (explained) collect_patterns(read.schema, patterns);
+        const json::value checked = explained ? without_patterns(read.schema) : read.schema;
+        valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+            .populateSchema(valijson::adapters::BoostJsonAdapter(checked), compiled);
     }
-    std::set<std::string> explained;
-    const auto is_explained_below = [&](const std::string& path) {
-        return std::ranges::any_of(explained, [&](const std::string& each) { return each.starts_with(path); });
-    };
-    for (auto report = reports.rbegin(); report != reports.rend(); ++report) {
-        const auto& [path, found] = *report;
-        const std::size_t before = faults.size();
-        if (found.at.schema != nullptr && found.at.value != nullptr) Explanation(found.at, faults).explain();
-        if (faults.size() == before && !is_explained_below(path))
-            faults.emplace_back(path, sentence(found.description, found.at.schema));
-        if (faults.size() != before) explained.insert(path);
+
+    bool fits(const json::value& value, valijson::ValidationResults* results) const {
+        valijson::Validator validator(valijson::Validator::kStrongTypes);
+        return validator.validate(compiled, valijson::adapters::BoostJsonAdapter(value), results);
     }
+
+    // What the explanation does not know keeps valijson's own words. It reports a fault once more for every value
+    // around it; only the innermost one counts.
+    void add_reports(const json::value& value, std::size_t limit, std::vector<ConfigurationFault>& faults) const {
+        valijson::ValidationResults results;
+        if (fits(value, &results)) return;
+        std::map<std::string, Report> reports;
+        for (valijson::ValidationResults::Error error; results.popError(error);) {
+            Report report = follow(read.schema, value, error);
+            std::string path = report.path;
+            reports.try_emplace(std::move(path), std::move(report));
+        }
+        std::set<std::string, std::less<>> explained;
+        for (const ConfigurationFault& fault : faults)
+            explained.insert(fault.path);
+        for (auto report = reports.rbegin(); report != reports.rend() && faults.size() < limit; ++report) {
+            const auto below = explained.lower_bound(report->first);
+            if (below != explained.end() && below->starts_with(report->first)) continue;
+            faults.emplace_back(report->first, sentence(report->second.description, report->second.schema));
+            explained.insert(report->first);
+        }
+    }
+};
+
+CompiledSchema::CompiledSchema(const json::value& schema, const json::value& document)
+    : state_(std::make_unique<State>()) {
+    state_->read = read_schema(schema, document);
+    state_->compile();
+}
+
+CompiledSchema::~CompiledSchema() = default;
+CompiledSchema::CompiledSchema(CompiledSchema&&) noexcept = default;
+CompiledSchema& CompiledSchema::operator=(CompiledSchema&&) noexcept = default;
+
+const std::vector<ConfigurationFault>& CompiledSchema::faults() const noexcept { return state_->read.faults; }
+const json::value& CompiledSchema::resolved() const noexcept { return state_->read.schema; }
+
+std::vector<ConfigurationFault> CompiledSchema::validate(const json::value& value, std::size_t limit) const {
+    std::vector<ConfigurationFault> faults;
+    const bool fits = state_->fits(value, nullptr);
+    if (fits && state_->patterns.empty()) return faults;
+    Explanation(state_->patterns, limit, faults).explain({&state_->read.schema, &value, nullptr, {}, 0});
+    if (!fits && (faults.empty() || !state_->read.faults.empty())) state_->add_reports(value, limit, faults);
     std::ranges::stable_sort(faults, {}, &ConfigurationFault::path);
     return faults;
+}
+
+std::vector<ConfigurationFault> validate(const json::value& schema, const json::value& value) {
+    return CompiledSchema(schema).validate(value);
 }
 
 bool wants_text(const json::value& schema, std::string_view path) {
