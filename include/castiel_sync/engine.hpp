@@ -90,6 +90,13 @@ struct TaskOptions {
     TaskOptions() = default;
 };
 
+struct ScheduleStep {
+    std::optional<SyncTask> task;      // that was made now
+    std::optional<Timestamp> next_due; // none: nothing is scheduled
+
+    ScheduleStep() = default;
+};
+
 class Engine {
 public:
     explicit Engine(EngineParts parts);
@@ -118,6 +125,11 @@ public:
     // turn then), or until nothing of it is due. busy: it is due, and another instance runs it, or no slot is free.
     // Cancelling stops at the next safe point and leaves the task to whoever runs it next.
     Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
+
+    // Makes the task that the integration's schedule asks for, where its time has come; in the same commit the schedule
+    // moves on, so that of several instances one makes it. None is made while the last one has not ended: what was
+    // missed meanwhile comes to one run. `at_start`: what is long overdue is spread over a minute first.
+    Async<Result<ScheduleStep>> step_schedule(std::string tenant_id, std::string integration_id, bool at_start);
 
     // What run would do, record by record, through Observer::on_planned of `plan`. Writes nothing anywhere; runs
     // beside other executions.

@@ -1,5 +1,6 @@
 // Scheduler: finds the tasks that are due, whoever created them, and runs them on an engine: when their time has come,
-// each tenant in turn, as many at once as its limits and the tenant's slots allow.
+// each tenant in turn, as many at once as its limits and the tenant's slots allow. And it makes the tasks that the
+// integrations' schedules ask for.
 //
 // Several processes on one store each have one: whoever is first runs a task, and what a dead process leaves is taken
 // up by another one within a lease and one `interval`.
@@ -37,6 +38,7 @@ struct SchedulerParts {
     Runtime runtime;
     Engine* engine = nullptr;
     Store* store = nullptr;
+    IntegrationCatalog* catalog = nullptr; // whose schedules are kept; null: none are
     Observer* observer = nullptr; // may be null
     SchedulerLimits limits;
 
@@ -60,6 +62,8 @@ public:
 
     // The engine of this process has stored this task: it is looked at now, not with the next look at the store.
     void take_note(const SyncTask& task);
+    // The schedule of this integration may have changed.
+    void take_note(const Integration& integration);
     // The same of one that was cancelled: an execution of it here stops now.
     void stop_task(const std::string& task_id);
 

@@ -217,6 +217,7 @@ struct Schedule {
     std::string last_task_id;            // that the schedule made
     std::optional<Timestamp> last_due;
     std::optional<Timestamp> next_due;   // none: it is not scheduled
+    std::string frequency;               // that next_due was reckoned by
     std::string etag;
 };
 

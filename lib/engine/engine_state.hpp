@@ -47,6 +47,10 @@ struct TaskProgress {
     TaskProgress() = default;
 };
 
+// When the minimum interval lets the next task of an integration begin; none: at any time.
+[[nodiscard]] std::optional<Timestamp> earliest_start(const Schedule& schedule, const EngineLimits& limits,
+                                                      Timestamp now);
+
 struct Engine::State {
     EngineParts parts;
     bool publishing = false;
@@ -74,6 +78,8 @@ struct Engine::State {
     Async<Result<bool>> reap_streams(TaskProgress& progress);
     Async<Result<std::optional<Timestamp>>> wait_for_interval(TaskProgress& progress);
     [[nodiscard]] TaskRules task_rules() const;
+    Async<Result<Schedule>> load_schedule(std::string tenant_id, std::string integration_id);
+    Async<Result<bool>> has_ended(std::string tenant_id, std::string task_id);
 
     Async<Result<std::size_t>> publish_events(std::string tenant_id);
     Async<Result<std::size_t>> publish_tenant(std::string tenant_id);

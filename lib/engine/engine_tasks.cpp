@@ -149,23 +149,12 @@ Async<Result<std::optional<Timestamp>>> Engine::State::wait_for_interval(TaskPro
     const Timestamp now = parts.runtime.clock->now();
     progress.start.clear();
     if (task.started_at || !counts_for_interval(task.request)) co_return std::optional<Timestamp>();
-    std::vector<std::string> ids{task.request.integration_id};
-    auto documents = co_await parts.store->read(task.request.tenant_id, "schedule", std::move(ids));
-    if (!documents) co_return documents.error();
-    Schedule schedule;
-    schedule.integration_id = task.request.integration_id;
-    if (documents->front()) {
-        auto known = from_document<Schedule>(*documents->front());
-        if (!known) co_return known.error();
-        schedule = std::move(*known);
-    }
-    if (schedule.last_start) {
-        // A clock that was set back must not make anybody wait for longer than the interval.
-        const Timestamp earliest = std::min(*schedule.last_start, now) + parts.limits.min_interval;
-        if (earliest > now) co_return std::optional<Timestamp>(earliest);
-    }
-    schedule.last_start = now;
-    progress.start.push_back(schedule.etag.empty() ? insert(to_document(schedule)) : replace(to_document(schedule)));
+    auto schedule = co_await load_schedule(task.request.tenant_id, task.request.integration_id);
+    if (!schedule) co_return schedule.error();
+    if (const auto earliest = earliest_start(*schedule, parts.limits, now); earliest && *earliest > now)
+        co_return earliest;
+    schedule->last_start = now;
+    progress.start.push_back(schedule->etag.empty() ? insert(to_document(*schedule)) : replace(to_document(*schedule)));
     co_return std::optional<Timestamp>();
 }
 

@@ -19,6 +19,17 @@
 namespace castiel_sync {
 namespace asio = boost::asio;
 
+namespace {
+
+struct IntegrationName {
+    std::string tenant_id;
+    std::string integration_id;
+
+    friend auto operator<=>(const IntegrationName&, const IntegrationName&) = default;
+};
+
+} // namespace
+
 struct Scheduler::State {
     explicit State(SchedulerParts given)
         : parts(std::move(given)), agenda(std::max<std::size_t>(1, parts.limits.max_running_per_tenant)),
@@ -36,6 +47,9 @@ struct Scheduler::State {
     Alarm watch_alarm;
     std::map<std::string, Running> running;       // by task
     std::map<std::string, std::size_t> busy;      // how often in a row a task could not run
+    std::set<std::pair<Timestamp, IntegrationName>> due_schedules;
+    std::map<IntegrationName, Timestamp> schedules; // when each of these is due
+    bool first_look = true;
     bool stopping = false;
     bool looping = false;
     bool watching = false;
@@ -53,6 +67,10 @@ struct Scheduler::State {
     Async<Result<>> look_at_store();
     Async<Result<>> look_for_tasks(SyncStatus status);
     Async<Result<>> look_for_events();
+    Async<Result<>> look_for_schedules();
+    void note_schedule(const IntegrationName& name, std::optional<Timestamp> due);
+    Async<> step_schedule(IntegrationName name, bool at_start);
+    Async<> make_due_tasks();
     Async<> watch();
     Async<Result<>> look_for_cancellations();
 };
@@ -76,6 +94,7 @@ Async<> Scheduler::State::loop() {
             }
             next_look = parts.runtime.clock->monotonic() + pause;
         }
+        co_await make_due_tasks();
         while (!stopping && running.size() < parts.limits.max_running) {
             auto item = agenda.take(now());
             if (!item) break;
@@ -85,6 +104,8 @@ Async<> Scheduler::State::loop() {
         std::chrono::nanoseconds pause = next_look - parts.runtime.clock->monotonic();
         if (const auto due = agenda.next_due(); due && running.size() < parts.limits.max_running)
             pause = std::min<std::chrono::nanoseconds>(pause, *due - now());
+        if (!due_schedules.empty())
+            pause = std::min<std::chrono::nanoseconds>(pause, due_schedules.begin()->first - now());
         if (pause > std::chrono::nanoseconds(0)) co_await alarm.sleep_for(pause);
     }
     looping = false;
@@ -154,6 +175,8 @@ std::chrono::milliseconds Scheduler::State::busy_pause(const std::string& task_i
 Async<Result<>> Scheduler::State::look_at_store() {
     for (const SyncStatus status : {SyncStatus::pending, SyncStatus::running})
         if (auto looked = co_await look_for_tasks(status); !looked) co_return looked;
+    if (auto looked = co_await look_for_schedules(); !looked) co_return looked;
+    first_look = false;
     co_return co_await look_for_events();
 }
 
@@ -195,6 +218,55 @@ Async<Result<>> Scheduler::State::look_for_events() {
     co_return Result<>();
 }
 
+// Only those that are kept here already, or that the catalog knows: what it forgets ends with its next due time.
+Async<Result<>> Scheduler::State::look_for_schedules() {
+    if (!parts.catalog) co_return Result<>();
+    auto integrations = co_await parts.catalog->list("");
+    if (!integrations) co_return integrations.error();
+    for (const Integration& integration : *integrations) {
+        const IntegrationName name{integration.tenant_id, integration.id};
+        const bool scheduled = integration.sync.frequency.type != SyncFrequency::Type::manual;
+        if (!scheduled && !schedules.contains(name)) continue;
+        co_await step_schedule(name, first_look);
+    }
+    co_return Result<>();
+}
+
+void Scheduler::State::note_schedule(const IntegrationName& name, std::optional<Timestamp> due) {
+    const auto known = schedules.find(name);
+    if (known != schedules.end()) {
+        due_schedules.erase({known->second, name});
+        schedules.erase(known);
+    }
+    if (!due) return;
+    schedules.emplace(name, *due);
+    due_schedules.emplace(*due, name);
+}
+
+Async<> Scheduler::State::step_schedule(IntegrationName name, bool at_start) {
+    auto step = co_await parts.engine->step_schedule(name.tenant_id, name.integration_id, at_start);
+    if (!step) {
+        const Error error = step.error();
+        // Another instance was faster, or the store is not there: look again soon. What is wrong with one schedule is
+        // no reason to forget the others.
+        note_schedule(name, now() + (error.code == ErrorCode::stale ? parts.limits.busy_pause : parts.limits.interval));
+        if (error.code != ErrorCode::stale)
+            log(LogLevel::error, "the schedule of an integration could not be kept: " + error.message,
+                {{"tenantId", name.tenant_id}, {"integrationId", name.integration_id}});
+        co_return;
+    }
+    note_schedule(name, step->next_due);
+    if (step->task)
+        agenda.add({name.tenant_id, step->task->task_id}, step->task->not_before.value_or(now()));
+}
+
+Async<> Scheduler::State::make_due_tasks() {
+    while (!stopping && !due_schedules.empty() && due_schedules.begin()->first <= now()) {
+        const IntegrationName name = due_schedules.begin()->second;
+        co_await step_schedule(name, false);
+    }
+}
+
 // A cancellation that another instance accepted.
 Async<> Scheduler::State::watch() {
     while (!running.empty()) {
@@ -224,6 +296,12 @@ Async<Result<>> Scheduler::State::look_for_cancellations() {
 void Scheduler::take_note(const SyncTask& task) {
     if (task.held || is_terminal(task.status)) return;
     state_->agenda.add({task.request.tenant_id, task.task_id}, task.not_before.value_or(state_->now()));
+    state_->alarm.ring();
+}
+
+void Scheduler::take_note(const Integration& integration) {
+    if (!state_->parts.catalog) return;
+    state_->note_schedule({integration.tenant_id, integration.id}, state_->now());
     state_->alarm.ring();
 }
 

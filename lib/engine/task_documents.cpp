@@ -63,6 +63,7 @@ void members(A& a, Schedule& v) {
     a("lastTask", v.last_task_id);
     a("lastDue", v.last_due);
     a("nextDue", v.next_due);
+    a.sparse("frequency", v.frequency);
 }
 
 Document to_document(const TaskDocument& task) {

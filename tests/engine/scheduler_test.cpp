@@ -24,6 +24,7 @@ struct Instance {
         parts.runtime = Runtime{world.loop.executor(), &world.clock, world.random.get()};
         parts.engine = engine.get();
         parts.store = &world.wired_store;
+        parts.catalog = world.catalog.get();
         parts.observer = &world.observer;
         scheduler = std::make_unique<Scheduler>(std::move(parts));
         world.loop.spawn(scheduler->run());
@@ -42,7 +43,96 @@ struct Instance {
     }
 };
 
+Integration every_quarter_of_an_hour() {
+    Integration integration = contacts_integration();
+    integration.sync.frequency.type = SyncFrequency::Type::interval;
+    integration.sync.frequency.interval = 15min;
+    return integration;
+}
+
+std::vector<Timestamp> scheduled_starts(World& world) {
+    std::vector<Timestamp> starts;
+    for (const TaskDocument& task : world.stored<TaskDocument>("task"))
+        if (task.request.trigger == Trigger::schedule && task.started_at) starts.push_back(*task.started_at);
+    std::sort(starts.begin(), starts.end());
+    return starts;
+}
+
 } // namespace
+
+TEST_CASE("a schedule makes a task each time it is due, whether one instance keeps it or three") {
+    for (const int instances : {1, 3}) {
+        CAPTURE(instances);
+        World world(every_quarter_of_an_hour());
+        std::vector<std::unique_ptr<Instance>> all;
+        for (int i = 0; i < instances; ++i) all.push_back(std::make_unique<Instance>(world, fmt::format("i{}", i)));
+        world.loop.run_for(4h);
+        const auto starts = scheduled_starts(world);
+        CHECK(starts.size() == 16);
+        for (std::size_t i = 1; i < starts.size(); ++i) {
+            CHECK(starts[i] - starts[i - 1] > 14min);
+            CHECK(starts[i] - starts[i - 1] < 16min);
+        }
+        for (const TaskDocument& task : world.stored<TaskDocument>("task")) CHECK(is_terminal(task.status));
+        CHECK(world.sink.faults().empty());
+    }
+}
+
+TEST_CASE("what was missed while nothing ran comes to one run") {
+    World world(every_quarter_of_an_hour());
+    {
+        Instance first(world, "first");
+        world.loop.run_for(1h);
+        world.loop.run(first.scheduler->stop(1min));
+    }
+    const std::size_t before = scheduled_starts(world).size();
+    world.loop.run_for(10h);
+    Instance next(world, "next");
+    world.loop.run_for(5min);
+    CHECK(scheduled_starts(world).size() == before + 1);
+}
+
+TEST_CASE("a schedule that is changed or switched off is followed within a look at the store") {
+    World world(every_quarter_of_an_hour());
+    Instance instance(world, "one");
+    world.loop.run_for(1h);
+    const std::size_t before = scheduled_starts(world).size();
+    SUBCASE("switched off") {
+        Integration off = every_quarter_of_an_hour();
+        off.sync.sync_enabled = false;
+        std::vector<Integration> all{off};
+        world.loop.run(instance.scheduler->stop(1min));
+        world.use(off);
+        Instance next(world, "next");
+        world.loop.run_for(2h);
+        CHECK(scheduled_starts(world).size() == before);
+    }
+    SUBCASE("more often") {
+        Integration often = every_quarter_of_an_hour();
+        often.sync.frequency.interval = 5min;
+        world.loop.run(instance.scheduler->stop(1min));
+        world.use(often);
+        Instance next(world, "next");
+        world.loop.run_for(1h);
+        CHECK(scheduled_starts(world).size() >= before + 11);
+    }
+}
+
+TEST_CASE("while a scheduled task is under way its schedule makes no other one") {
+    World world(every_quarter_of_an_hour());
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    bool slow = true;
+    world.to_target.passes = [&]() -> Async<void> {
+        if (std::exchange(slow, false)) co_await world.clock.sleep_for(50min);
+    };
+    world.limits.lease_duration = 2h;
+    Instance instance(world, "one");
+    world.loop.run_for(2h);
+    const auto starts = scheduled_starts(world);
+    REQUIRE(starts.size() >= 4);
+    CHECK(starts[1] - starts[0] >= 50min);
+    CHECK(starts.size() <= 6);
+}
 
 TEST_CASE("a task runs at once where it was created, and those of the minimum interval one after the other (I20)") {
     World world;
