@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t first_buffer_bytes = 4096;
 
+bool is_digit(char character) { return character >= '0' && character <= '9'; }
+
 // Digits only. What is beyond 2^64 is its greatest number, which is over every limit.
 std::optional<std::uint64_t> parse_length(std::string_view text, int base) {
     std::uint64_t length = 0;
@@ -67,6 +69,7 @@ HttpRequestReader::Step HttpRequestReader::next() {
 HttpRequest HttpRequestReader::take_request() {
     HttpRequest taken = std::move(request_);
     request_ = HttpRequest();
+    charged_ = header_count_ = 0;
     state_ = State::request_line;
     return taken;
 }
@@ -107,12 +110,14 @@ std::optional<std::string_view> HttpRequestReader::take_line() {
     const auto* found = static_cast<const char*>(std::memchr(buffer_.data() + scanned_, '\n', end_ - scanned_));
     const std::size_t end = found ? static_cast<std::size_t>(found - buffer_.data()) + 1 : end_;
     if (charged_ + (end - begin_) > limits_.max_header_bytes) {
+        const std::string_view too_long = waiting().substr(0, limits_.max_header_bytes + 1);
+        if (state_ == State::request_line && !check_beginning(too_long)) return std::nullopt;
         refuse(431, "The request's headers are longer than " + std::to_string(limits_.max_header_bytes) + " bytes.");
         return std::nullopt;
     }
     if (!found) {
         scanned_ = end_;
-        if (state_ == State::request_line) check_unfinished_line();
+        if (state_ == State::request_line) check_beginning(waiting());
         return std::nullopt;
     }
     if (end - begin_ < 2 || buffer_[end - 2] != '\r') {
@@ -124,19 +129,20 @@ std::optional<std::string_view> HttpRequestReader::take_line() {
     return line;
 }
 
-// Whoever speaks another protocol (TLS, say) may never send a line feed, and is told at once.
-bool HttpRequestReader::check_unfinished_line() {
-    std::string_view begun = waiting();
-    if (begun.ends_with('\r')) begun.remove_suffix(1);
-    const std::size_t space = begun.find(' ');
-    if (all_of(begun.substr(0, space), token_character) && all_of(begun, value_character)) return true;
-    return refuse(400, "This is not HTTP: the request does not begin with a method.");
+// Of a request line, as far as it has arrived. Whoever speaks another protocol (TLS, say) may never send a line feed,
+// and is told at once.
+bool HttpRequestReader::check_beginning(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (all_of(line.substr(0, line.find(' ')), token_character) && all_of(line, value_character)) return true;
+    return refuse(400, "This is not HTTP: the request does not begin with a method, or has a control character.");
 }
 
 bool HttpRequestReader::begin_request(std::string_view line) {
     if (line.empty() && !std::exchange(skipped_empty_line_, true)) return true; // RFC 9112, 2.2: some send one too many
     forget();
     charged_ = line.size() + 2;
+    if (!check_beginning(line)) return false;
+    if (line.ends_with('\r')) return refuse(400, "The request line has two carriage returns at its end.");
     const std::size_t first = line.find(' ');
     const std::size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
     if (second == std::string_view::npos || line.find(' ', second + 1) != std::string_view::npos)
@@ -144,9 +150,10 @@ bool HttpRequestReader::begin_request(std::string_view line) {
     const std::string_view method = line.substr(0, first);
     const std::string_view target = line.substr(first + 1, second - first - 1);
     const std::string_view version = line.substr(second + 1);
-    if (!is_token(method)) return refuse(400, "The request's method has a character that none may have.");
+    if (method.empty()) return refuse(400, "The request line begins with a space.");
     if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-        if (version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.')
+        if (version.size() == 8 && version.starts_with("HTTP/") && version[6] == '.' && is_digit(version[5]) &&
+            is_digit(version[7]))
             return refuse(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
         return refuse(400, "The request line does not end with an HTTP version.");
     }
@@ -163,7 +170,6 @@ bool HttpRequestReader::begin_request(std::string_view line) {
 }
 
 void HttpRequestReader::forget() {
-    charged_ = header_count_ = 0;
     remaining_ = 0;
     skipped_empty_line_ = version_1_0_ = has_host_ = has_content_length_ = chunked_ = false;
     expects_continue_ = says_close_ = says_keep_alive_ = false;

@@ -78,7 +78,7 @@ private:
     bool begin_chunk(std::string_view line);
     bool end_chunk();
     bool check_header(std::string_view line, std::size_t colon);
-    bool check_unfinished_line();
+    bool check_beginning(std::string_view line);
     bool refuse(unsigned status, std::string message);
     void forget();
 
