@@ -7,7 +7,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <fmt/format.h>
 
@@ -26,10 +25,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-bool is_cancellation(const boost::system::system_error& error) {
-    return error.code() == asio::error::operation_aborted;
-}
-
 bool would_block(const boost::system::error_code& problem) {
     return problem == asio::error::would_block || problem == asio::error::try_again;
 }
@@ -42,7 +37,7 @@ public:
     HttpBodyStream(HttpConnection& connection, bool chunked) : connection_(connection), chunked_(chunked) {}
 
     Async<Result<>> write(std::string piece) override {
-        if (connection_.client_gone_) co_return gone();
+        if (!whole_ || connection_.client_gone_) co_return ended();
         if (piece.empty()) co_return Result<>();
         std::array<char, 18> length{};
         if (chunked_) {
@@ -59,16 +54,17 @@ public:
         if (whole_) co_return Result<>();
         // A stream that does not look at this error must not sleep on for nobody.
         connection_.cancellation.emit(asio::cancellation_type::terminal);
-        if (connection_.client_gone_) co_return gone();
-        co_return Error(ErrorCode::cancelled, "The server stops, and ends its streams.");
+        co_return ended();
     }
 
     // Whether all that was written was also sent: after a chunk that was cut off nothing can follow.
     [[nodiscard]] bool whole() const { return whole_; }
 
 private:
-    static Error gone() {
-        return {ErrorCode::unavailable, "The client of this stream has gone, or did not read for too long."};
+    [[nodiscard]] Error ended() const {
+        if (connection_.client_gone_)
+            return {ErrorCode::unavailable, "The client of this stream has gone, or did not read for too long."};
+        return {ErrorCode::cancelled, "The server stops, and ends its streams."};
     }
 
     HttpConnection& connection_;
@@ -90,11 +86,9 @@ Async<void> HttpConnection::serve(bool refused) {
             co_await refuse(503, "This server has as many connections as it can serve.");
         else
             co_await converse();
-    } catch (const boost::system::system_error& error) {
-        if (!is_cancellation(error))
-            server_->report(fmt::format("A connection from {} failed: {}", peer_, error.what()));
-    } catch (const std::exception& error) {
-        server_->report(fmt::format("A connection from {} failed: {}", peer_, error.what()));
+    } catch (...) {
+        const std::string trouble = describe(std::current_exception());
+        if (!trouble.empty()) server_->report(fmt::format("A connection from {} failed: {}", peer_, trouble));
     }
     close();
 }
@@ -183,10 +177,9 @@ Async<HttpResponse> HttpConnection::handle(HttpRequest request) {
         HttpResponse response = co_await server_->handler(std::move(request));
         if (is_sendable(response)) co_return response;
         trouble = "its response has a status or a header that can't be sent";
-    } catch (const std::exception& error) {
-        trouble = error.what();
     } catch (...) {
-        trouble = "the handler threw something that is no std::exception";
+        trouble = describe(std::current_exception());
+        if (trouble.empty()) trouble = "something that it waited for was cancelled";
     }
     if (cancelled_) co_return HttpResponse();
     server_->report(fmt::format("The request {} failed: {}", described_, trouble));
@@ -231,12 +224,8 @@ Async<bool> HttpConnection::stream_body(HttpResponse& response, bool chunked) {
     try {
         co_await response.stream(stream);
         whole = stream.whole() && !client_gone_;
-    } catch (const boost::system::system_error& error) {
-        if (!is_cancellation(error)) trouble = error.what();
-    } catch (const std::exception& error) {
-        trouble = error.what();
     } catch (...) {
-        trouble = "the stream threw something that is no std::exception";
+        trouble = describe(std::current_exception());
     }
     streams_ = false;
     --server_->counters.open_streams;

@@ -34,13 +34,8 @@ struct Ended {
 
     void operator()(std::exception_ptr thrown) const {
         if (!thrown) return;
-        try {
-            std::rethrow_exception(std::move(thrown));
-        } catch (const boost::system::system_error& error) {
-            if (error.code() != asio::error::operation_aborted) state->report(error.what());
-        } catch (const std::exception& error) {
-            state->report(error.what());
-        }
+        const std::string trouble = describe(thrown);
+        if (!trouble.empty()) state->report(fmt::format("A part of the server ended: {}", trouble));
     }
 };
 
@@ -162,6 +157,18 @@ Error listen_error(const HttpServerOptions& options, const std::string& reason, 
 
 } // namespace
 
+std::string describe(const std::exception_ptr& thrown) {
+    try {
+        std::rethrow_exception(thrown);
+    } catch (const boost::system::system_error& error) {
+        return error.code() == asio::error::operation_aborted ? std::string() : error.what();
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "something was thrown that is no std::exception";
+    }
+}
+
 HttpServerState::HttpServerState(asio::any_io_executor given_executor, HttpServerOptions given_options,
                                  HttpServer::Handler given_handler, HttpServer::Refusal given_refusal)
     : executor(std::move(given_executor)), options(std::move(given_options)), handler(std::move(given_handler)),
@@ -181,8 +188,8 @@ HttpResponse HttpServerState::refuse(unsigned status, const std::string& message
         response.stream = nullptr;
         if (is_sendable(response)) return response;
         report("The answer to a refused request has a header that can't be sent.");
-    } catch (const std::exception& error) {
-        report(fmt::format("The answer to a refused request can't be made: {}", error.what()));
+    } catch (...) {
+        report(fmt::format("The answer to a refused request can't be made: {}", describe(std::current_exception())));
     }
     HttpResponse plain;
     plain.status = status;

@@ -10,6 +10,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <exception>
 #include <list>
 #include <memory>
 #include <string>
@@ -18,6 +19,9 @@
 namespace castiel_sync {
 
 class HttpConnection;
+
+// For a report. Empty for a cancellation, which is no trouble.
+[[nodiscard]] std::string describe(const std::exception_ptr& thrown);
 
 class HttpServerState : public std::enable_shared_from_this<HttpServerState> {
 public:

@@ -186,12 +186,18 @@ HttpHarness::~HttpHarness() {
 }
 
 void HttpHarness::start() {
+    listen();
+    run();
+}
+
+void HttpHarness::listen() {
     server = std::make_unique<HttpServer>(loop.get_executor(), options, handler, refuse_plainly);
     const Result<std::uint16_t> listening = server->listen();
     REQUIRE(listening.has_value());
     port = *listening;
-    asio::co_spawn(loop, server->run(), SetAtEnd{run_ended_});
 }
+
+void HttpHarness::run() { asio::co_spawn(loop, server->run(), SetAtEnd{run_ended_}); }
 
 void HttpHarness::wait_until(const std::function<bool()>& is_so) {
     // The limit is for a test that fails: it should say so instead of waiting for ever.

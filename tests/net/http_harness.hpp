@@ -114,8 +114,10 @@ public:
     HttpHarness();
     ~HttpHarness();
 
-    // Listens and runs, with `options` and `handler` as they are now.
+    // Listens, with `options` and `handler` as they are now, and runs.
     void start();
+    void listen();
+    void run();
     [[nodiscard]] RawClient connect() { return RawClient(*this); }
 
     // Runs the loop until it is so. Fails the test when nothing happens any more.

@@ -1,5 +1,9 @@
 #include "net/http_harness.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
+
 #include <doctest/doctest.h>
 
 using namespace castiel_sync;
@@ -115,12 +119,38 @@ TEST_CASE("a second stop can be less patient") {
 }
 
 TEST_CASE("a server without clients stops at once, also before it runs") {
-    HttpHarness harness;
-    harness.start();
-    harness.begin_stop(std::chrono::hours(1));
-    harness.wait_until([&] { return harness.stopped() && harness.run_ended(); });
-    harness.settle();
-    CHECK(harness.clock.sleepers() == 0);
+    for (const bool runs : {true, false}) {
+        HttpHarness harness;
+        harness.listen();
+        if (runs) harness.run();
+        harness.begin_stop(std::chrono::hours(1));
+        harness.wait_until([&] { return harness.stopped(); });
+        if (!runs) harness.run();
+        harness.wait_until([&] { return harness.run_ended(); });
+        harness.settle();
+        CHECK(harness.clock.sleepers() == 0);
+    }
+}
+
+TEST_CASE("a server whose run is cancelled resets what is open") {
+    Slow slow;
+    slow.harness.listen();
+    boost::asio::cancellation_signal signal;
+    bool ended = false;
+    boost::asio::co_spawn(slow.harness.loop, slow.harness.server->run(),
+                          boost::asio::bind_cancellation_slot(
+                              signal.slot(), [&](std::exception_ptr thrown) { ended = thrown != nullptr; }));
+    RawClient busy = slow.harness.connect(), idle = slow.harness.connect();
+    busy.send(slow_request);
+    slow.wait_for_requests(1);
+    boost::asio::post(slow.harness.loop, [&] { signal.emit(boost::asio::cancellation_type::terminal); });
+    slow.harness.wait_until([&] { return ended; });
+    CHECK(busy.read_to_end().empty());
+    CHECK(idle.read_to_end().empty());
+    slow.harness.settle();
+    CHECK(slow.cancelled == 1);
+    CHECK(slow.harness.server->counters().open_connections == 0);
+    CHECK(slow.harness.clock.sleepers() == 0);
 }
 
 TEST_CASE("a handler under way finishes although its client has gone") {
