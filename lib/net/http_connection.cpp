@@ -4,6 +4,7 @@
 
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -49,8 +50,13 @@ public:
             connection_.set_unsent(piece);
         }
         whole_ = connection_.send_now();
-        if (!whole_) whole_ = co_await connection_.send_rest();
-        connection_.enter(HttpConnection::Phase::streaming);
+        if (!whole_) {
+            whole_ = co_await connection_.send_rest();
+            connection_.enter(HttpConnection::Phase::streaming);
+        } else if ((taken_at_once_ += piece.size() + bytes_per_write) > max_taken_at_once) {
+            taken_at_once_ = 0;
+            co_await asio::post(connection_.server_->executor, asio::use_awaitable);
+        }
         if (whole_) co_return Result<>();
         // A stream that does not look at this error must not sleep on for nobody.
         connection_.cancellation.emit(asio::cancellation_type::terminal);
@@ -67,7 +73,12 @@ private:
         return {ErrorCode::cancelled, "The server stops, and ends its streams."};
     }
 
+    // A stream whose client reads as fast as it writes would never wait, and nobody else would get a turn.
+    static constexpr std::size_t max_taken_at_once = 256 * 1024;
+    static constexpr std::size_t bytes_per_write = 4096; // what a write costs, in bytes
+
     HttpConnection& connection_;
+    std::size_t taken_at_once_ = 0;
     bool chunked_;
     bool whole_ = true;
 };
@@ -280,6 +291,7 @@ Async<bool> HttpConnection::send_rest() {
         enter(Phase::writing);
         boost::system::error_code problem;
         take_sent(co_await socket_.async_write_some(unsent_, asio::redirect_error(asio::use_awaitable, problem)));
+        if (problem == asio::error::operation_aborted) co_return false; // not the client's doing
         if (problem) client_gone_ = true;
     }
     co_return true;

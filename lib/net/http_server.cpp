@@ -104,7 +104,12 @@ Async<void> accept_until_stopped(std::shared_ptr<HttpServerState> state) {
         if (state->stopping) co_return;
         if (!problem) {
             reported = false;
-            accept_connection(state, std::move(socket), peer);
+            try {
+                accept_connection(state, std::move(socket), peer);
+            } catch (const std::exception& error) { // no memory for one more is no reason to drop all others
+                ++state->counters.failed_accepts;
+                state->report(fmt::format("A connection can't be served: {}", error.what()));
+            }
             continue;
         }
         if (problem == asio::error::operation_aborted) throw boost::system::system_error(problem);

@@ -20,6 +20,7 @@ struct Streamed {
     int ended = 0;
     int cancelled = 0;
     std::optional<Error> error;
+    int ended_before_request = -1; // what `ended` was when another request came
 };
 
 Async<void> write_pieces(Streamed& streamed, Gate& gate, HttpStream& stream) {
@@ -53,7 +54,10 @@ struct Stage {
         harness.handler = [this](HttpRequest request) { return answer(*this, std::move(request)); };
     }
     static Async<HttpResponse> answer(Stage& stage, HttpRequest request) {
-        if (request.target == "/") co_return co_await answer_plainly(std::move(request));
+        if (request.target == "/") {
+            stage.streamed.ended_before_request = stage.streamed.ended;
+            co_return co_await answer_plainly(std::move(request));
+        }
         HttpResponse response;
         response.headers.add("Content-Type", "text/event-stream");
         response.stream = [&stage](HttpStream& stream) {
@@ -154,6 +158,34 @@ TEST_CASE("a stream that writes when its client goes away gets an error or is ca
     stage.harness.wait_until([&] { return stage.open() == 0; });
     CHECK(stage.streamed.ended == 1);
     CHECK((stage.streamed.error || stage.streamed.cancelled == 1));
+}
+
+TEST_CASE("a stream that is in the middle of a write when the server stops learns why it ends") {
+    Stage stage;
+    stage.streamed.pieces = {std::string(100'000, 'x')};
+    stage.streamed.endless = true;
+    stage.harness.start();
+    RawClient client = stage.harness.connect();
+    client.send(stream_request);
+    stage.harness.settle(); // until the kernel takes no more
+    stage.harness.begin_stop(std::chrono::hours(1));
+    stage.harness.wait_until([&] { return stage.streamed.ended == 1; });
+    REQUIRE(stage.streamed.error.has_value());
+    CHECK(stage.streamed.error->code == ErrorCode::cancelled);
+    CHECK(!client.read().whole);
+    stage.harness.wait_until([&] { return stage.harness.stopped(); });
+}
+
+TEST_CASE("a stream that never has to wait lets others have their turn") {
+    Stage stage;
+    stage.streamed.pieces.assign(10'000, "x");
+    stage.harness.start();
+    RawClient client = stage.harness.connect(), other = stage.harness.connect();
+    client.send(stream_request);
+    other.send(get_request);
+    CHECK(other.read().status == 200);
+    CHECK(stage.streamed.ended_before_request == 0);
+    CHECK(client.read().body.size() == 10'000);
 }
 
 TEST_CASE("what a client sends during a stream is answered behind it") {
