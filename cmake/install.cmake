@@ -6,7 +6,7 @@ endif()
 include(CMakePackageConfigHelpers)
 
 set(installed_targets castiel_sync)
-foreach(optional_target castiel_sync_sqlite castiel_sync_testing)
+foreach(optional_target castiel_sync_sqlite castiel_sync_http castiel_sync_testing)
   if(TARGET ${optional_target})
     list(APPEND installed_targets ${optional_target})
   endif()
