@@ -172,7 +172,7 @@ json::object to_json_object(const SyncTask& task) {
     members.add("status", text(to_string(task.status)));
     if (task.held) members.add("held", true);
     members.add_if_known("notBefore", task.not_before);
-    members.add("executions", task.executions);
+    members.add("attempts", task.executions);
     members.add("hasMore", std::any_of(task.streams.begin(), task.streams.end(),
                                        [](const TaskStream& stream) { return stream.has_more; }));
     members.add("recordsProcessed", counters.processed);

@@ -246,7 +246,8 @@ TEST_CASE("events that a process left in the outbox are published (I15)") {
     World world;
     auto task = world.loop.run(world.engine->create_task(world.request(), {}));
     REQUIRE(task.has_value());
-    world.commits.next = {Fate::arrives, Fate::arrives, Fate::dies_before}; // the claim, the end, what leaves the outbox
+    // The claim, the end, what leaves the outbox.
+    world.commits.next = {Fate::arrives, Fate::arrives, Fate::dies_before};
     CHECK_THROWS(world.loop.run(world.engine->run_task(tenant, task->task_id)));
     world.process.dead = false;
     REQUIRE_FALSE(world.documents("outbox").empty());
