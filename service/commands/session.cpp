@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "http/api.hpp"
+
 #include "uuid.hpp"
 
 #include <castiel_sync/adapters/jsonl.hpp>
@@ -57,6 +59,16 @@ std::string shell_quoted(const std::string& text) {
     for (const char c : text)
         quoted.append(c == '\'' ? "'\\''" : std::string(1, c));
     return quoted + "'";
+}
+
+// The engine's kinds and those of the HTTP API: one file for both.
+std::span<const KindDeclaration> all_kinds() {
+    static const std::vector<KindDeclaration> kinds = [] {
+        std::vector<KindDeclaration> all(engine_kinds().begin(), engine_kinds().end());
+        all.insert(all.end(), service_kinds().begin(), service_kinds().end());
+        return all;
+    }();
+    return kinds;
 }
 
 // Once asked to stop, a command still has to say what it did: only the calls under way are cut short.
@@ -118,6 +130,7 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
     limits_.max_records_per_sync = configuration_.max_records_per_sync;
     limits_.max_concurrent_syncs_per_tenant = configuration_.max_concurrent_syncs_per_tenant;
     limits_.lease_duration = configuration_.lease;
+    limits_.min_interval = configuration_.min_interval;
 }
 
 Session::~Session() = default;
@@ -128,7 +141,7 @@ Result<> Session::open_store(Missing when_missing) {
     const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
     const bool missing = !in_memory && !std::filesystem::exists(path, ignored);
     if (in_memory || (missing && when_missing == Missing::pretend)) {
-        store_ = make_memory_store(*clock_);
+        store_ = make_memory_store(*clock_, all_kinds());
         return {};
     }
     if (missing && when_missing == Missing::refuse)
@@ -136,6 +149,7 @@ Result<> Session::open_store(Missing when_missing) {
                                                "; `run` makes it, or storage.path names another place");
     SqliteOptions options;
     options.path = configuration_.storage_path;
+    options.kinds = all_kinds();
     auto opened = open_sqlite_store(std::move(options));
     if (!opened) return opened.error();
     store_ = bridge(std::move(opened.value()), threads_->store.get_executor());
@@ -161,6 +175,8 @@ Engine& Session::engine() {
     return *engine_;
 }
 
+Observer& Session::observer() const { return *watch_; }
+
 void Session::observe(Observer* observer) { watch_->next = observer; }
 
 ExitCode Session::drive(Async<ExitCode> command) {
@@ -170,6 +186,7 @@ ExitCode Session::drive(Async<ExitCode> command) {
         if (error) return;
         stop_requested_ = true;
         signals.clear(); // the next one ends the process as it would any other
+        if (stop_) return stop_();
         console_.log(LogLevel::warning, "stopping at the next safe point; once more stops at once");
         cancel.emit(asio::cancellation_type::terminal);
     });
@@ -191,7 +208,7 @@ ExitCode Session::drive(Async<ExitCode> command) {
     asio::co_spawn(threads_->loop, to_its_end(std::move(command)),
                    asio::bind_cancellation_slot(cancel.slot(), finished));
     threads_->loop.run();
-    return stop_requested_ ? ExitCode::failed : code;
+    return stop_requested_ && !stop_ ? ExitCode::failed : code;
 }
 
 Result<std::string> Session::tenant() const {

@@ -187,6 +187,15 @@ private:
         configuration_.max_concurrent_syncs_per_tenant =
             find("sync_limits.max_concurrent_syncs_per_tenant")->to_number<std::size_t>();
         configuration_.lease = std::chrono::seconds(find("sync_limits.lease_seconds")->to_number<int>());
+        configuration_.min_interval =
+            std::chrono::minutes(find("sync_limits.min_interval_minutes")->to_number<int>());
+        configuration_.server_host = find("server.host")->as_string();
+        configuration_.server_port = find("server.port")->to_number<std::uint16_t>();
+        if (const json::value* secret = find("jwt.secret"))
+            configuration_.jwt_secrets.emplace_back(secret->as_string());
+        configuration_.scheduler_enabled = find("sync_scheduler.enabled")->as_bool();
+        configuration_.scheduler_interval =
+            std::chrono::milliseconds(find("sync_scheduler.interval_ms")->to_number<int>());
         configuration_.document = std::move(document_.value);
         loaded_.configuration = std::move(configuration_);
     }

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,12 @@ struct Configuration {
     std::size_t max_records_per_sync = 0;
     std::size_t max_concurrent_syncs_per_tenant = 0;
     std::chrono::seconds lease{0};
+    std::chrono::minutes min_interval{0};
+    std::string server_host;
+    std::uint16_t server_port = 0;
+    std::vector<std::string> jwt_secrets; // none: loopback only, and no tokens
+    bool scheduler_enabled = true;
+    std::chrono::milliseconds scheduler_interval{0};
     std::vector<Integration> integrations;
     std::vector<std::string> files; // that were read, in order
     json::value document;           // everything, also the keys of parts that this build does not have; holds secrets

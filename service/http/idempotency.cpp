@@ -32,8 +32,8 @@ std::string sha256(std::string_view text) {
 
 // The form of a version-8 UUID (RFC 9562): its bits are ours to choose.
 std::string uuid_of(const std::string& hexadecimal) {
-    return fmt::format("{}-{}-8{}-8{}-{}", hexadecimal.substr(0, 8), hexadecimal.substr(8, 4), hexadecimal.substr(13, 3),
-                       hexadecimal.substr(17, 3), hexadecimal.substr(20, 12));
+    return fmt::format("{}-{}-8{}-8{}-{}", hexadecimal.substr(0, 8), hexadecimal.substr(8, 4),
+                       hexadecimal.substr(13, 3), hexadecimal.substr(17, 3), hexadecimal.substr(20, 12));
 }
 
 } // namespace
