@@ -149,6 +149,7 @@ Async<ExitCode> execute(Session& session, ServeArguments) {
     // A line for whoever started it: with port 0 nobody else knows where it is.
     if (session.console().json()) session.console().print_json({{"listening", address}, {"port", *port}});
     else session.console().print_line("listening on " + address);
+    Console::flush();
     asio::steady_timer stop(session.runtime().executor, asio::steady_timer::time_point::max());
     const auto ring = [&session, &stop] {
         session.console().log(LogLevel::info, "stopping; once more stops at once");
