@@ -37,8 +37,8 @@ public:
     // the second one ends the process.
     [[nodiscard]] ExitCode drive(Async<ExitCode> command);
     [[nodiscard]] bool stop_requested() const { return stop_requested_; }
-    // For a command that ends by being asked to stop: `stop` is called then, nothing is cut short, and the command's own
-    // exit code counts.
+    // For a command that ends by being asked to stop: `stop` is called then, nothing is cut short, and the command's
+    // own exit code counts.
     void handle_stop(std::function<void()> stop) { stop_ = std::move(stop); }
 
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }

@@ -45,7 +45,8 @@ Async<void> follow(std::shared_ptr<Followed> followed, HttpStream& stream) {
             const std::string id = event_id(data);
             const bool ended = is_terminal(execution->status);
             if (id != followed->last_event_id || ended) {
-                std::string event = fmt::format("id: {}\nevent: {}\ndata: {}\n\n", id, ended ? "end" : "progress", data);
+                const std::string_view kind = ended ? "end" : "progress";
+                std::string event = fmt::format("id: {}\nevent: {}\ndata: {}\n\n", id, kind, data);
                 auto written = co_await stream.write(std::move(event));
                 if (!written || ended) co_return;
                 followed->last_event_id = id;
