@@ -6,7 +6,9 @@
 
 #include <castiel_sync/testing/sim_clock.hpp>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +27,27 @@ struct ApiFixtureOptions {
     ApiFixtureOptions() = default;
 };
 
+// A store that can be out of order, and in which others may write in between.
+class TroubledStore final : public Store {
+public:
+    explicit TroubledStore(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
+
+    std::optional<Error> trouble; // of every call
+    // Done once, just before the next commit that writes this kind first.
+    std::string interrupted_kind;
+    std::function<Async<void>()> meanwhile;
+
+    [[nodiscard]] StoreLimits limits() const override { return inner_->limits(); }
+    Async<Result<std::vector<std::optional<Document>>>> read(std::string partition, std::string kind,
+                                                             std::vector<std::string> ids) override;
+    Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) override;
+    Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override;
+    Async<Result<ScanPage>> scan(std::string kind, Query query) override;
+
+private:
+    std::unique_ptr<Store> inner_;
+};
+
 // Adapters: `jsonl`, and `vault`, which can't be made and whose setting `token` is writeOnly.
 class ApiFixture {
 public:
@@ -37,6 +60,8 @@ public:
     // value is left out. Checks that openapi.yaml documents the answer's status and its body.
     HttpResponse send(const std::string& method, const std::string& target, const std::string& body = "",
                       const Headers& headers = {});
+    // The same, for what is sent while another request is under way.
+    Async<HttpResponse> answer(std::string method, std::string target, std::string body = "", Headers headers = {});
 
     template <class T>
     T run(Async<T> work) {
@@ -47,7 +72,7 @@ public:
     testing::SimClock clock{loop};
     std::unique_ptr<Random> random = make_seeded_random(7);
     Runtime runtime{loop.executor(), &clock, random.get()};
-    std::unique_ptr<Store> store; // of engine_kinds() and service_kinds()
+    std::unique_ptr<TroubledStore> store; // of engine_kinds() and service_kinds()
     AdapterRegistry adapters;
     std::vector<std::string> log; // messages
     std::unique_ptr<EmbeddedCatalog> catalog;

@@ -398,3 +398,75 @@ TEST_CASE("nobody gets in without the token of the tenant") {
         CHECK(api.send(sample.method, sample.target, sample.body, {{"Authorization", bearer}}).status < 500);
     }
 }
+
+TEST_CASE("a store that is out of order is told, and nothing of what only we can mend") {
+    ApiFixture api;
+    for (const auto& [code, status] : {std::pair(ErrorCode::unavailable, 503U), std::pair(ErrorCode::throttled, 429U),
+                                       std::pair(ErrorCode::corrupted, 500U)}) {
+        api.store->trouble = Error(code, "canary");
+        for (const Sample& sample : samples()) {
+            CAPTURE(sample.method + " " + sample.target);
+            if (sample.target.starts_with("/api/v1/adapters")) continue;
+            api.log.clear();
+            const auto answer = api.send(sample.method, sample.target, sample.body);
+            CHECK(answer.status == status);
+            CHECK((answer.body.find("canary") == std::string::npos) == (status == 500));
+            CHECK(api.log.size() == (status == 500 ? 1 : 0));
+        }
+    }
+}
+
+TEST_CASE("of two requests that create one integration, one creates and the other replaces it") {
+    ApiFixture api;
+    unsigned first = 0;
+    api.store->interrupted_kind = "integration";
+    api.store->meanwhile = [&]() -> Async<void> {
+        const HttpResponse answer = co_await api.answer("PUT", integration, crm);
+        first = answer.status;
+    };
+    const auto second = api.send("PUT", integration, R"({"providerName": "vault", "settings": {"url": "https://v"}})");
+    CHECK(first == 201);
+    CHECK(second.status == 200);
+    CHECK(body_of(api.send("GET", integration)).at("providerName") == "vault");
+}
+
+TEST_CASE("what others do to a shard meanwhile is not lost") {
+    ApiFixture api;
+    const std::string target = "/api/v1/shards/ada";
+    const auto meanwhile = [&](std::string body) {
+        api.store->interrupted_kind = "shard";
+        api.store->meanwhile = [&api, target, body = std::move(body)]() -> Async<void> {
+            const HttpResponse answer = co_await api.answer("PUT", target, body);
+            CHECK(answer.status < 300);
+        };
+    };
+    const std::string mine = R"({"shardTypeId": "contact", "structuredData": {"name": "mine"}})";
+    meanwhile(contact);
+    const auto created = api.send("PUT", target, mine); // created by the other one
+    CHECK(created.status == 200);
+    CHECK(body_of(created).at("source") == "ui");
+    meanwhile(R"({"structuredData": {}, "source": "import"})");
+    const auto replaced = api.send("PUT", target, mine);
+    CHECK(replaced.status == 200);
+    CHECK(body_of(replaced).at("source") == "import");
+    CHECK(body_of(replaced).at("structuredData").at("name") == "mine");
+    meanwhile(R"({"structuredData": {}, "source": "api"})");
+    CHECK(api.send("PUT", target, mine, {{"If-Match", header_of(replaced, "ETag")}}).status == 409);
+    const auto present = api.send("GET", target);
+    CHECK(body_of(present).at("source") == "api");
+    meanwhile(contact);
+    CHECK(api.send("DELETE", target, "", {{"If-Match", header_of(present, "ETag")}}).status == 409);
+}
+
+TEST_CASE("the repetition of a creation that is still under way has to wait") {
+    ApiFixture api;
+    const ApiFixture::Headers key{{"Idempotency-Key", "once"}};
+    unsigned second = 0;
+    api.store->interrupted_kind = "shard";
+    api.store->meanwhile = [&]() -> Async<void> {
+        const HttpResponse answer = co_await api.answer("POST", "/api/v1/shards", contact, key);
+        second = answer.status;
+    };
+    CHECK(api.send("POST", "/api/v1/shards", contact, key).status == 201);
+    CHECK(second == 409);
+}
