@@ -127,6 +127,7 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
+    if (auto tenant = parse_uuid(common_.tenant)) common_.tenant = std::move(*tenant);
     limits_.max_records_per_sync = configuration_.max_records_per_sync;
     limits_.max_concurrent_syncs_per_tenant = configuration_.max_concurrent_syncs_per_tenant;
     limits_.lease_duration = configuration_.lease;
@@ -250,8 +251,9 @@ Result<std::vector<Integration>> Session::named_integrations(const std::string& 
                          : "no configured integration belongs to the tenant of --tenant");
     if (wanted.empty()) return of_tenant;
     std::vector<Integration> found;
+    const std::string wanted_id = parse_uuid(wanted).value_or(wanted);
     for (const Integration& each : of_tenant)
-        if (each.id == wanted || each.name == wanted) found.push_back(each);
+        if (each.id == wanted_id || each.name == wanted) found.push_back(each);
     if (found.empty() && wanted.size() >= 4)
         for (const Integration& each : of_tenant)
             if (each.id.starts_with(wanted)) found.push_back(each);

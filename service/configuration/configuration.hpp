@@ -16,6 +16,12 @@
 
 namespace castiel_sync::service {
 
+// Where an integration was configured, and how it looks to others than the adapter.
+struct IntegrationOrigin {
+    json::object document; // as it was written: what came from an environment variable is shown as ${NAME}
+    std::string file;      // as the user named it
+};
+
 struct Configuration {
     enum class StorageType { sqlite, memory };
 
@@ -31,6 +37,7 @@ struct Configuration {
     bool scheduler_enabled = true;
     std::chrono::milliseconds scheduler_interval{0};
     std::vector<Integration> integrations;
+    std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order
     json::value document;           // everything, also the keys of parts that this build does not have; holds secrets
 };
