@@ -43,6 +43,7 @@ constexpr std::array overrides{
     Override{"SYNC_LEASE_SECONDS", "sync_limits.lease_seconds", false},
     Override{"SYNC_SCHEDULER_ENABLED", "sync_scheduler.enabled", false},
     Override{"SYNC_SCHEDULER_INTERVAL_MS", "sync_scheduler.interval_ms", false},
+    Override{"METRICS_BEARER_TOKEN", "metrics.bearer_token", true},
 };
 
 class Loader {
@@ -59,6 +60,7 @@ public:
         interpolate(document_, request_.environment, schema_, loaded_.faults);
         report("", validate(schema_, document_.value));
         check_storage();
+        check_metrics();
         read_integrations();
         if (loaded_.faults.empty()) fill();
         return std::move(loaded_);
@@ -143,6 +145,17 @@ private:
                                path, "is set, but this build does not have that part and works embedded", true)});
     }
 
+    void check_metrics() {
+        const json::value* required = find("metrics.require_auth");
+        const bool asks = required != nullptr && required->is_bool() && required->get_bool();
+        const bool has_token = find("metrics.bearer_token") != nullptr;
+        if (asks && !has_token)
+            report("metrics.require_auth", "is true, but there is no metrics.bearer_token that could be asked for");
+        if (!asks && has_token)
+            report("", {ConfigurationFault("metrics.bearer_token",
+                                           "is set, but nobody is asked for it: metrics.require_auth is false", true)});
+    }
+
     void read_integrations() {
         const json::value* integrations = find("integrations");
         if (integrations == nullptr || !integrations->is_array()) return;
@@ -187,6 +200,8 @@ private:
         configuration_.max_concurrent_syncs_per_tenant =
             find("sync_limits.max_concurrent_syncs_per_tenant")->to_number<std::size_t>();
         configuration_.lease = std::chrono::seconds(find("sync_limits.lease_seconds")->to_number<int>());
+        if (find("metrics.require_auth")->as_bool())
+            configuration_.metrics_token = find("metrics.bearer_token")->as_string();
         configuration_.document = std::move(document_.value);
         loaded_.configuration = std::move(configuration_);
     }

@@ -23,6 +23,7 @@ struct Configuration {
     std::size_t max_records_per_sync = 0;
     std::size_t max_concurrent_syncs_per_tenant = 0;
     std::chrono::seconds lease{0};
+    std::string metrics_token; // that /metrics asks for; empty: none
     std::vector<Integration> integrations;
     std::vector<std::string> files; // that were read, in order
     json::value document;           // everything, also the keys of parts that this build does not have; holds secrets
