@@ -1,6 +1,7 @@
 #include "metrics.hpp"
 
 #include "figures.hpp"
+#include "http/authentication.hpp"
 #include "http/shared_call.hpp"
 
 #include <prometheus/counter.h>
@@ -109,6 +110,7 @@ struct Metrics::State {
     std::map<std::string, CallTable> adapter_tables;
 
     const Scheduler* scheduler = nullptr;
+    const Authentication* authentication = nullptr;
     std::function<HttpServerCounters()> server;
     // Shared with surveys under way.
     struct Surveyed {
@@ -186,6 +188,8 @@ void Metrics::watch(Store& store) {
 }
 
 void Metrics::watch(const Scheduler& scheduler) { state_->scheduler = &scheduler; }
+
+void Metrics::watch(const Authentication& authentication) { state_->authentication = &authentication; }
 
 void Metrics::watch_server(std::function<HttpServerCounters()> counters) { state_->server = std::move(counters); }
 
@@ -276,6 +280,12 @@ std::string Metrics::State::text() const {
     Families families = registry.Collect();
     if (scheduler != nullptr) add_scheduler(families, scheduler->counts());
     if (server) add_server(families, server());
+    if (authentication != nullptr) {
+        add_counter(families, "castiel_sync_token_verifications_total", "Tokens whose signature was calculated.",
+                    static_cast<double>(authentication->verifications()));
+        add_gauge(families, "castiel_sync_tokens_cached", "Tokens that are remembered as verified.",
+                  static_cast<double>(authentication->cached_tokens()));
+    }
     if (surveyed->figures) {
         add_survey(families, *surveyed->figures);
         add_gauge(families, "castiel_sync_survey_age_seconds", "How old the figures of the store are.",

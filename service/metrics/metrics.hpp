@@ -3,13 +3,14 @@
 // Series are bounded by the build, never by what clients or tenants do. No label holds an id of a tenant, an
 // integration, a stream or a record: there are as many as there are customers, each new one would be a series for
 // ever, and /metrics is read without a tenant, which none of them may be told of to another one. What a person needs
-// about a single stream, the API answers.
+// about a single stream, the API answers. docs/metrics.md lists them all.
 //
 //     http_requests_total                       operations × statuses: 41 × a handful, and "unmatched" × 9 methods
 //     http_request_duration_seconds             15 lines for each operation: about 700
 //     castiel_sync_store_call_duration_seconds  15 for each call and result: 4 × 22 at the worst, 60 lines in health
-//     castiel_sync_adapter_call_duration_seconds the same for each adapter of the build
-//     everything else                           about 120 lines
+//     castiel_sync_adapter_call_duration_seconds
+//                                               the same for each adapter of the build
+//     everything else                           about 150
 //
 // Lag is told as a distribution over the streams (castiel_sync_stream_age_seconds) and not per stream. Also the top few
 // by name would make new series without end, as other streams take their turn at being the slowest.
@@ -37,6 +38,8 @@
 
 namespace castiel_sync::service {
 
+class Authentication; // http/authentication.hpp
+
 enum class StoreCall { read, query, commit, scan };
 enum class AdapterCall { check, pull, fetch, push };
 
@@ -55,6 +58,7 @@ public:
     // Sources of figures that are told as they stand at the time of a scrape.
     void watch(Store& store);
     void watch(const Scheduler& scheduler);
+    void watch(const Authentication& authentication);
     void watch_server(std::function<HttpServerCounters()> counters);
 
     // `route`: the path template of the contract's operation; empty: no operation was found. `duration`: to the answer,

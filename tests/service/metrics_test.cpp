@@ -1,3 +1,4 @@
+#include "http/authentication.hpp"
 #include "metrics/metered.hpp"
 #include "metrics/metrics.hpp"
 
@@ -347,10 +348,16 @@ TEST_CASE("no client makes series of its own") {
     CHECK(lines_of(text, "http_requests_total{") == 1);
 }
 
-#ifdef CASTIEL_SYNC_PROMTOOL
-TEST_CASE("promtool finds nothing to say about the text") {
+namespace {
+
+// One series at least of everything there is.
+std::string text_of_everything() {
     World world;
+    auto authentication = Authentication::make({});
+    const Scheduler scheduler{SchedulerParts()};
     world.metrics.watch(world.store);
+    world.metrics.watch(*authentication);
+    world.metrics.watch(scheduler);
     world.metrics.watch_server([] {
         HttpServerCounters counters;
         counters.refused = {{400, 5}};
@@ -360,11 +367,38 @@ TEST_CASE("promtool finds nothing to say about the text") {
     world.metrics.count_execution(execution_with(SyncStatus::completed, 2s));
     world.metrics.count_call(StoreCall::read, std::nullopt, 1ms);
     world.metrics.count_call("toy", AdapterCall::pull, ErrorCode::throttled, 1ms);
+    return world.scrape();
+}
+
+} // namespace
+
+TEST_CASE("docs/metrics.md names every metric, and no other") {
+    std::ifstream file("docs/metrics.md");
+    const std::string page((std::istreambuf_iterator<char>(file)), {});
+    std::set<std::string> told;
+    std::istringstream lines(text_of_everything());
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with("# TYPE ")) told.insert(line.substr(7, line.find(' ', 7) - 7));
+    CHECK(told.size() > 30);
+    std::set<std::string> named;
+    for (std::size_t mark = page.find("\n## "); (mark = page.find('`', mark)) != std::string::npos;) {
+        const std::size_t end = page.find('`', mark + 1);
+        const std::string word = page.substr(mark + 1, end - mark - 1);
+        if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string::npos &&
+            (word.starts_with("castiel_sync_") || word.starts_with("http_") || word.starts_with("process_")))
+            named.insert(word);
+        mark = end + 1;
+    }
+    CHECK(named == told);
+}
+
+#ifdef CASTIEL_SYNC_PROMTOOL
+TEST_CASE("promtool finds nothing to say about the text") {
     std::string file = "/tmp/castiel-sync-metrics-XXXXXX";
     const int descriptor = mkstemp(file.data());
     REQUIRE(descriptor >= 0);
     close(descriptor);
-    std::ofstream(file) << world.scrape();
+    std::ofstream(file) << text_of_everything();
     const std::string command = std::string(CASTIEL_SYNC_PROMTOOL) + " check metrics < " + file + " 2>&1";
     std::FILE* pipe = popen(command.c_str(), "r");
     REQUIRE(pipe != nullptr);
