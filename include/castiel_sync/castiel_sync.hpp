@@ -20,6 +20,7 @@
 #include <castiel_sync/stores/memory.hpp>
 #include <castiel_sync/strategy.hpp>
 #include <castiel_sync/stream.hpp>
+#include <castiel_sync/survey.hpp>
 #include <castiel_sync/sync_task.hpp>
 #include <castiel_sync/system_runtime.hpp>
 #include <castiel_sync/time.hpp>

@@ -2,7 +2,9 @@
 #include "commands.hpp"
 
 #include "configuration/embedded.hpp"
+#include "catalog/embedded_catalog.hpp"
 #include "http/api.hpp"
+#include "metrics/metrics.hpp"
 
 #include <castiel_sync/http/server.hpp>
 #include <castiel_sync/scheduler.hpp>
@@ -53,10 +55,16 @@ public:
         auto authentication = Authentication::make(options);
         if (!authentication) return authentication.error();
         authentication_ = std::make_unique<Authentication>(std::move(*authentication));
+        Metrics& metrics = session_.meter();
         if (auto opened = session_.open_store(Session::Missing::create); !opened) return opened.error();
         make_scheduler();
-        if (auto api = make_api(); !api) return api.error();
-        return listen();
+        if (auto api = make_api(metrics); !api) return api.error();
+        auto port = listen();
+        metrics.watch(session_.store());
+        metrics.watch(*scheduler_);
+        metrics.watch(*authentication_);
+        metrics.watch_server([this] { return server_->counters(); });
+        return port;
     }
 
     // Until `stop` rings.
@@ -66,6 +74,7 @@ public:
         boost::system::error_code rung;
         co_await stop.async_wait(asio::redirect_error(asio::use_awaitable, rung));
         // No new execution from now on, no new request; what runs ends, or is handed over.
+        stopping_ = true;
         scheduler_->close();
         co_await server_->stop(grace_of_requests);
         co_await scheduler_->stop(grace_of_executions);
@@ -89,13 +98,17 @@ private:
         scheduler_ = std::make_unique<Scheduler>(std::move(parts));
     }
 
-    Result<> make_api() {
+    Result<> make_api(Metrics& metrics) {
         ApiParts parts;
         parts.runtime = session_.runtime();
         parts.engine = &session_.engine();
         parts.scheduler = scheduler_.get();
         parts.store = &session_.store();
         parts.adapters = &session_.adapters();
+        parts.catalog = &session_.catalog();
+        parts.metrics = &metrics;
+        parts.metrics_token = session_.configuration().metrics_token;
+        parts.stopping = &stopping_;
         parts.authentication = authentication_.get();
         parts.contract_text = embedded_contract;
         Console& console = session_.console();
@@ -125,6 +138,7 @@ private:
     }
 
     Session& session_;
+    bool stopping_ = false;
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<Api> api_;

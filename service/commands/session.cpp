@@ -1,6 +1,8 @@
 #include "session.hpp"
 
+#include "catalog/embedded_catalog.hpp"
 #include "http/api.hpp"
+#include "metrics/metered.hpp"
 
 #include "uuid.hpp"
 
@@ -39,9 +41,15 @@ std::string instance_name() {
     return std::string(host.data()) + "-" + std::to_string(getpid());
 }
 
-AdapterRegistry make_adapters(asio::any_io_executor files) {
+// Counted where `metrics` is not null.
+AdapterRegistry make_adapters(asio::any_io_executor files, Metrics* metrics, Clock& clock) {
     AdapterRegistry adapters;
-    adapters.add(jsonl_description(), jsonl_factory(std::move(files)));
+    const auto add = [&](AdapterDescription description, AdapterFactory factory) {
+        if (metrics != nullptr)
+            factory = make_metered_adapters(description.name, std::move(factory), *metrics, clock);
+        adapters.add(std::move(description), std::move(factory));
+    };
+    add(jsonl_description(), jsonl_factory(std::move(files)));
     return adapters;
 }
 
@@ -121,9 +129,7 @@ std::vector<AdapterDescription> adapter_descriptions() { return {jsonl_descripti
 Session::Session(Configuration configuration, CommonArguments common, Console& console)
     : configuration_(std::move(configuration)), common_(std::move(common)), console_(console),
       threads_(std::make_unique<Threads>()), clock_(make_system_clock(threads_->loop.get_executor())),
-      random_(make_system_random()), adapters_(make_adapters(threads_->files.get_executor())),
-      catalog_(make_fixed_catalog(configuration_.integrations,
-                                  [](const std::string& name) { return find_secret(process_environment(), name); })),
+      random_(make_system_random()), adapters_(make_adapters(threads_->files.get_executor(), nullptr, *clock_)),
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
@@ -136,7 +142,31 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
 
 Session::~Session() = default;
 
+Metrics& Session::meter() {
+    metrics_ = std::make_unique<Metrics>(runtime(), CASTIEL_SYNC_VERSION);
+    adapters_ = make_adapters(threads_->files.get_executor(), metrics_.get(), *clock_);
+    metered_events_ = make_metered_sink(*events_, *metrics_);
+    counting_ = std::make_unique<MetricsObserver>(*metrics_, nullptr);
+    observe(counting_.get());
+    return *metrics_;
+}
+
 Result<> Session::open_store(Missing when_missing) {
+    auto opened = open_bare_store(when_missing);
+    if (!opened) return opened;
+    if (metrics_) metered_store_ = make_metered_store(*store_, *metrics_, *clock_);
+    EmbeddedCatalogParts parts;
+    parts.store = &store();
+    parts.adapters = &adapters_;
+    parts.secrets = [](const std::string& name) { return find_secret(process_environment(), name); };
+    parts.log = [this](LogLevel level, std::string_view message, const json::object& fields) {
+        console_.log(level, message, fields);
+    };
+    catalog_ = std::make_unique<EmbeddedCatalog>(std::move(parts), configured_integrations(configuration_));
+    return {};
+}
+
+Result<> Session::open_bare_store(Missing when_missing) {
     std::error_code ignored;
     const std::filesystem::path path = configuration_.storage_path;
     const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
@@ -163,11 +193,11 @@ Engine& Session::engine() {
     if (!engine_) {
         EngineParts parts;
         parts.runtime = runtime();
-        parts.store = store_.get();
+        parts.store = &store();
         parts.adapters = &adapters_;
-        parts.shards = local_shards_factory(*store_);
+        parts.shards = local_shards_factory(store());
         parts.catalog = catalog_.get();
-        parts.events = events_.get();
+        parts.events = metered_events_ ? metered_events_.get() : events_.get();
         parts.observer = watch_.get();
         parts.limits = limits_;
         parts.instance = instance_name();

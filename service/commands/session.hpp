@@ -16,6 +16,9 @@
 
 namespace castiel_sync::service {
 
+class EmbeddedCatalog; // catalog/embedded_catalog.hpp
+class Metrics;         // metrics/metrics.hpp
+
 // The adapters of this build.
 [[nodiscard]] std::vector<AdapterDescription> adapter_descriptions();
 
@@ -29,6 +32,9 @@ public:
     // What becomes of a store that is not there: `create` it; `refuse`, because a command that only looks at what a run
     // left must not make an empty one; `pretend` with an empty one in memory.
     enum class Missing { create, refuse, pretend };
+
+    // Has what the engine calls and does counted from now on. Before open_store.
+    [[nodiscard]] Metrics& meter();
 
     // Opens the configured store.
     [[nodiscard]] Result<> open_store(Missing when_missing);
@@ -44,10 +50,10 @@ public:
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }
     [[nodiscard]] Console& console() const { return console_; }
     [[nodiscard]] Runtime runtime() const;
-    [[nodiscard]] Store& store() const { return *store_; }
+    [[nodiscard]] Store& store() const { return metered_store_ ? *metered_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
 
-    [[nodiscard]] IntegrationCatalog& catalog() const { return *catalog_; }
+    [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;
 
     // Made at the first call, with the limits as they are then.
@@ -67,6 +73,7 @@ public:
     [[nodiscard]] std::string hint(std::string_view command) const;
 
 private:
+    [[nodiscard]] Result<> open_bare_store(Missing when_missing);
     [[nodiscard]] Result<std::vector<Integration>> named_integrations(const std::string& wanted) const;
 
     struct Threads;
@@ -82,11 +89,15 @@ private:
     std::unique_ptr<Threads> threads_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
+    std::unique_ptr<Metrics> metrics_; // null: nothing is counted
+    std::unique_ptr<Observer> counting_;
     AdapterRegistry adapters_;
-    std::unique_ptr<IntegrationCatalog> catalog_;
     std::unique_ptr<EventSink> events_;
+    std::unique_ptr<EventSink> metered_events_;
     std::unique_ptr<Watch> watch_;
     std::unique_ptr<Store> store_;
+    std::unique_ptr<Store> metered_store_;
+    std::unique_ptr<EmbeddedCatalog> catalog_;
     std::unique_ptr<Engine> engine_;
 };
 

@@ -44,6 +44,7 @@ constexpr std::array overrides{
     Override{"SYNC_LEASE_SECONDS", "sync_limits.lease_seconds", false},
     Override{"SYNC_SCHEDULER_ENABLED", "sync_scheduler.enabled", false},
     Override{"SYNC_SCHEDULER_INTERVAL_MS", "sync_scheduler.interval_ms", false},
+    Override{"METRICS_BEARER_TOKEN", "metrics.bearer_token", true},
 };
 
 class Loader {
@@ -60,6 +61,7 @@ public:
         interpolate(document_, request_.environment, schema_, loaded_.faults);
         report("", validate(schema_, document_.value));
         check_storage();
+        check_metrics();
         read_integrations();
         if (loaded_.faults.empty()) fill();
         return std::move(loaded_);
@@ -144,6 +146,17 @@ private:
                                path, "is set, but this build does not have that part and works embedded", true)});
     }
 
+    void check_metrics() {
+        const json::value* required = find("metrics.require_auth");
+        const bool asks = required != nullptr && required->is_bool() && required->get_bool();
+        const bool has_token = find("metrics.bearer_token") != nullptr;
+        if (asks && !has_token)
+            report("metrics.require_auth", "is true, but there is no metrics.bearer_token that could be asked for");
+        if (!asks && has_token)
+            report("", {ConfigurationFault("metrics.bearer_token",
+                                           "is set, but nobody is asked for it: metrics.require_auth is false", true)});
+    }
+
     void read_integrations() {
         const json::value* integrations = find("integrations");
         if (integrations == nullptr || !integrations->is_array()) return;
@@ -214,6 +227,8 @@ private:
         configuration_.scheduler_enabled = find("sync_scheduler.enabled")->as_bool();
         configuration_.scheduler_interval =
             std::chrono::milliseconds(find("sync_scheduler.interval_ms")->to_number<int>());
+        if (find("metrics.require_auth")->as_bool())
+            configuration_.metrics_token = find("metrics.bearer_token")->as_string();
         configuration_.document = std::move(document_.value);
         loaded_.configuration = std::move(configuration_);
     }

@@ -36,6 +36,7 @@ struct Configuration {
     std::vector<std::string> jwt_secrets; // none: loopback only, and no tokens
     bool scheduler_enabled = true;
     std::chrono::milliseconds scheduler_interval{0};
+    std::string metrics_token; // that /metrics asks for; empty: none
     std::vector<Integration> integrations;
     std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order

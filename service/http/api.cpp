@@ -2,7 +2,9 @@
 
 #include "catalog/embedded_catalog.hpp"
 #include "handlers.hpp"
+#include "hash.hpp"
 #include "idempotency.hpp"
+#include "metrics/metrics.hpp"
 
 #include <fmt/format.h>
 
@@ -89,14 +91,21 @@ Result<std::unique_ptr<Api>> Api::make(ApiParts parts) {
 }
 
 Api::Api(ApiParts parts, Contract contract, std::vector<Handler> by_index)
-    : parts_(std::move(parts)), contract_(std::move(contract)), handlers_(std::move(by_index)) {}
+    : parts_(std::move(parts)), contract_(std::move(contract)), handlers_(std::move(by_index)),
+      contract_etag_('"' + sha256(parts_.contract_text).substr(0, 32) + '"') {
+    std::vector<ReadinessCheck> checks = parts_.checks;
+    if (parts_.store != nullptr) checks.insert(checks.begin(), store_check(*parts_.store));
+    readiness_ = std::make_unique<Readiness>(parts_.runtime, std::move(checks), parts_.stopping);
+}
 
 Async<HttpResponse> Api::handle(HttpRequest request) {
     const std::string request_id = request_id_of(request, *parts_.runtime.random);
+    const auto begin = parts_.runtime.clock->monotonic();
+    const Operation* operation = nullptr;
     HttpResponse response;
     std::string trouble;
     try {
-        response = co_await answer(request, request_id);
+        response = co_await answer(request, request_id, operation);
     } catch (const std::exception& fault) {
         trouble = fault.what();
     }
@@ -107,10 +116,13 @@ Async<HttpResponse> Api::handle(HttpRequest request) {
                        {{"requestId", request_id}, {"method", request.method}});
     }
     response.headers.set("X-Request-ID", request_id);
+    if (parts_.metrics != nullptr)
+        parts_.metrics->count_request(request.method, operation == nullptr ? std::string_view() : operation->path,
+                                      response.status, parts_.runtime.clock->monotonic() - begin);
     co_return response;
 }
 
-Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_id) {
+Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_id, const Operation*& operation) {
     const std::string_view target = request.target;
     const std::size_t mark = target.find('?');
     const std::string_view query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
@@ -118,7 +130,7 @@ Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_
     if (!match) co_return rejection_answer(match.error());
 
     ApiCall call;
-    call.operation = match->operation;
+    call.operation = operation = match->operation;
     call.request_id = std::move(request_id);
     if (call.operation->needs_authentication) {
         const auto authorization = values_of(request, "Authorization"), tenant = values_of(request, "X-Tenant-ID");
@@ -127,6 +139,8 @@ Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_
             co_return error_answer(identity.error().code == ErrorCode::forbidden ? 403 : 401, identity.error().message);
         call.tenant_id = std::move(identity->tenant_id);
         call.actor = std::move(identity->actor);
+    } else if (const auto authorization = values_of(request, "Authorization"); authorization.size() == 1) {
+        call.authorization = authorization.front();
     }
     std::vector<Header> headers;
     for (const HttpHeader& header : request.headers) {

@@ -5,6 +5,7 @@
 #include "answers.hpp"
 #include "authentication.hpp"
 #include "contract.hpp"
+#include "readiness.hpp"
 
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/engine.hpp>
@@ -39,7 +40,10 @@ struct ApiParts {
     Store* store = nullptr;
     const AdapterRegistry* adapters = nullptr;
     EmbeddedCatalog* catalog = nullptr; // null: integrations and shards live in services of their own
-    Metrics* metrics = nullptr;
+    Metrics* metrics = nullptr;         // null: nothing is counted
+    std::string metrics_token;          // empty: /metrics is for whoever reaches it
+    std::vector<ReadinessCheck> checks; // of the parts beside the store, which is always asked
+    const bool* stopping = nullptr;     // set by the owner when it begins to stop: /ready says so from then on
     Authentication* authentication = nullptr;
     std::function<void(LogLevel, std::string_view, const json::object&)> log; // may be empty
     std::string_view contract_text; // openapi.yaml
@@ -52,6 +56,7 @@ struct ApiCall {
     const Operation* operation = nullptr;
     std::string tenant_id; // "" where no caller is asked for
     std::string actor;
+    std::string authorization; // where no caller is asked for: the only header of this name, as sent; else ""
     std::string request_id;
     std::string made_id; // of whatever the request makes, where a repetition must not make it again; else ""
     Parameters parameters;
@@ -72,17 +77,22 @@ public:
 
     [[nodiscard]] const ApiParts& parts() const { return parts_; }
     [[nodiscard]] const Contract& contract() const { return contract_; }
+    [[nodiscard]] const std::string& contract_etag() const { return contract_etag_; }
+    [[nodiscard]] Readiness& readiness() const { return *readiness_; }
 
 private:
     using Handler = Async<HttpResponse> (*)(const Api&, ApiCall);
 
     Api(ApiParts parts, Contract contract, std::vector<Handler> handlers);
-    Async<HttpResponse> answer(const HttpRequest& request, std::string request_id);
+    // `operation` is set as soon as it is known.
+    Async<HttpResponse> answer(const HttpRequest& request, std::string request_id, const Operation*& operation);
     Async<HttpResponse> call_once(const HttpRequest& request, ApiCall call, Handler handler);
 
     ApiParts parts_;
     Contract contract_;
     std::vector<Handler> handlers_; // by Operation::index
+    std::string contract_etag_;
+    std::unique_ptr<Readiness> readiness_;
 };
 
 } // namespace castiel_sync::service

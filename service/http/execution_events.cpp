@@ -66,7 +66,7 @@ Async<void> follow(std::shared_ptr<Followed> followed, HttpStream& stream) {
 
 Async<HttpResponse> follow_execution(const Api& api, ApiCall call) {
     auto execution = co_await api.parts().engine->find_execution(call.tenant_id, call.id());
-    if (!execution) co_return engine_answer(execution.error());
+    if (!execution) co_return failure(api, call.request_id, execution.error());
     auto followed = std::make_shared<Followed>();
     followed->api = &api;
     followed->tenant_id = call.tenant_id;

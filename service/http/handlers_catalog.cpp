@@ -1,5 +1,6 @@
 // Adapters, the integrations of the embedded catalog, and the local shards.
 #include "handlers.hpp"
+#include "handlers_common.hpp"
 
 #include "catalog/embedded_catalog.hpp"
 #include "configuration/located.hpp"
@@ -32,13 +33,6 @@ HttpResponse refusal(const std::vector<ConfigurationFault>& faults) {
         rejection.faults.push_back({join_path("body", fault.path), fault.message});
     }
     return rejection_answer(rejection);
-}
-
-// The client is not told what nobody but us can mend, so the log is.
-HttpResponse failure(const Api& api, const std::string& request_id, const Error& error) {
-    if (status_of(error.code) == 500 && api.parts().log)
-        api.parts().log(LogLevel::error, error.message, {{"requestId", request_id}});
-    return engine_answer(error);
 }
 
 HttpResponse no_adapter(const std::string& name) {
@@ -137,6 +131,23 @@ Async<void> cancel_tasks(const Api& api, std::string tenant_id, std::string inte
                   {{"requestId", request_id}});
 }
 
+// With tokens, tenants do not trust each other, and none of them may use what belongs to this process: the files of its
+// machine, and the secrets of its environment. Whoever writes the configuration file may.
+std::optional<HttpResponse> refuse_untrusted(const Api& api, const ApiCall& call) {
+    if (!api.parts().authentication->needs_token()) return std::nullopt;
+    const auto names = [&](std::string_view member) {
+        const json::value* value = call.body.get_object().if_contains(member);
+        return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+    };
+    if (names("providerName") == "jsonl")
+        return error_answer(422, "jsonl reads and writes files of this service's machine; an integration with it stands "
+                                 "in the configuration file");
+    if (!names("credentialSecretName").empty())
+        return error_answer(422, "this service keeps secrets in its environment, which is not for tenants to name; an "
+                                 "integration with credentials stands in the configuration file");
+    return std::nullopt;
+}
+
 } // namespace
 
 Async<HttpResponse> list_adapters(const Api& api, ApiCall) {
@@ -181,6 +192,7 @@ Async<HttpResponse> find_integration(const Api& api, ApiCall call) {
 Async<HttpResponse> put_integration(const Api& api, ApiCall call) {
     if (api.parts().catalog == nullptr) co_return integrations_elsewhere();
     const std::string id = parse_uuid(call.id()).value_or("");
+    if (auto refused = refuse_untrusted(api, call)) co_return std::move(*refused);
     auto put = co_await api.parts().catalog->put(call.tenant_id, id, std::move(call.body.get_object()));
     if (!put) co_return failure(api, call.request_id, put.error());
     if (!put->faults.empty()) co_return refusal(put->faults);

@@ -12,6 +12,13 @@
 
 namespace castiel_sync::service {
 
+// An error of the engine. The client is not told what nobody but us can mend, so the log is.
+[[nodiscard]] inline HttpResponse failure(const Api& api, const std::string& request_id, const Error& error) {
+    if (status_of(error.code) == 500 && api.parts().log)
+        api.parts().log(LogLevel::error, error.message, {{"requestId", request_id}});
+    return engine_answer(error);
+}
+
 [[nodiscard]] inline std::size_t limit_of(const ApiCall& call) {
     return static_cast<std::size_t>(call.parameters.integer("limit").value_or(100));
 }
@@ -29,8 +36,8 @@ namespace castiel_sync::service {
 }
 
 template <class T>
-[[nodiscard]] HttpResponse list_answer(const Result<ListPage<T>>& page) {
-    if (!page) return engine_answer(page.error());
+[[nodiscard]] HttpResponse list_answer(const Api& api, const ApiCall& call, const Result<ListPage<T>>& page) {
+    if (!page) return failure(api, call.request_id, page.error());
     json::array items;
     items.reserve(page->items.size());
     for (const T& item : page->items)
@@ -41,8 +48,10 @@ template <class T>
 }
 
 template <class T>
-[[nodiscard]] HttpResponse document_answer(unsigned status, const Result<T>& document) {
-    return document ? json_answer(status, to_json_object(*document)) : engine_answer(document.error());
+[[nodiscard]] HttpResponse document_answer(const Api& api, const ApiCall& call, unsigned status,
+                                           const Result<T>& document) {
+    if (!document) return failure(api, call.request_id, document.error());
+    return json_answer(status, to_json_object(*document));
 }
 
 // A member of the body as text; "" when it is absent.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,24 +26,24 @@ Async<Result<StreamSummary>> stream_of(const Api& api, const ApiCall& call) {
 Async<HttpResponse> changed_stream(const Api& api, ApiCall call,
                                    Async<Result<>> (Engine::*change)(std::string, std::string)) {
     auto changed = co_await (api.parts().engine->*change)(call.tenant_id, call.id());
-    if (!changed) co_return engine_answer(changed.error());
+    if (!changed) co_return failure(api, call.request_id, changed.error());
     auto stream = co_await stream_of(api, call);
-    co_return document_answer(200, stream);
+    co_return document_answer(api, call, 200, stream);
 }
 
 Async<HttpResponse> judged_latch(const Api& api, ApiCall call,
                                  Async<Result<>> (Engine::*judge)(std::string, std::string, std::string)) {
     auto stream = co_await stream_of(api, call);
-    if (!stream) co_return engine_answer(stream.error());
+    if (!stream) co_return failure(api, call.request_id, stream.error());
     if (!stream->latch) co_return error_answer(409, "nothing holds this stream");
     const std::string meant = body_text(call, "latchId");
     if (!meant.empty() && meant != stream->latch->latch_id)
         co_return error_answer(409, fmt::format("the latch {} holds no longer; {} does now", meant,
                                                 stream->latch->latch_id));
     auto judged = co_await (api.parts().engine->*judge)(call.tenant_id, stream->latch->latch_id, call.actor);
-    if (!judged) co_return engine_answer(judged.error());
+    if (!judged) co_return failure(api, call.request_id, judged.error());
     auto after = co_await stream_of(api, call);
-    co_return document_answer(200, after);
+    co_return document_answer(api, call, 200, after);
 }
 
 HttpResponse bad_body(std::string place, std::string message) {
@@ -80,6 +81,32 @@ Checked<ConflictResolution> read_resolution(const ApiCall& call) {
     return resolution;
 }
 
+// A side moved: what stands open now is the new question, under its own id where the old one was superseded.
+Async<std::optional<Conflict>> newest_question(const Api& api, const ApiCall& call) {
+    auto same = co_await api.parts().engine->find_conflict(call.tenant_id, call.id());
+    if (!same || same->state == ConflictState::open) co_return same ? std::optional<Conflict>(*same) : std::nullopt;
+    ListRequest request;
+    request.tenant_id = call.tenant_id;
+    request.integration_id = same->integration_id;
+    request.state = std::string(to_string(ConflictState::open));
+    request.record_id = same->target_id.empty() ? same->source_id : same->target_id;
+    auto page = co_await api.parts().engine->list_conflicts(std::move(request));
+    if (page)
+        for (Conflict& conflict : page->items)
+            if (conflict.stream_id == same->stream_id) co_return std::move(conflict);
+    co_return std::nullopt;
+}
+
+// What the engine would refuse too, told apart for the client: decided already, or nothing that a choice can settle.
+std::optional<HttpResponse> not_to_be_decided(const Conflict& conflict) {
+    if (conflict.state != ConflictState::open && conflict.state != ConflictState::ignored)
+        return error_answer(409, fmt::format("the conflict is {} already", to_string(conflict.state)));
+    if (conflict.type == ConflictType::unique_key || conflict.type == ConflictType::missing_reference)
+        return error_answer(422, "this conflict ends where its cause is mended: mend the record on its side, or the one "
+                                 "that stands in its way, and retry its parked record");
+    return std::nullopt;
+}
+
 // The other open conflicts of the same stream and type, the oldest last.
 Async<Result<json::object>> resolve_alike(const Api& api, const ApiCall& call, const Conflict& first,
                                           const ConflictResolution& resolution) {
@@ -115,7 +142,7 @@ Async<Result<json::object>> resolve_alike(const Api& api, const ApiCall& call, c
 
 Async<HttpResponse> list_streams(const Api& api, ApiCall call) {
     auto streams = co_await api.parts().engine->list_streams(call.tenant_id);
-    if (!streams) co_return engine_answer(streams.error());
+    if (!streams) co_return failure(api, call.request_id, streams.error());
     std::ranges::sort(*streams, {}, &StreamSummary::stream_id);
     const std::string integration = call.text("integrationId"), entity = call.text("entityType");
     const std::string after = call.text("cursor");
@@ -131,12 +158,12 @@ Async<HttpResponse> list_streams(const Api& api, ApiCall call) {
         }
         page.items.push_back(std::move(stream));
     }
-    co_return list_answer(Result<ListPage<StreamSummary>>(std::move(page)));
+    co_return list_answer(api, call, Result<ListPage<StreamSummary>>(std::move(page)));
 }
 
 Async<HttpResponse> find_stream(const Api& api, ApiCall call) {
     auto stream = co_await stream_of(api, call);
-    co_return document_answer(200, stream);
+    co_return document_answer(api, call, 200, stream);
 }
 
 Async<HttpResponse> pause_stream(const Api& api, ApiCall call) {
@@ -159,12 +186,12 @@ Async<HttpResponse> list_conflicts(const Api& api, ApiCall call) {
     ListRequest request = list_request(call, "state");
     request.record_id = call.text("entityId");
     auto page = co_await api.parts().engine->list_conflicts(std::move(request));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 Async<HttpResponse> find_conflict(const Api& api, ApiCall call) {
     auto conflict = co_await api.parts().engine->find_conflict(call.tenant_id, call.id());
-    co_return document_answer(200, conflict);
+    co_return document_answer(api, call, 200, conflict);
 }
 
 Async<HttpResponse> resolve_conflict(const Api& api, ApiCall call) {
@@ -173,20 +200,22 @@ Async<HttpResponse> resolve_conflict(const Api& api, ApiCall call) {
     const bool all_alike = body_text(call, "applyTo") == "stream";
     if (all_alike && resolution->choice != Choice::source && resolution->choice != Choice::target)
         co_return bad_body("applyTo", "stream goes with source_wins and target_wins only");
+    auto present = co_await api.parts().engine->find_conflict(call.tenant_id, call.id());
+    if (!present) co_return failure(api, call.request_id, present.error());
+    if (auto refused = not_to_be_decided(*present)) co_return std::move(*refused);
     ConflictResolution copy = *resolution;
     auto conflict = co_await api.parts().engine->resolve_conflict(call.tenant_id, call.id(), std::move(copy));
     if (!conflict && conflict.error().code == ErrorCode::stale) {
-        // A side moved: what the conflict shows now is the new question.
-        auto refreshed = co_await api.parts().engine->find_conflict(call.tenant_id, call.id());
+        auto refreshed = co_await newest_question(api, call);
         json::object details;
         if (refreshed) details["conflict"] = to_json_object(*refreshed);
         co_return error_answer(409, conflict.error().message, std::move(details));
     }
-    if (!conflict) co_return engine_answer(conflict.error());
+    if (!conflict) co_return failure(api, call.request_id, conflict.error());
     json::object body = to_json_object(*conflict);
     if (all_alike) {
         auto applied = co_await resolve_alike(api, call, *conflict, *resolution);
-        if (!applied) co_return engine_answer(applied.error());
+        if (!applied) co_return failure(api, call.request_id, applied.error());
         body["appliedTo"] = std::move(*applied);
     }
     co_return json_answer(200, body);
@@ -194,12 +223,12 @@ Async<HttpResponse> resolve_conflict(const Api& api, ApiCall call) {
 
 Async<HttpResponse> ignore_conflict(const Api& api, ApiCall call) {
     auto conflict = co_await api.parts().engine->ignore_conflict(call.tenant_id, call.id(), call.actor);
-    co_return document_answer(200, conflict);
+    co_return document_answer(api, call, 200, conflict);
 }
 
 Async<HttpResponse> list_parked(const Api& api, ApiCall call) {
     auto page = co_await api.parts().engine->list_parked(list_request(call, "reason"));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 Async<HttpResponse> retry_parked(const Api& api, ApiCall call) {
@@ -207,7 +236,7 @@ Async<HttpResponse> retry_parked(const Api& api, ApiCall call) {
     if (const auto* body = call.body.if_object())
         if (const json::value* given = body->if_contains("values")) values = given->as_object();
     auto parked = co_await api.parts().engine->retry_parked(call.tenant_id, call.id(), std::move(values));
-    if (!parked) co_return engine_answer(parked.error());
+    if (!parked) co_return failure(api, call.request_id, parked.error());
     json::object answer{{"parkedId", call.id()}, {"parked", parked->has_value()}};
     if (*parked) answer["record"] = to_json_object(**parked);
     co_return json_answer(200, answer);
@@ -215,7 +244,7 @@ Async<HttpResponse> retry_parked(const Api& api, ApiCall call) {
 
 Async<HttpResponse> discard_parked(const Api& api, ApiCall call) {
     auto discarded = co_await api.parts().engine->discard_parked(call.tenant_id, call.id());
-    if (!discarded) co_return engine_answer(discarded.error());
+    if (!discarded) co_return failure(api, call.request_id, discarded.error());
     HttpResponse response;
     response.status = 204;
     co_return response;
@@ -224,7 +253,7 @@ Async<HttpResponse> discard_parked(const Api& api, ApiCall call) {
 Async<HttpResponse> find_history(const Api& api, ApiCall call) {
     auto page = co_await api.parts().engine->history(call.tenant_id, call.text("entityType"), call.id(),
                                                      limit_of(call), call.text("cursor"));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 } // namespace castiel_sync::service

@@ -70,7 +70,7 @@ Async<HttpResponse> trigger_sync(const Api& api, ApiCall call) {
     auto request = read_sync_request(call);
     if (!request) co_return rejection_answer(request.error());
     auto task = co_await create(api, call, std::move(*request), false);
-    if (!task) co_return engine_answer(task.error());
+    if (!task) co_return failure(api, call.request_id, task.error());
     json::object body{{"taskId", task->task_id}, {"status", to_string(task->status)}, {"message", message_of(*task)}};
     if (task->not_before) body["notBefore"] = to_string(*task->not_before);
     co_return json_answer(202, body);
@@ -82,29 +82,31 @@ Async<HttpResponse> create_task(const Api& api, ApiCall call) {
     const json::value* run = call.body.get_object().if_contains("run");
     const bool held = run != nullptr && run->is_bool() && !run->get_bool();
     auto task = co_await create(api, call, std::move(*request), held);
-    co_return document_answer(201, task);
+    HttpResponse response = document_answer(api, call, 201, task);
+    if (task) response.headers.add("Location", "/api/v1/sync/tasks/" + task->task_id);
+    co_return response;
 }
 
 Async<HttpResponse> list_tasks(const Api& api, ApiCall call) {
     auto page = co_await api.parts().engine->list_tasks(list_request(call, "status"));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 Async<HttpResponse> find_task(const Api& api, ApiCall call) {
     auto task = co_await api.parts().engine->find_task(call.tenant_id, call.id());
-    co_return document_answer(200, task);
+    co_return document_answer(api, call, 200, task);
 }
 
 Async<HttpResponse> execute_task(const Api& api, ApiCall call) {
     auto task = co_await api.parts().engine->execute_task(call.tenant_id, call.id());
     if (task && api.parts().scheduler != nullptr) api.parts().scheduler->take_note(*task);
-    co_return document_answer(202, task);
+    co_return document_answer(api, call, 202, task);
 }
 
 Async<HttpResponse> cancel_task(const Api& api, ApiCall call) {
     auto task = co_await api.parts().engine->cancel_task(call.tenant_id, call.id(), call.actor);
     if (task && api.parts().scheduler != nullptr) api.parts().scheduler->stop_task(task->task_id);
-    co_return document_answer(202, task);
+    co_return document_answer(api, call, 202, task);
 }
 
 Async<HttpResponse> preview_sync(const Api& api, ApiCall call) {
@@ -112,30 +114,30 @@ Async<HttpResponse> preview_sync(const Api& api, ApiCall call) {
     if (!request) co_return rejection_answer(request.error());
     Plan plan(limit_of(call));
     auto executions = co_await api.parts().engine->preview(std::move(*request), plan);
-    if (!executions) co_return engine_answer(executions.error());
+    if (!executions) co_return failure(api, call.request_id, executions.error());
     for (const Execution& execution : *executions)
-        if (execution.error) co_return engine_answer(*execution.error);
+        if (execution.error) co_return failure(api, call.request_id, *execution.error);
     co_return json_answer(200, plan.take());
 }
 
 Async<HttpResponse> list_task_executions(const Api& api, ApiCall call) {
     // An unknown task is not one without executions.
     auto task = co_await api.parts().engine->find_task(call.tenant_id, call.id());
-    if (!task) co_return engine_answer(task.error());
+    if (!task) co_return failure(api, call.request_id, task.error());
     ListRequest request = list_request(call, "status");
     request.task_id = call.id();
     auto page = co_await api.parts().engine->list_executions(std::move(request));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 Async<HttpResponse> list_executions(const Api& api, ApiCall call) {
     auto page = co_await api.parts().engine->list_executions(list_request(call, "status"));
-    co_return list_answer(page);
+    co_return list_answer(api, call, page);
 }
 
 Async<HttpResponse> find_execution(const Api& api, ApiCall call) {
     auto execution = co_await api.parts().engine->find_execution(call.tenant_id, call.id());
-    co_return document_answer(200, execution);
+    co_return document_answer(api, call, 200, execution);
 }
 
 } // namespace castiel_sync::service

@@ -1,11 +1,11 @@
 #include "idempotency.hpp"
 
 #include "answers.hpp"
+#include "hash.hpp"
 
 #include <castiel_sync/json.hpp>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <chrono>
@@ -18,17 +18,6 @@ namespace {
 constexpr std::chrono::hours kept_for{24};
 constexpr std::chrono::minutes under_way_for{2}; // then whoever began it is gone: no request takes that long
 constexpr int rounds = 3;
-
-std::string sha256(std::string_view text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("OpenSSL can't compute SHA-256");
-    std::string hexadecimal;
-    for (unsigned i = 0; i < size; ++i)
-        hexadecimal += fmt::format("{:02x}", digest[i]);
-    return hexadecimal;
-}
 
 // The form of a version-8 UUID (RFC 9562): its bits are ours to choose.
 std::string uuid_of(const std::string& hexadecimal) {

@@ -177,9 +177,9 @@ class World:
             for event in ("INSERT", "UPDATE", "DELETE"):
                 row = "old" if event == "DELETE" else "new"
                 value = "NULL" if event == "DELETE" else content
-                connection.execute(f"CREATE TRIGGER watch_{kind}_{event} AFTER {event} ON {kind} BEGIN INSERT INTO watch"
-                                   f" (kind, tenant, id, content) VALUES ('{kind}', {row}.partition, {row}.id, {value});"
-                                   " END")
+                values = f"'{kind}', {row}.partition, {row}.id, {value}"
+                insert = f"INSERT INTO watch (kind, tenant, id, content) VALUES ({values})"
+                connection.execute(f"CREATE TRIGGER watch_{kind}_{event} AFTER {event} ON {kind} BEGIN {insert}; END")
         connection.commit()
         connection.close()
 

@@ -399,6 +399,18 @@ TEST_CASE("nobody gets in without the token of the tenant") {
     }
 }
 
+TEST_CASE("with tokens no tenant has this machine's files read, or its environment's secrets sent") {
+    ApiFixtureOptions options;
+    options.secrets.push_back(tokens::secret);
+    ApiFixture api(std::move(options));
+    api.clock.jump(std::chrono::duration_cast<std::chrono::milliseconds>(tokens::now - api.clock.now()));
+    const ApiFixture::Headers caller{{"Authorization", "Bearer " + tokens::make_token(tokens::plain_claims)}};
+    CHECK(api.send("PUT", integration, crm, caller).status == 422);
+    const std::string secret = R"({"providerName": "vault", "settings": {}, "credentialSecretName": "jwt-secret"})";
+    CHECK(api.send("PUT", integration, secret, caller).status == 422);
+    CHECK(api.send("GET", integration, "", caller).status == 404);
+}
+
 TEST_CASE("a store that is out of order is told, and nothing of what only we can mend") {
     ApiFixture api;
     for (const auto& [code, status] : {std::pair(ErrorCode::unavailable, 503U), std::pair(ErrorCode::throttled, 429U),

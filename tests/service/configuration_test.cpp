@@ -150,7 +150,7 @@ TEST_CASE("every fault is told at once, with file, line and key path") {
           "bad.yaml:3: server.hots: is not a known key; here may be host or port\n"
           "bad.yaml:2: server.port: must be at most 65535, is 70000\n"
           "bad.yaml:15: servr: is not a known key; here may be server, jwt, storage, cosmos_db, rabbitmq, services, "
-          "sync_limits, sync_scheduler, egress or integrations\n"
+          "sync_limits, sync_scheduler, metrics, egress or integrations\n"
           "bad.yaml:6: storage.path: must be text, is a number; put it in quotes\n"
           "bad.yaml:5: storage.type: must be sqlite, memory or cosmos, is sqlit\n"
           "bad.yaml:8: sync_limits.max_concurrent_syncs_per_tenant: must be at most 10, is 11\n"
@@ -312,6 +312,29 @@ TEST_CASE("a part that is configured and not in this build is told, and hinders 
     CHECK(to_string(loaded.notices[0]) ==
           "environment variable RABBITMQ_URL: rabbitmq.url: is set, but this build does "
           "not have that part and works embedded");
+}
+
+TEST_CASE("/metrics asks for a token where that is wanted, and a token that nobody asks for is told") {
+    Setup setup;
+    CHECK(setup.load().configuration->metrics_token.empty());
+    const auto wanted = setup.write("wanted.yaml", "metrics: { require_auth: true }\n");
+    CHECK(faults_of(setup.load({wanted})) == "wanted.yaml:1: metrics.require_auth: is true, but there is no "
+                                             "metrics.bearer_token that could be asked for\n");
+    setup.variables = {{"METRICS_BEARER_TOKEN", "0123456789abcdef"}};
+    CHECK(setup.load({wanted}).configuration->metrics_token == "0123456789abcdef");
+    const auto loaded = setup.load();
+    REQUIRE(loaded.configuration.has_value());
+    CHECK(loaded.configuration->metrics_token.empty());
+    REQUIRE(loaded.notices.size() == 1);
+    CHECK(to_string(loaded.notices[0]) ==
+          "environment variable METRICS_BEARER_TOKEN: metrics.bearer_token: is set, but nobody is asked for it: "
+          "metrics.require_auth is false");
+    for (const char* token : {"canary7", "canary canary canary", "\"\""}) {
+        setup.variables = {{"METRICS_BEARER_TOKEN", token}};
+        const std::string faults = faults_of(setup.load({wanted}));
+        CHECK(faults.starts_with("environment variable METRICS_BEARER_TOKEN: metrics.bearer_token: must "));
+        CHECK(faults.find("canary") == std::string::npos);
+    }
 }
 
 TEST_CASE("an integration is read as the library reads it") {
