@@ -71,6 +71,7 @@ struct ListRequest {
     std::string state;          // status or state, as text; empty: all
     std::string entity;         // of conflicts and parked records: external entity; empty: all
     std::string task_id;        // of executions; empty: all
+    std::string record_id;      // of conflicts, by either side's id; empty: all. Pages may hold fewer than `limit`
     std::size_t limit = 100;
     std::string cursor;
 

@@ -56,6 +56,9 @@ public:
     // Runs tasks until stop() is called. Once only.
     Async<> run();
 
+    // Begins nothing any more.
+    void close();
+
     // Begins nothing any more. What runs may end within `grace`; then it stops at its next safe point, and goes on in
     // another process, or in this one's successor. Completes when nothing runs any more.
     Async<> stop(std::chrono::milliseconds grace);

@@ -89,6 +89,21 @@ Async<Result<Shard>> LocalShards::put(Shard shard, std::string expected_etag) {
     co_return written_shard(std::move(done->outcomes.front()), id);
 }
 
+Async<Result<std::optional<Shard>>> LocalShards::create(Shard shard) {
+    std::vector<ShardChange> changes(1);
+    if (shard.id.empty()) shard.id = make_ordered_uuid(runtime_.clock->now(), *runtime_.random);
+    const std::string id = shard.id;
+    changes.front().kind = ShardChange::Kind::create;
+    changes.front().shard = std::move(shard);
+    ShardWriter writer(runtime_, *store_, tenant_id_);
+    auto done = co_await writer.apply_some(changes);
+    if (!done) co_return done.error();
+    if (done->outcomes.front().status == ShardOutcome::Status::present) co_return std::optional<Shard>();
+    auto created = written_shard(std::move(done->outcomes.front()), id);
+    if (!created) co_return created.error();
+    co_return std::optional<Shard>(std::move(*created));
+}
+
 Async<Result<std::vector<Shard>>> LocalShards::put_many(std::vector<Shard> shards) {
     std::vector<ShardChange> changes(shards.size());
     for (std::size_t i = 0; i < shards.size(); ++i) {

@@ -26,12 +26,16 @@ constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 using Faults = std::vector<ConfigurationFault>;
 
 std::string read_uuid(ObjectReader& reader, std::string_view name) {
-    const auto text = reader.text(name);
+    auto text = reader.text(name);
     if (!text && reader.find(name) == nullptr)
         reader.fault(name, "is missing: give a UUID such as 7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01");
     if (text && !is_uuid(*text))
         reader.fault(name, fmt::format("'{}' is not a UUID (8-4-4-4-12 hexadecimal digits)", excerpt(*text)));
-    return text.value_or("");
+    if (!text) return "";
+    // One id has one form, as in tokens: what is kept under it is found whoever wrote it how.
+    for (char& c : *text)
+        if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+    return std::move(*text);
 }
 
 constexpr std::array<Word<SyncFrequency::Type>, 3> frequency_words{{{"manual", SyncFrequency::Type::manual},

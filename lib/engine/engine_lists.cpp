@@ -69,7 +69,14 @@ Async<Result<std::vector<StreamDocument>>> Engine::State::streams(std::string te
 }
 
 Async<Result<ListPage<Conflict>>> Engine::list_conflicts(ListRequest request) {
-    co_return co_await state_->list<Conflict>("conflict", request, "state", "created_at");
+    const std::string record = std::exchange(request.record_id, {});
+    if (!record.empty()) request.limit = 1000; // few of them are of this record
+    auto page = co_await state_->list<Conflict>("conflict", request, "state", "created_at");
+    if (page && !record.empty())
+        std::erase_if(page->items, [&](const Conflict& conflict) {
+            return conflict.source_id != record && conflict.target_id != record;
+        });
+    co_return page;
 }
 
 Async<Result<Conflict>> Engine::find_conflict(std::string tenant_id, std::string conflict_id) {

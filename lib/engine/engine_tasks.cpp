@@ -238,7 +238,9 @@ Async<Result<bool>> Engine::State::take_step(const RunMode& mode, TaskProgress& 
     co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation(),
                                                        asio::disable_cancellation());
     if (mode.observer && is_terminal(execution.status)) mode.observer->on_finished(execution);
-    if (execution.status == SyncStatus::pending) co_return *execution.error; // busy
+    // It did not even begin: busy, or the store said no.
+    if (progress.task.streams[*next].execution_id != execution.execution_id && execution.error)
+        co_return *execution.error;
     co_return execution.status == SyncStatus::completed && !execution.has_more &&
         stopped.cancelled() == asio::cancellation_type::none;
 }

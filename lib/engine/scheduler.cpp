@@ -7,6 +7,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <fmt/format.h>
 
@@ -61,8 +62,8 @@ struct Scheduler::State {
 
     Async<> loop();
     void begin(const Agenda::Item& item);
-    Async<> run_task(Agenda::Item item);
-    Async<std::optional<Timestamp>> run_once(const Agenda::Item& item);
+    Async<std::optional<Timestamp>> run_once(Agenda::Item item);
+    void end(const Agenda::Item& item, std::optional<Timestamp> again);
     std::chrono::milliseconds busy_pause(const std::string& task_id);
     Async<Result<>> look_at_store();
     Async<Result<>> look_for_tasks(SyncStatus status);
@@ -115,19 +116,19 @@ Async<> Scheduler::State::loop() {
 void Scheduler::State::begin(const Agenda::Item& item) {
     Running& one = running[item.task_id];
     one.tenant_id = item.tenant_id;
-    asio::co_spawn(parts.runtime.executor, run_task(item),
-                   asio::bind_cancellation_slot(one.stop.slot(), [](const std::exception_ptr& thrown) {
-                       if (thrown) std::rethrow_exception(thrown);
-                   }));
+    const auto ended = [this, item](const std::exception_ptr& thrown, std::optional<Timestamp> again) {
+        if (thrown) std::rethrow_exception(thrown);
+        // Not here: the signal has to outlive this handler.
+        asio::post(parts.runtime.executor, [this, item, again] { end(item, again); });
+    };
+    asio::co_spawn(parts.runtime.executor, run_once(item), asio::bind_cancellation_slot(one.stop.slot(), ended));
     if (!std::exchange(watching, true))
         asio::co_spawn(parts.runtime.executor, watch(), [](const std::exception_ptr& thrown) {
             if (thrown) std::rethrow_exception(thrown);
         });
 }
 
-Async<> Scheduler::State::run_task(Agenda::Item item) {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    const auto again = co_await run_once(item);
+void Scheduler::State::end(const Agenda::Item& item, std::optional<Timestamp> again) {
     running.erase(item.task_id);
     if (again) agenda.add(item, *again);
     agenda.give_back(item);
@@ -139,7 +140,8 @@ Async<> Scheduler::State::run_task(Agenda::Item item) {
 }
 
 // When to run it again; none: it has ended, or is none of ours.
-Async<std::optional<Timestamp>> Scheduler::State::run_once(const Agenda::Item& item) {
+Async<std::optional<Timestamp>> Scheduler::State::run_once(Agenda::Item item) {
+    co_await asio::this_coro::throw_if_cancelled(false);
     Result<SyncTask> task(Error(ErrorCode::internal, ""));
     try {
         task = co_await parts.engine->run_task(item.tenant_id, item.task_id);
@@ -310,10 +312,14 @@ void Scheduler::stop_task(const std::string& task_id) {
     if (one != state_->running.end()) one->second.stop.emit(asio::cancellation_type::terminal);
 }
 
+void Scheduler::close() {
+    state_->stopping = true;
+    state_->alarm.ring();
+}
+
 Async<> Scheduler::stop(std::chrono::milliseconds grace) {
     State& state = *state_;
-    state.stopping = true;
-    state.alarm.ring();
+    close();
     const auto end = state.parts.runtime.clock->monotonic() + grace;
     bool asked = false;
     while (state.looping || !state.running.empty()) {

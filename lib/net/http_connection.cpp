@@ -134,7 +134,6 @@ Async<void> HttpConnection::converse() {
         enter(Phase::handling);
         HttpResponse response = co_await handle(std::move(request));
         if (cancelled_) co_return;
-        last_ = last_ || server_->stopping;
         const bool sent = co_await answer(response, head_only);
         if (!sent) co_return;
     }

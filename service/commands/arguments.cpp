@@ -119,6 +119,8 @@ private:
     }
 
     void add_sync_commands() {
+        add(app_, "serve", "The service: HTTP API and schedules, until SIGTERM or SIGINT",
+            std::make_shared<ServeArguments>());
         auto run = std::make_shared<RunArguments>();
         CLI::App* command = add(app_, "run", "Sync now in this process, until nothing more is pending", run);
         add_sync_options(*command, run->sync);

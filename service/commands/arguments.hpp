@@ -34,6 +34,7 @@ struct PreviewArguments {
 };
 
 struct CheckArguments {};
+struct ServeArguments {};
 struct VersionArguments {};
 
 struct ShardsListArguments {
@@ -133,7 +134,7 @@ struct HistoryArguments {
 };
 
 using Command =
-    std::variant<VersionArguments, RunArguments, PreviewArguments, CheckArguments, ShardsListArguments,
+    std::variant<VersionArguments, ServeArguments, RunArguments, PreviewArguments, CheckArguments, ShardsListArguments,
                  ShardsGetArguments, ShardsPutArguments, ShardsDeleteArguments, ShardsExportArguments,
                  ShardsImportArguments, ExecutionsListArguments, ExecutionsShowArguments, ConflictsListArguments,
                  ConflictsShowArguments, ConflictsResolveArguments, ConflictsIgnoreArguments, ParkedListArguments,

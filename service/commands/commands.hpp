@@ -12,6 +12,7 @@
 
 namespace castiel_sync::service {
 
+Async<ExitCode> execute(Session& session, ServeArguments arguments);
 Async<ExitCode> execute(Session& session, RunArguments arguments);
 Async<ExitCode> execute(Session& session, PreviewArguments arguments);
 Async<ExitCode> execute(Session& session, CheckArguments arguments);

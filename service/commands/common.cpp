@@ -66,12 +66,13 @@ Result<json::object> parse_assignments(const std::vector<std::string>& texts) {
 }
 
 Result<> assign(json::object& object, std::string_view path, json::value value) {
-    const auto dot = path.find('.');
+    auto dot = path.find('.');
     json::value* at = &object[path.substr(0, dot)];
-    for (std::string_view rest = dot == std::string_view::npos ? "" : path.substr(dot + 1); !rest.empty();) {
-        const auto next = rest.find('.');
-        const std::string_view step = rest.substr(0, next);
-        rest = next == std::string_view::npos ? std::string_view() : rest.substr(next + 1);
+    while (dot != std::string_view::npos) {
+        const auto next = path.find('.', dot + 1);
+        // Also the empty one after a dot at the end: what it names is not what stands before the dot.
+        const std::string_view step = path.substr(dot + 1, next == std::string_view::npos ? next : next - dot - 1);
+        dot = next;
         if (at->is_null()) at->emplace_object();
         if (auto* below = at->if_object()) {
             at = &(*below)[step];

@@ -1,5 +1,7 @@
 #include "session.hpp"
 
+#include "http/api.hpp"
+
 #include "uuid.hpp"
 
 #include <castiel_sync/adapters/jsonl.hpp>
@@ -59,6 +61,16 @@ std::string shell_quoted(const std::string& text) {
     return quoted + "'";
 }
 
+// The engine's kinds and those of the HTTP API: one file for both.
+std::span<const KindDeclaration> all_kinds() {
+    static const std::vector<KindDeclaration> kinds = [] {
+        std::vector<KindDeclaration> all(engine_kinds().begin(), engine_kinds().end());
+        all.insert(all.end(), service_kinds().begin(), service_kinds().end());
+        return all;
+    }();
+    return kinds;
+}
+
 // Once asked to stop, a command still has to say what it did: only the calls under way are cut short.
 Async<ExitCode> to_its_end(Async<ExitCode> command) {
     co_await asio::this_coro::throw_if_cancelled(false);
@@ -115,9 +127,11 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
+    if (auto tenant = parse_uuid(common_.tenant)) common_.tenant = std::move(*tenant);
     limits_.max_records_per_sync = configuration_.max_records_per_sync;
     limits_.max_concurrent_syncs_per_tenant = configuration_.max_concurrent_syncs_per_tenant;
     limits_.lease_duration = configuration_.lease;
+    limits_.min_interval = configuration_.min_interval;
 }
 
 Session::~Session() = default;
@@ -128,7 +142,7 @@ Result<> Session::open_store(Missing when_missing) {
     const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
     const bool missing = !in_memory && !std::filesystem::exists(path, ignored);
     if (in_memory || (missing && when_missing == Missing::pretend)) {
-        store_ = make_memory_store(*clock_);
+        store_ = make_memory_store(*clock_, all_kinds());
         return {};
     }
     if (missing && when_missing == Missing::refuse)
@@ -136,6 +150,7 @@ Result<> Session::open_store(Missing when_missing) {
                                                "; `run` makes it, or storage.path names another place");
     SqliteOptions options;
     options.path = configuration_.storage_path;
+    options.kinds = all_kinds();
     auto opened = open_sqlite_store(std::move(options));
     if (!opened) return opened.error();
     store_ = bridge(std::move(opened.value()), threads_->store.get_executor());
@@ -161,6 +176,8 @@ Engine& Session::engine() {
     return *engine_;
 }
 
+Observer& Session::observer() const { return *watch_; }
+
 void Session::observe(Observer* observer) { watch_->next = observer; }
 
 ExitCode Session::drive(Async<ExitCode> command) {
@@ -170,6 +187,7 @@ ExitCode Session::drive(Async<ExitCode> command) {
         if (error) return;
         stop_requested_ = true;
         signals.clear(); // the next one ends the process as it would any other
+        if (stop_) return stop_();
         console_.log(LogLevel::warning, "stopping at the next safe point; once more stops at once");
         cancel.emit(asio::cancellation_type::terminal);
     });
@@ -191,7 +209,7 @@ ExitCode Session::drive(Async<ExitCode> command) {
     asio::co_spawn(threads_->loop, to_its_end(std::move(command)),
                    asio::bind_cancellation_slot(cancel.slot(), finished));
     threads_->loop.run();
-    return stop_requested_ ? ExitCode::failed : code;
+    return stop_requested_ && !stop_ ? ExitCode::failed : code;
 }
 
 Result<std::string> Session::tenant() const {
@@ -233,8 +251,9 @@ Result<std::vector<Integration>> Session::named_integrations(const std::string& 
                          : "no configured integration belongs to the tenant of --tenant");
     if (wanted.empty()) return of_tenant;
     std::vector<Integration> found;
+    const std::string wanted_id = parse_uuid(wanted).value_or(wanted);
     for (const Integration& each : of_tenant)
-        if (each.id == wanted || each.name == wanted) found.push_back(each);
+        if (each.id == wanted_id || each.name == wanted) found.push_back(each);
     if (found.empty() && wanted.size() >= 4)
         for (const Integration& each : of_tenant)
             if (each.id.starts_with(wanted)) found.push_back(each);

@@ -37,12 +37,18 @@ public:
     // the second one ends the process.
     [[nodiscard]] ExitCode drive(Async<ExitCode> command);
     [[nodiscard]] bool stop_requested() const { return stop_requested_; }
+    // For a command that ends by being asked to stop: `stop` is called then, nothing is cut short, and the command's
+    // own exit code counts.
+    void handle_stop(std::function<void()> stop) { stop_ = std::move(stop); }
 
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }
     [[nodiscard]] Console& console() const { return console_; }
     [[nodiscard]] Runtime runtime() const;
     [[nodiscard]] Store& store() const { return *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
+
+    [[nodiscard]] IntegrationCatalog& catalog() const { return *catalog_; }
+    [[nodiscard]] Observer& observer() const;
 
     // Made at the first call, with the limits as they are then.
     [[nodiscard]] Engine& engine();
@@ -70,6 +76,7 @@ private:
     CommonArguments common_;
     Console& console_;
     bool stop_requested_ = false;
+    std::function<void()> stop_;
     EngineLimits limits_;
     // Destroyed from the last to the first: the engine before what it borrows, the threads after what runs on them.
     std::unique_ptr<Threads> threads_;

@@ -1,5 +1,6 @@
 #include "configuration.hpp"
 
+#include "adapter_settings.hpp"
 #include "embedded.hpp"
 #include "schema.hpp"
 #include "yaml.hpp"
@@ -166,30 +167,47 @@ private:
             const std::string path = element_path("integrations", index);
             ParsedIntegration parsed = parse_integration(document, true);
             report(path, parsed.faults);
-            check_adapter(document.get_object(), path);
+            report(path, check_adapter(document.get_object(), request_.adapters));
             if (!parsed.integration) continue;
             const auto [first, fresh] = seen.try_emplace(parsed.integration->id, path);
             if (!fresh) report(member_path(path, "id"), "is also the id of " + first->second + "; each needs its own");
             configuration_.integrations.push_back(std::move(*parsed.integration));
+            configuration_.integration_origins.push_back(origin_of(document, path));
         }
     }
 
-    void check_adapter(const json::object& integration, const std::string& path) {
-        const json::value* provider = integration.if_contains("providerName");
-        if (provider == nullptr || !provider->is_string()) return;
-        const auto adapter = std::ranges::find_if(request_.adapters, [&](const AdapterDescription& each) {
-            return each.name == std::string_view(provider->get_string());
-        });
-        if (adapter == request_.adapters.end()) {
-            std::string known;
-            for (const AdapterDescription& each : request_.adapters)
-                known.append(known.empty() ? "" : ", ") += each.name;
-            return report(member_path(path, "providerName"), "names no adapter of this build; there is " + known);
+    // What others may see of the value at `path`.
+    [[nodiscard]] json::value shown(const json::value& value, const std::string& path) const {
+        if (const auto* object = value.if_object()) {
+            json::object members;
+            for (const auto& member : *object)
+                members.emplace(member.key(), shown(member.value(), member_path(path, member.key())));
+            return members;
         }
-        const json::value* settings = integration.if_contains("settings");
-        const json::value none = json::object();
-        report(member_path(path, "settings"),
-               validate(adapter->settings_schema, settings == nullptr ? none : *settings));
+        if (const auto* list = value.if_array()) {
+            json::array elements;
+            for (const json::value& each : *list)
+                elements.push_back(shown(each, element_path(path, elements.size())));
+            return elements;
+        }
+        const Place place = document_.place_of(path);
+        if (place.variables.empty()) return value;
+        std::string names;
+        bool in_text = value.is_string();
+        for (const auto& [name, held] : place.variables) {
+            names += "${" + name + "}";
+            in_text = in_text && held.size() >= 4; // what is shorter can't be told from the text around it
+        }
+        return json::string(in_text ? without_values(std::string(value.get_string()), place) : names);
+    }
+
+    [[nodiscard]] IntegrationOrigin origin_of(const json::value& document, const std::string& path) const {
+        IntegrationOrigin origin;
+        origin.file = document_.place_of(path).source;
+        origin.document = shown(document, path).get_object();
+        for (const char* name : {"id", "tenantId", "providerName"}) // by which it is found, whoever named them
+            origin.document[name] = document.get_object().at(name);
+        return origin;
     }
 
     void fill() {
@@ -202,6 +220,15 @@ private:
         configuration_.lease = std::chrono::seconds(find("sync_limits.lease_seconds")->to_number<int>());
         if (find("metrics.require_auth")->as_bool())
             configuration_.metrics_token = find("metrics.bearer_token")->as_string();
+        configuration_.min_interval =
+            std::chrono::minutes(find("sync_limits.min_interval_minutes")->to_number<int>());
+        configuration_.server_host = find("server.host")->as_string();
+        configuration_.server_port = find("server.port")->to_number<std::uint16_t>();
+        if (const json::value* secret = find("jwt.secret"))
+            configuration_.jwt_secrets.emplace_back(secret->as_string());
+        configuration_.scheduler_enabled = find("sync_scheduler.enabled")->as_bool();
+        configuration_.scheduler_interval =
+            std::chrono::milliseconds(find("sync_scheduler.interval_ms")->to_number<int>());
         configuration_.document = std::move(document_.value);
         loaded_.configuration = std::move(configuration_);
     }

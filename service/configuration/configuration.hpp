@@ -9,11 +9,18 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace castiel_sync::service {
+
+// Where an integration was configured, and how it looks to others than the adapter.
+struct IntegrationOrigin {
+    json::object document; // as it was written: what came from an environment variable is shown as ${NAME}
+    std::string file;      // as the user named it
+};
 
 struct Configuration {
     enum class StorageType { sqlite, memory };
@@ -24,7 +31,14 @@ struct Configuration {
     std::size_t max_concurrent_syncs_per_tenant = 0;
     std::chrono::seconds lease{0};
     std::string metrics_token; // that /metrics asks for; empty: none
+    std::chrono::minutes min_interval{0};
+    std::string server_host;
+    std::uint16_t server_port = 0;
+    std::vector<std::string> jwt_secrets; // none: loopback only, and no tokens
+    bool scheduler_enabled = true;
+    std::chrono::milliseconds scheduler_interval{0};
     std::vector<Integration> integrations;
+    std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order
     json::value document;           // everything, also the keys of parts that this build does not have; holds secrets
 };

@@ -1,5 +1,6 @@
 #include "api.hpp"
 
+#include "catalog/embedded_catalog.hpp"
 #include "handlers.hpp"
 #include "hash.hpp"
 #include "idempotency.hpp"
@@ -68,7 +69,9 @@ std::string request_id_of(const HttpRequest& request, Random& random) {
 
 std::span<const KindDeclaration> service_kinds() {
     static const std::array kinds{KindDeclaration{std::string(idempotency_kind), {}, {}},
-                                  KindDeclaration{"integration", {}, {}}};
+                                  KindDeclaration{std::string(integration_kind),
+                                                  {"integration_id", "provider_name"},
+                                                  {{{"integration_id"}}}}};
     return kinds;
 }
 

@@ -31,6 +31,7 @@ struct IdempotentRequest::Kept {
     std::string fingerprint;
     Timestamp since{};
     unsigned status = 0; // 0: under way
+    HttpHeaders headers;
     std::string body;
 };
 
@@ -40,6 +41,9 @@ IdempotentRequest::IdempotentRequest(const Runtime& runtime, Store& store, std::
       fingerprint_(sha256(request)), made_id_(uuid_of(sha256(tenant_id_ + '\n' + key_))) {}
 
 Document IdempotentRequest::to_document(const Kept& kept) const {
+    json::object headers;
+    for (const HttpHeader& header : kept.headers)
+        headers[header.name] = header.value;
     Document document;
     document.kind = idempotency_kind;
     document.id = key_;
@@ -48,6 +52,7 @@ Document IdempotentRequest::to_document(const Kept& kept) const {
     document.body = to_json(json::object{{"fingerprint", kept.fingerprint},
                                          {"since", to_string(kept.since)},
                                          {"status", kept.status},
+                                         {"headers", std::move(headers)},
                                          {"body", kept.body}});
     return document;
 }
@@ -64,6 +69,8 @@ Result<IdempotentRequest::Kept> IdempotentRequest::from_document(const Document&
     const json::value* status = members.if_contains("status");
     const json::string* since = text("since");
     const auto time = since != nullptr ? parse_timestamp(*since) : std::nullopt;
+    const json::value* headers = members.if_contains("headers");
+    if (headers == nullptr || !headers->is_object()) return corrupted;
     if (text("fingerprint") == nullptr || text("body") == nullptr || !time || status == nullptr || !status->is_int64())
         return corrupted;
     Kept kept;
@@ -71,6 +78,10 @@ Result<IdempotentRequest::Kept> IdempotentRequest::from_document(const Document&
     kept.body = std::string_view(*text("body"));
     kept.since = *time;
     kept.status = static_cast<unsigned>(status->get_int64());
+    for (const auto& header : headers->get_object()) {
+        if (!header.value().is_string()) return corrupted;
+        kept.headers.add(std::string(header.key()), std::string(header.value().get_string()));
+    }
     return kept;
 }
 
@@ -100,8 +111,8 @@ Async<Result<std::optional<HttpResponse>>> IdempotentRequest::begin() {
         if (kept->status != 0) {
             HttpResponse answer;
             answer.status = kept->status;
+            answer.headers = kept->headers;
             answer.body = kept->body;
-            if (!answer.body.empty()) answer.headers.add("Content-Type", "application/json");
             answer.headers.add("Idempotency-Replayed", "true");
             co_return answer;
         }
@@ -125,6 +136,7 @@ Async<Result<>> IdempotentRequest::keep(const HttpResponse& answer) {
         kept.fingerprint = fingerprint_;
         kept.since = runtime_.clock->now();
         kept.status = answer.status;
+        kept.headers = answer.headers;
         kept.body = answer.body;
         writes.push_back(replace(to_document(kept)));
     }

@@ -64,6 +64,20 @@ Decoded decode_segment(std::string_view written) {
     return decoded;
 }
 
+std::string encode_segment(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string written;
+    for (const char byte : text) {
+        if (stands_for_itself(byte)) {
+            written += byte;
+            continue;
+        }
+        const auto number = static_cast<unsigned char>(byte);
+        written.append({'%', digits[number / 16U], digits[number % 16U]});
+    }
+    return written;
+}
+
 Decoded decode_query(std::string_view written) { return decode(written, true, stands_in_query); }
 
 std::vector<QueryPart> split_query(std::string_view query) {

@@ -18,6 +18,9 @@ struct Decoded {
 // not UTF-8, and "." and "..", which proxies take away.
 [[nodiscard]] Decoded decode_segment(std::string_view written);
 
+// The other way round: what decode_segment reads as `text`.
+[[nodiscard]] std::string encode_segment(std::string_view text);
+
 // A name or value of a query, in which "+" is a space.
 [[nodiscard]] Decoded decode_query(std::string_view written);
 

@@ -50,6 +50,8 @@ void Console::log(LogLevel level, std::string_view message, const json::object& 
     service::log(level, message, fields);
 }
 
+void Console::flush() { std::fflush(stdout); }
+
 bool Console::finish() {
     show_progress("");
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;

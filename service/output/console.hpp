@@ -42,6 +42,9 @@ public:
     // As log(), without tearing the progress line.
     void log(LogLevel level, std::string_view message, const json::object& fields = {});
 
+    // What was printed so far is written now: for a command that goes on.
+    static void flush();
+
     // False when something could not be written. A full disk is logged; a reader that has seen enough is not.
     [[nodiscard]] bool finish();
 

@@ -43,6 +43,20 @@ TEST_CASE("a shard without an id gets one, and one of another type keeps its own
     CHECK(f.get(made.id).has_value());
 }
 
+TEST_CASE("a shard is created only where none lives") {
+    ShardsFixture f;
+    const auto made = f.loop.run(f.shards.create(ShardsFixture::shard("s1", "Ada")));
+    REQUIRE(made.value().has_value());
+    CHECK((*made)->revision == 1);
+    CHECK_FALSE(f.loop.run(f.shards.create(ShardsFixture::shard("s1", "Eve"))).value().has_value());
+    CHECK(f.get("s1")->etag == (*made)->etag);
+    CHECK(f.loop.run(f.shards.create(ShardsFixture::shard("s1", "Acme", "account"))).error().code ==
+          ErrorCode::already_exists);
+    CHECK(f.remove("s1"));
+    CHECK(f.loop.run(f.shards.create(ShardsFixture::shard("s1", "Eve"))).value().has_value());
+    CHECK(f.loop.run(f.shards.create(ShardsFixture::shard("", "Bob"))).value()->id.size() == 36);
+}
+
 TEST_CASE("members that nothing here reads are kept, and the document has the platform's shape") {
     ShardsFixture f;
     Shard imported = ShardsFixture::shard("s1", "Ada");

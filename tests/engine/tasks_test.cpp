@@ -172,6 +172,17 @@ TEST_CASE("an execution that failed is repeated later, more often while it goes 
     }
 }
 
+TEST_CASE("a task whose beginning the store refuses stays as it is, and whoever wanted to run it hears why (I38)") {
+    World world;
+    const SyncTask task = create(world);
+    world.commits.otherwise = Fate::refused;
+    auto refused = try_run(world, *world.engine, task);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == ErrorCode::unavailable);
+    world.heal();
+    CHECK(run(world, task).status == SyncStatus::completed);
+}
+
 TEST_CASE("an error that no repetition can help ends the task at once") {
     World world;
     const SyncTask task = create(world);

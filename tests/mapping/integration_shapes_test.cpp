@@ -32,6 +32,15 @@ std::string with_mapping(std::string_view members) {
 
 } // namespace
 
+TEST_CASE("ids are in lower case, however they are written") {
+    const auto parsed = parse_integration(value(R"({"id": "7D3C5F5E-0A0E-4B57-9C1E-2F1F7B9A6A01",
+        "tenantId": "7B1F0F0E-6F0A-4C58-8A37-0B6F8B1C0001", "providerName": "jsonl"})"),
+                                          true);
+    REQUIRE(parsed.integration.has_value());
+    CHECK(parsed.integration->id == "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01");
+    CHECK(parsed.integration->tenant_id == "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001");
+}
+
 TEST_CASE("the whole shape") {
     const Integration read = integration(
         R"({

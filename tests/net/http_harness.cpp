@@ -18,9 +18,9 @@ using asio::ip::tcp;
 
 namespace {
 
-HttpResponse refuse_plainly(unsigned status, std::string message) {
+// Leaves the status to the server.
+HttpResponse refuse_plainly(unsigned, std::string message) {
     HttpResponse response;
-    response.status = status;
     response.headers.add("X-Refused", "yes");
     response.body = std::move(message);
     return response;
@@ -172,7 +172,7 @@ void RawClient::close_with_reset() {
     socket.close();
 }
 
-HttpHarness::HttpHarness() : handler(answer_plainly) {
+HttpHarness::HttpHarness() : handler(answer_plainly), refusal(refuse_plainly) {
     options.clock = &clock;
     // No test waits that long by accident.
     options.idle_timeout = std::chrono::hours(10);
@@ -191,7 +191,7 @@ void HttpHarness::start() {
 }
 
 void HttpHarness::listen() {
-    server = std::make_unique<HttpServer>(loop.get_executor(), options, handler, refuse_plainly);
+    server = std::make_unique<HttpServer>(loop.get_executor(), options, handler, refusal);
     const Result<std::uint16_t> listening = server->listen();
     REQUIRE(listening.has_value());
     port = *listening;

@@ -135,6 +135,7 @@ public:
     TurnedClock clock{loop};
     HttpServerOptions options;
     HttpServer::Handler handler; // the plain one, unless a test sets another
+    HttpServer::Refusal refusal; // of which X-Refused tells
     std::vector<std::string> troubles;
     Gate gate{loop};
     std::unique_ptr<HttpServer> server;

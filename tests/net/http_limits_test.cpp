@@ -69,6 +69,24 @@ TEST_CASE("a byte now and then does not make the time for a head longer") {
     CHECK(client.read().status == 408);
 }
 
+TEST_CASE("a request that begins between two sweeps has its time, too") {
+    HttpHarness harness;
+    harness.options.head_timeout = 5s;
+    harness.options.sweep_interval = 500ms;
+    harness.start();
+    RawClient client = harness.connect();
+    harness.settle();
+    harness.clock.turn(400ms);
+    const std::chrono::nanoseconds begun = harness.clock.monotonic();
+    client.send("G");
+    harness.settle();
+    harness.clock.turn(100ms);
+    harness.settle();
+    harness.pass_time_until([&] { return harness.server->counters().refused.contains(408); });
+    CHECK(harness.clock.monotonic() - begun >= 5s);
+    CHECK(client.read().status == 408);
+}
+
 TEST_CASE("a body that does not end is 408, and the time for the head is not the one for the body") {
     for (const std::string begun : {"Content-Length: 3\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n"}) {
         HttpHarness harness;

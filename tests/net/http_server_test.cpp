@@ -168,6 +168,29 @@ TEST_CASE("a handler that fails is a 500 that tells the client nothing, and the 
     CHECK(harness.server->counters().refused.at(500) == 5);
 }
 
+TEST_CASE("a refusal that can't be made is made plainly, and one that can never streams") {
+    HttpHarness harness;
+    harness.refusal = [](unsigned status, std::string message) {
+        HttpResponse response;
+        response.body = "mine";
+        if (status == 501) throw std::runtime_error("it broke");
+        if (status == 505) response.headers.add("X", message + "\n");
+        response.stream = [](HttpStream&) -> Async<void> { co_return; };
+        return response;
+    };
+    harness.start();
+    const auto refused = [&](const std::string& request) {
+        RawClient client = harness.connect();
+        client.send(request + "\r\n\r\n");
+        return client.read();
+    };
+    CHECK(refused("CONNECT a HTTP/1.1").body == "This server is no proxy: CONNECT is not supported.\n");
+    CHECK(refused("GET / HTTP/2.0").body == "Only HTTP/1.1 and HTTP/1.0 are spoken here.\n");
+    CHECK(harness.troubles.size() == 2);
+    CHECK(refused("GET").body == "mine");
+    CHECK(refused("GET").status == 400);
+}
+
 TEST_CASE("a handler learns who asks, and may end the connection") {
     HttpHarness harness;
     harness.handler = tell_peer;

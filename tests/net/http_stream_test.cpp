@@ -16,6 +16,7 @@ struct Streamed {
     bool returns = false; // when it is cancelled, instead of letting that pass
     bool throws = false;  // after the pieces
     bool endless = false; // writes the last piece again and again
+    bool ignores = false; // an error, and waits instead
     int begun = 0;
     int ended = 0;
     int cancelled = 0;
@@ -35,7 +36,8 @@ Async<void> write_pieces(Streamed& streamed, Gate& gate, HttpStream& stream) {
                 const Result<> written = co_await stream.write(piece);
                 if (written) continue;
                 streamed.error = written.error();
-                co_return;
+                if (!streamed.ignores) co_return;
+                co_await gate.wait();
             }
         } while (streamed.endless);
         if (streamed.throws) throw std::runtime_error("it broke");
@@ -54,6 +56,7 @@ struct Stage {
         harness.handler = [this](HttpRequest request) { return answer(*this, std::move(request)); };
     }
     static Async<HttpResponse> answer(Stage& stage, HttpRequest request) {
+        if (request.target == "/gate") co_await stage.harness.gate.wait();
         if (request.target == "/") {
             stage.streamed.ended_before_request = stage.streamed.ended;
             co_return co_await answer_plainly(std::move(request));
@@ -176,6 +179,58 @@ TEST_CASE("a stream that is in the middle of a write when the server stops learn
     stage.harness.wait_until([&] { return stage.harness.stopped(); });
 }
 
+TEST_CASE("a stream that does not look at its errors is ended all the same") {
+    Stage stage;
+    stage.streamed.pieces = {std::string(100'000, 'x')};
+    stage.streamed.endless = stage.streamed.ignores = true;
+    stage.harness.options.write_timeout = std::chrono::hours(1);
+    stage.harness.options.max_header_bytes = 500;
+    stage.harness.start();
+    RawClient client = stage.harness.connect();
+    client.send(stream_request);
+    for (int number = 0; number < 100; ++number) // so that nobody looks out for the end of this client
+        client.send(get_request);
+    stage.harness.pass_time_until([&] { return stage.streamed.ended == 1; });
+    CHECK(stage.streamed.cancelled == 1);
+    CHECK(stage.streamed.error.has_value());
+}
+
+TEST_CASE("a stream that begins after the server began to stop ends at once") {
+    Stage stage;
+    stage.streamed.pieces = {"hello"};
+    stage.streamed.waits = true;
+    stage.harness.start();
+    RawClient client = stage.harness.connect();
+    client.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n");
+    stage.harness.wait_until([&] { return stage.harness.gate.waiting() == 1; });
+    stage.harness.begin_stop(std::chrono::hours(1));
+    stage.harness.settle();
+    stage.harness.gate.open();
+    const RawAnswer answer = client.read();
+    CHECK(answer.says("Connection: close"));
+    CHECK(!answer.whole);
+    client.close();
+    stage.harness.wait_until([&] { return stage.harness.stopped(); });
+}
+
+TEST_CASE("a client that sends a lot during a stream keeps nobody busy, and is answered behind it") {
+    Stage stage;
+    stage.streamed.pieces = {"hello"};
+    stage.streamed.waits = true;
+    stage.harness.options.max_header_bytes = 500;
+    stage.harness.start();
+    RawClient client = stage.harness.connect();
+    client.send(stream_request);
+    CHECK(client.read_past("hello\r\n"));
+    for (int number = 0; number < 100; ++number)
+        client.send(get_request);
+    stage.harness.settle(); // would not return if the server looked at what it can't take yet
+    stage.harness.gate.open();
+    CHECK(client.read_past("0\r\n\r\n"));
+    for (int number = 0; number < 100; ++number)
+        CHECK(client.read().body == "GET / ");
+}
+
 TEST_CASE("a stream that never has to wait lets others have their turn") {
     Stage stage;
     stage.streamed.pieces.assign(10'000, "x");
@@ -241,6 +296,8 @@ TEST_CASE("a stream ends when the server stops, whole if it returns") {
         const std::string rest = client.read_to_end();
         CHECK(rest == (returns ? "0\r\n\r\n" : ""));
         CHECK(stage.streamed.cancelled == 1);
+        stage.harness.settle();
+        CHECK(stage.open() == (returns ? 1 : 0)); // a proper end waits for the client's
         client.close();
         stage.harness.wait_until([&] { return stage.harness.stopped() && stage.harness.run_ended(); });
         CHECK(stage.harness.troubles.empty());

@@ -31,6 +31,10 @@ TEST_CASE("a path is set through objects and arrays, and stops at anything else"
     CHECK(record["tags"] == json::array{"a", "c", "d"});
     CHECK(assign(record, "name.full", "x").has_error());
     CHECK(assign(record, "tags.9", "x").has_error());
+    // A dot at the end names a member without a name, and not the whole that stands before it.
+    REQUIRE(assign(record, "address.", "x").has_value());
+    CHECK(record["address"] == json::object{{"city", "Wien"}, {"", "x"}});
+    CHECK(assign(record, "name.", "x").has_error());
 }
 
 TEST_CASE("an id is found by its beginning, if that is long enough and its own") {

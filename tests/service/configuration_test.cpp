@@ -346,6 +346,27 @@ TEST_CASE("an integration is read as the library reads it") {
     CHECK(loaded.configuration->integrations[0].sync.entity_mappings.at(0).external_entity == "contacts");
 }
 
+TEST_CASE("what others see of an integration names the environment's variables, and not what they hold") {
+    Setup setup;
+    setup.variables = {{"FOLDER", "/srv/canary"}, {"PIN", "42"}};
+    std::string text = integration;
+    const std::size_t at = text.find("settings: {");
+    REQUIRE(at != std::string::npos);
+    text.replace(at, text.find('\n', at) - at, "settings: { path: \"${FOLDER}/crm/${FOLDER}\" }");
+    text.replace(text.find("syncDirection: bidirectional"), 28, "maxRecordsPerSync: ${PIN}");
+    text.replace(text.find("id: 7d3c5f5e"), 12, "id: 7D3C5F5E");
+    const auto loaded = setup.load({setup.write("secret.yaml", text)});
+    REQUIRE_MESSAGE(loaded.configuration.has_value(), faults_of(loaded));
+    REQUIRE(loaded.configuration->integration_origins.size() == 1);
+    const IntegrationOrigin& origin = loaded.configuration->integration_origins[0];
+    CHECK(origin.file.ends_with("secret.yaml"));
+    CHECK(to_json(origin.document.at("settings")) == R"({"path":"${FOLDER}/crm/${FOLDER}"})");
+    CHECK(origin.document.at("syncConfig").at("maxRecordsPerSync") == "${PIN}");
+    CHECK(to_json(origin.document).find("canary") == std::string::npos);
+    CHECK(loaded.configuration->integrations[0].settings.at("path") == "/srv/canary/crm//srv/canary");
+    CHECK(loaded.configuration->integrations[0].id.starts_with("7d3c5f5e"));
+}
+
 TEST_CASE("faults in an integration point at its lines") {
     Setup setup;
     std::string text = integration;

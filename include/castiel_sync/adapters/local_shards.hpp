@@ -46,6 +46,8 @@ public:
     Async<Result<ShardPage>> list(std::string shard_type_id, std::size_t limit, std::string continuation);
     // Inserts or replaces by id (an empty id gets a new UUID). `expected_etag` empty: whatever is there.
     Async<Result<Shard>> put(Shard shard, std::string expected_etag);
+    // Inserts where no living shard has the id; nullopt: one has, and nothing was written.
+    Async<Result<std::optional<Shard>>> create(Shard shard);
     Async<Result<std::vector<Shard>>> put_many(std::vector<Shard> shards); // one commit per 500
     Async<Result<bool>> remove(std::string shard_type_id, std::string id,
                                std::string expected_etag); // false: was absent

@@ -1,0 +1,50 @@
+#include "adapter_settings.hpp"
+
+#include "located.hpp"
+#include "schema.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace castiel_sync::service {
+
+std::vector<ConfigurationFault> check_adapter(const json::object& integration,
+                                              std::span<const AdapterDescription> adapters) {
+    std::vector<ConfigurationFault> faults;
+    const json::value* provider = integration.if_contains("providerName");
+    if (provider == nullptr || !provider->is_string()) return faults;
+    const std::string_view name = provider->get_string();
+    const auto adapter = std::ranges::find_if(adapters, [&](const auto& each) { return each.name == name; });
+    if (adapter == adapters.end()) {
+        std::string known;
+        for (const AdapterDescription& each : adapters)
+            known.append(known.empty() ? "" : ", ") += each.name;
+        faults.emplace_back("providerName", "names no adapter of this build; there is " + known);
+        return faults;
+    }
+    const json::value* settings = integration.if_contains("settings");
+    const json::value none = json::object();
+    for (ConfigurationFault& fault : validate(adapter->settings_schema, settings == nullptr ? none : *settings))
+        faults.emplace_back(join_path("settings", fault.path), std::move(fault.message), fault.notice);
+    return faults;
+}
+
+json::object without_write_only(const json::object& settings, const json::object& settings_schema) {
+    const json::value* properties = settings_schema.if_contains("properties");
+    if (properties == nullptr || !properties->is_object()) return settings;
+    json::object shown;
+    for (const auto& member : settings) {
+        const json::value* schema = properties->get_object().if_contains(member.key());
+        const json::object* rules = schema != nullptr ? schema->if_object() : nullptr;
+        const json::value* write_only = rules != nullptr ? rules->if_contains("writeOnly") : nullptr;
+        if (write_only != nullptr && *write_only == true) continue;
+        if (rules != nullptr && member.value().is_object())
+            shown.emplace(member.key(), without_write_only(member.value().get_object(), *rules));
+        else
+            shown.emplace(member.key(), member.value());
+    }
+    return shown;
+}
+
+} // namespace castiel_sync::service

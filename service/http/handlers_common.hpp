@@ -1,0 +1,56 @@
+// What the handlers share.
+#pragma once
+
+#include "api.hpp"
+
+#include <castiel_sync/json.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace castiel_sync::service {
+
+[[nodiscard]] inline std::size_t limit_of(const ApiCall& call) {
+    return static_cast<std::size_t>(call.parameters.integer("limit").value_or(100));
+}
+
+// What the engine's lists are asked for; the state's parameter has another name in each of them.
+[[nodiscard]] inline ListRequest list_request(const ApiCall& call, std::string_view state) {
+    ListRequest request;
+    request.tenant_id = call.tenant_id;
+    request.integration_id = call.text("integrationId");
+    request.state = call.text(state);
+    request.entity = call.text("entityType");
+    request.limit = limit_of(call);
+    request.cursor = call.text("cursor");
+    return request;
+}
+
+template <class T>
+[[nodiscard]] HttpResponse list_answer(const Result<ListPage<T>>& page) {
+    if (!page) return engine_answer(page.error());
+    json::array items;
+    items.reserve(page->items.size());
+    for (const T& item : page->items)
+        items.push_back(to_json_object(item));
+    json::object body{{"items", std::move(items)}};
+    if (!page->next_cursor.empty()) body["nextCursor"] = page->next_cursor;
+    return json_answer(200, body);
+}
+
+template <class T>
+[[nodiscard]] HttpResponse document_answer(unsigned status, const Result<T>& document) {
+    return document ? json_answer(status, to_json_object(*document)) : engine_answer(document.error());
+}
+
+// A member of the body as text; "" when it is absent.
+[[nodiscard]] inline std::string body_text(const ApiCall& call, std::string_view name) {
+    const auto* body = call.body.if_object();
+    const json::value* member = body != nullptr ? body->if_contains(name) : nullptr;
+    const json::string* text = member != nullptr ? member->if_string() : nullptr;
+    return text != nullptr ? std::string(*text) : std::string();
+}
+
+} // namespace castiel_sync::service
