@@ -3,6 +3,7 @@
 
 #include "configuration/embedded.hpp"
 #include "http/api.hpp"
+#include "metrics/metrics.hpp"
 
 #include <castiel_sync/http/server.hpp>
 #include <castiel_sync/scheduler.hpp>
@@ -53,10 +54,13 @@ public:
         auto authentication = Authentication::make(options);
         if (!authentication) return authentication.error();
         authentication_ = std::make_unique<Authentication>(std::move(*authentication));
+        metrics_ = &session_.measure();
         if (auto opened = session_.open_store(Session::Missing::create); !opened) return opened.error();
         make_scheduler();
         if (auto api = make_api(); !api) return api.error();
-        return listen();
+        auto port = listen();
+        watch();
+        return port;
     }
 
     // Until `stop` rings.
@@ -66,6 +70,7 @@ public:
         boost::system::error_code rung;
         co_await stop.async_wait(asio::redirect_error(asio::use_awaitable, rung));
         // No new execution from now on, no new request; what runs ends, or is handed over.
+        stopping_ = true;
         scheduler_->close();
         co_await server_->stop(grace_of_requests);
         co_await scheduler_->stop(grace_of_executions);
@@ -97,6 +102,9 @@ private:
         parts.store = &session_.store();
         parts.adapters = &session_.adapters();
         parts.authentication = authentication_.get();
+        parts.metrics = metrics_;
+        parts.metrics_token = session_.configuration().metrics_token;
+        parts.stopping = &stopping_;
         parts.contract_text = embedded_contract;
         Console& console = session_.console();
         parts.log = [&console](LogLevel level, std::string_view message, const json::object& fields) {
@@ -124,7 +132,16 @@ private:
         return server_->listen();
     }
 
+    void watch() {
+        metrics_->watch(session_.store());
+        metrics_->watch(*scheduler_);
+        metrics_->watch(*authentication_);
+        metrics_->watch_server([this] { return server_->counters(); });
+    }
+
     Session& session_;
+    Metrics* metrics_ = nullptr; // the session's
+    bool stopping_ = false;
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<Api> api_;

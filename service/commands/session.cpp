@@ -2,6 +2,7 @@
 
 #include "http/api.hpp"
 
+#include "metrics/metered.hpp"
 #include "uuid.hpp"
 
 #include <castiel_sync/adapters/jsonl.hpp>
@@ -136,7 +137,23 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
 
 Session::~Session() = default;
 
+Metrics& Session::measure() {
+    metrics_ = std::make_unique<Metrics>(runtime(), CASTIEL_SYNC_VERSION);
+    const AdapterDescription jsonl = jsonl_description();
+    adapters_.add(jsonl, make_metered_adapters(jsonl.name, jsonl_factory(threads_->files.get_executor()), *metrics_,
+                                               *clock_));
+    metered_events_ = make_metered_sink(*events_, *metrics_);
+    metered_watch_ = std::make_unique<MetricsObserver>(*metrics_, watch_.get());
+    return *metrics_;
+}
+
 Result<> Session::open_store(Missing when_missing) {
+    auto opened = open_plain_store(when_missing);
+    if (opened && metrics_) metered_store_ = make_metered_store(*store_, *metrics_, *clock_);
+    return opened;
+}
+
+Result<> Session::open_plain_store(Missing when_missing) {
     std::error_code ignored;
     const std::filesystem::path path = configuration_.storage_path;
     const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
@@ -163,12 +180,13 @@ Engine& Session::engine() {
     if (!engine_) {
         EngineParts parts;
         parts.runtime = runtime();
-        parts.store = store_.get();
+        parts.store = &store();
         parts.adapters = &adapters_;
-        parts.shards = local_shards_factory(*store_);
+        parts.shards = local_shards_factory(store());
+        if (metrics_) parts.shards = make_metered_adapters("shards", std::move(parts.shards), *metrics_, *clock_);
         parts.catalog = catalog_.get();
-        parts.events = events_.get();
-        parts.observer = watch_.get();
+        parts.events = metered_events_ ? metered_events_.get() : events_.get();
+        parts.observer = &observer();
         parts.limits = limits_;
         parts.instance = instance_name();
         engine_ = std::make_unique<Engine>(std::move(parts));
@@ -176,7 +194,7 @@ Engine& Session::engine() {
     return *engine_;
 }
 
-Observer& Session::observer() const { return *watch_; }
+Observer& Session::observer() const { return metered_watch_ ? *metered_watch_ : *watch_; }
 
 void Session::observe(Observer* observer) { watch_->next = observer; }
 

@@ -16,6 +16,8 @@
 
 namespace castiel_sync::service {
 
+class Metrics; // metrics/metrics.hpp
+
 // The adapters of this build.
 [[nodiscard]] std::vector<AdapterDescription> adapter_descriptions();
 
@@ -33,6 +35,9 @@ public:
     // Opens the configured store.
     [[nodiscard]] Result<> open_store(Missing when_missing);
 
+    // Has the parts counted that are made or opened afterwards. For a command that stays: nobody scrapes another one.
+    Metrics& measure();
+
     // Runs the command on the loop, to its end. The first SIGINT or SIGTERM asks it to stop at the next safe point,
     // the second one ends the process.
     [[nodiscard]] ExitCode drive(Async<ExitCode> command);
@@ -44,7 +49,7 @@ public:
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }
     [[nodiscard]] Console& console() const { return console_; }
     [[nodiscard]] Runtime runtime() const;
-    [[nodiscard]] Store& store() const { return *store_; }
+    [[nodiscard]] Store& store() const { return metered_store_ ? *metered_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
 
     [[nodiscard]] IntegrationCatalog& catalog() const { return *catalog_; }
@@ -67,6 +72,7 @@ public:
     [[nodiscard]] std::string hint(std::string_view command) const;
 
 private:
+    [[nodiscard]] Result<> open_plain_store(Missing when_missing);
     [[nodiscard]] Result<std::vector<Integration>> named_integrations(const std::string& wanted) const;
 
     struct Threads;
@@ -79,14 +85,18 @@ private:
     std::function<void()> stop_;
     EngineLimits limits_;
     // Destroyed from the last to the first: the engine before what it borrows, the threads after what runs on them.
+    std::unique_ptr<Metrics> metrics_;
     std::unique_ptr<Threads> threads_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
     AdapterRegistry adapters_;
     std::unique_ptr<IntegrationCatalog> catalog_;
     std::unique_ptr<EventSink> events_;
+    std::unique_ptr<EventSink> metered_events_;
     std::unique_ptr<Watch> watch_;
+    std::unique_ptr<Observer> metered_watch_;
     std::unique_ptr<Store> store_;
+    std::unique_ptr<Store> metered_store_;
     std::unique_ptr<Engine> engine_;
 };
 
