@@ -140,8 +140,8 @@ std::optional<HttpResponse> refuse_untrusted(const Api& api, const ApiCall& call
         return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
     };
     if (names("providerName") == "jsonl")
-        return error_answer(422, "jsonl reads and writes files of this service's machine; an integration with it stands "
-                                 "in the configuration file");
+        return error_answer(422, "jsonl reads and writes files of this service's machine; an integration with it "
+                                 "stands in the configuration file");
     if (!names("credentialSecretName").empty())
         return error_answer(422, "this service keeps secrets in its environment, which is not for tenants to name; an "
                                  "integration with credentials stands in the configuration file");

@@ -102,8 +102,8 @@ std::optional<HttpResponse> not_to_be_decided(const Conflict& conflict) {
     if (conflict.state != ConflictState::open && conflict.state != ConflictState::ignored)
         return error_answer(409, fmt::format("the conflict is {} already", to_string(conflict.state)));
     if (conflict.type == ConflictType::unique_key || conflict.type == ConflictType::missing_reference)
-        return error_answer(422, "this conflict ends where its cause is mended: mend the record on its side, or the one "
-                                 "that stands in its way, and retry its parked record");
+        return error_answer(422, "this conflict ends where its cause is mended: mend the record on its side, or the "
+                                 "one that stands in its way, and retry its parked record");
     return std::nullopt;
 }
 

@@ -45,12 +45,14 @@ struct Service {
     Authentication authentication = Authentication::make({}).value();
     Part broker{clock, {}, {}};
     bool stopping = false;
+    AdapterRegistry adapters;
     ApiParts parts;
     std::unique_ptr<Api> api;
 
     Service() {
         parts.runtime = runtime;
         parts.store = store.get();
+        parts.adapters = &adapters;
         parts.metrics = &metrics;
         parts.authentication = &authentication;
         parts.stopping = &stopping;

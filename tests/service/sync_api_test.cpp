@@ -140,7 +140,7 @@ TEST_CASE("a triggered sync is accepted, runs by itself, and is told with what i
         for (const char* action : {"execute", "cancel"})
             CHECK(office.api.send("POST", "/api/v1/sync/tasks/" + task_id + "/" + action, "", as_other).status == 404);
         for (const char* list : {"/sync/tasks", "/sync/executions", "/sync/streams", "/sync/conflicts", "/sync/parked"})
-            CHECK(body_of(office.api.send("GET", std::string("/api/v1") + list, "", as_other)).at("items").as_array().empty());
+            CHECK(office.api.send("GET", std::string("/api/v1") + list, "", as_other).body == R"({"items":[]})");
         CHECK(office.api.send("POST", "/api/v1/sync/trigger", trigger, as_other).status == 404);
     }
 }
