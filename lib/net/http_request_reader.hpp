@@ -1,20 +1,18 @@
 // Requests out of the bytes of one connection. No input or output of its own: bytes are put into it, steps come out.
 //
-// A parser of our own and not Boost.Beast's: what has to be refused (a folded header, a bare line feed, a second
-// Content-Length) is decided on the bytes of the head, line by line, which leaves Beast nothing to do but to read them
-// once more. Tests and the fuzzer hold the two against each other: what is accepted here, Beast reads as the same
-// request.
+// Boost.Beast's parser reads them. Added here is what this server refuses although Beast would take it, and that
+// requests and refusals do not depend on how the bytes arrive.
 #pragma once
 
 #include <castiel_sync/http/message.hpp>
 
+#include <boost/beast/core/flat_buffer.hpp>
+
 #include <cstddef>
-#include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace castiel_sync {
 
@@ -46,6 +44,9 @@ public:
     };
 
     explicit HttpRequestReader(HttpRequestLimits limits);
+    ~HttpRequestReader();
+    HttpRequestReader(const HttpRequestReader&) = delete;
+    HttpRequestReader& operator=(const HttpRequestReader&) = delete;
 
     // Where the next bytes go. Empty only when a whole request or more waits here already. Valid until the next call.
     [[nodiscard]] std::span<char> space();
@@ -58,50 +59,34 @@ public:
     [[nodiscard]] HttpRequest take_request();
     [[nodiscard]] const HttpRefusal& refusal() const { return refusal_; }
 
-    // Of the request that is being read, or was taken last.
-    [[nodiscard]] bool version_1_0() const { return version_1_0_; }
-    // Whether the client wants the connection to go on.
-    [[nodiscard]] bool keep_alive() const { return version_1_0_ ? says_keep_alive_ && !says_close_ : !says_close_; }
+    // Of the request that is being read, or was taken last. False where there is none.
+    [[nodiscard]] bool version_1_0() const;
+    // Of the request that was taken last: whether the client wants the connection to go on.
+    [[nodiscard]] bool keep_alive() const;
 
 private:
-    enum class State { request_line, headers, body, chunk_line, chunk, chunk_end, trailers, complete, refused };
+    class Parser; // keeps Beast's headers, which are slow to compile, to one file
+    enum class State { request_line, headers, body, complete, refused };
 
-    [[nodiscard]] std::optional<std::string_view> take_line();
-    [[nodiscard]] std::string_view waiting() const { return {buffer_.data() + begin_, end_ - begin_}; }
+    [[nodiscard]] std::string_view waiting() const;
     [[nodiscard]] bool advance();
-    bool begin_request(std::string_view line);
-    bool take_header(std::string_view line);
-    bool take_special(std::string_view name, std::string_view value);
-    bool take_content_length(std::string_view value);
-    bool finish_head();
-    bool take_body();
-    bool begin_chunk(std::string_view line);
-    bool end_chunk();
-    bool check_header(std::string_view line, std::size_t colon);
-    bool check_beginning(std::string_view line);
+    bool read_head();
+    bool read_body();
+    bool read_between_chunks();
+    bool parse(std::string_view part);
+    void consume(std::size_t bytes);
     bool refuse(unsigned status, std::string message);
-    void forget();
+    bool refuse_long_head();
 
     HttpRequestLimits limits_;
-    std::vector<char> buffer_;
-    std::size_t begin_ = 0; // of what is not used yet
-    std::size_t end_ = 0;
-    std::size_t scanned_ = 0; // no line feed before this
+    boost::beast::flat_buffer buffer_;
+    std::size_t scanned_ = 0; // of what waits: where the next line of the head can end
 
     State state_ = State::request_line;
-    HttpRequest request_;
+    std::unique_ptr<Parser> parser_; // a new one for each request, from its first line on
     HttpRefusal refusal_;
-    std::size_t charged_ = 0;      // of max_header_bytes
-    std::size_t header_count_ = 0; // of max_headers, trailers too
-    std::uint64_t remaining_ = 0;  // of the body or of the chunk
+    std::size_t charged_ = 0; // of max_header_bytes
     bool skipped_empty_line_ = false;
-    bool version_1_0_ = false;
-    bool has_host_ = false;
-    bool has_content_length_ = false;
-    bool chunked_ = false;
-    bool expects_continue_ = false;
-    bool says_close_ = false;
-    bool says_keep_alive_ = false;
 };
 
 } // namespace castiel_sync

@@ -65,12 +65,15 @@ TEST_CASE("requests are the same wherever their bytes are parted") {
         "POST /two HTTP/1.1\r\nhost: [::1]\r\ncontent-length: 005\r\n\r\nab\r\nc"
         "POST /three HTTP/1.1\r\nHost:\r\nTransfer-Encoding: Chunked\r\nExpect: 100-Continue\r\n\r\n"
         "3;name=\"value\"\r\nabc\r\n00A ;x\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"
+        "\r\n"
         "HEAD /four HTTP/1.0\r\nConnection: x, Keep-Alive\r\n\r\n"
+        "PUT /empty HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
         "{}|~ /five'|{}\" HTTP/1.1\r\nHost: a\r\nX: \xc3\xa9\r\nConnection: close\r\n\r\n";
     const std::string story = "GET /one?a=%20|Host=a:80|X-Empty=|X-Spaces=a  b||keep\n"
                               "POST /two|host=[::1]|content-length=005|ab\r\nc|keep\n"
                               "POST /three|Host=|Transfer-Encoding=Chunked|Expect=100-Continue|abc0123456789|keep\n"
-                              "HEAD /four|Connection=x, Keep-Alive||keep\n";
+                              "HEAD /four|Connection=x, Keep-Alive||keep\n"
+                              "PUT /empty|Host=a|Transfer-Encoding=chunked||keep\n";
     // Braces are no token characters: the last one is refused.
     CHECK(read_whole(bytes) == story + "refused 400\n");
     std::string good = bytes;
