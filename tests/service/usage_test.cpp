@@ -40,7 +40,7 @@ TEST_CASE("what is no command line exits 2, says why on standard error, and prin
     Workplace workplace;
     const std::vector<std::vector<std::string>> commands{{},
                                                          {"nonsense"},
-                                                         {"serve"},
+                                                         {"serve", "--nonsense"},
                                                          {"conflicts"},
                                                          {"run", "--direction", "sideways"},
                                                          {"conflicts", "resolve", "abcd"},
