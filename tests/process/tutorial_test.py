@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Runs exactly the commands of docs/tutorial.md, in order, and compares what they print with what stands there.
+
+`…` in an expected answer stands for anything. The address is that of a service on a free port.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+
+def blocks(text):
+    """(commands, expected answer or None) in the order of the page."""
+    found = re.findall(r"^```(sh|text)\n(.*?)^```$", text, re.M | re.S)
+    pairs = []
+    for kind, body in found:
+        if kind == "sh":
+            pairs.append([body, None])
+        else:
+            assert pairs and pairs[-1][1] is None, "an answer without commands before it"
+            pairs[-1][1] = body
+    return pairs
+
+
+def matches(expected, answer):
+    pattern = ".*?".join(re.escape(part) for part in expected.strip().split("…"))
+    return re.fullmatch(pattern, answer.strip(), re.S)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--page", required=True)
+    arguments = parser.parse_args()
+    with open(arguments.page, encoding="utf-8") as page:
+        pairs = blocks(page.read())
+    assert len(pairs) > 5, "the page has lost its commands"
+    folder = tempfile.mkdtemp(prefix="castiel-tutorial-")
+    environment = {"PATH": os.environ["PATH"], "PORT": "0", "SYNC_MIN_INTERVAL_MINUTES": "0", "HOME": folder}
+    log = open(f"{folder}/service.log", "w", encoding="utf-8")
+    service = subprocess.Popen([os.path.abspath(arguments.binary), "serve", "--json"], cwd=folder, env=environment,
+                               stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        port = json.loads(service.stdout.readline())["port"]
+        mark = "=== end of a block ==="
+        script = "set -e\n" + "".join(commands + f"echo '{mark}'\n" for commands, _ in pairs)
+        script = script.replace("127.0.0.1:3052", f"127.0.0.1:{port}")
+        done = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, text=True, timeout=120,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        answers = done.stdout.split(mark + "\n")
+        assert done.returncode == 0, f"after block {len(answers)}: {answers[-1]}"
+        for (commands, expected), answer in zip(pairs, answers):
+            if expected is not None:
+                assert matches(expected, answer), f"{commands}\nanswered\n{answer}\nand the page says\n{expected}"
+        service.terminate()
+        assert service.wait(timeout=60) == 0
+        print(f"{len(pairs)} blocks, as the page says")
+    finally:
+        if service.poll() is None:
+            service.kill()
+            service.wait()
+        service.stdout.close()
+        log.close()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
