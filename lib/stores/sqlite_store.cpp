@@ -432,7 +432,12 @@ Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) 
     if (auto configured = configure_sqlite(connection, options.synchronous_full, options.read_only); !configured)
         return failed_to_open(configured.error());
     // The last commit of a process that died may have reached the log and not the disk. From here on it is seen, so it
-    // must not be undone by a power loss.
+    // must not be undone by a power loss. Synchronising alone does not see to that: where a synchronisation has failed
+    // before, the system has forgotten what it could not write. So the log's content is written once more, into the
+    // file itself, and the log begins anew; unless other processes use it, which then may stand behind such a gap.
+    if (!options.read_only)
+        if (auto emptied = connection.ask("PRAGMA wal_checkpoint(TRUNCATE)"); !emptied)
+            return failed_to_open(emptied.error());
     if (auto durable = connection.synchronise_log(); !durable) return durable.error();
     auto store = std::make_shared<SqliteStore>(std::move(*opened), std::move(*catalog), options);
     if (auto prepared = prepare_sqlite_schema(connection, store->kinds(), options.read_only); !prepared)

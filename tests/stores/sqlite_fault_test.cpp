@@ -131,6 +131,41 @@ TEST_CASE("I31 what a commit acknowledged, or anybody was shown, survives a deat
     CHECK(struck > 20);
 }
 
+TEST_CASE("I31 what a failed synchronisation left in the log is durable once another process has read it") {
+    int shown = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        CAPTURE(seed);
+        SimulatedDisk disk(seed);
+        auto store = open_on(disk, "first");
+        fill(*store);
+        bool failed = false;
+        disk.set_faults([&](DiskCall call) {
+            DiskFault fault;
+            if (failed) fault.kind = DiskFault::Kind::process_dies; // before it can write over what may be lost
+            else if (call == DiskCall::sync) fault = {DiskFault::Kind::fails_halfway, SQLITE_IOERR_FSYNC};
+            failed = failed || call == DiskCall::sync;
+            return fault;
+        });
+        CHECK_FALSE(store->commit("p", the_batch()).has_value());
+        CHECK(failed);
+        disk.set_faults({});
+        disk.kill("first");
+        store.reset();
+        disk.bury("first");
+
+        std::string seen;
+        {
+            const auto next = open_on(disk, "second");
+            seen = contents(*next);
+            shown += seen == after ? 1 : 0;
+            REQUIRE(next->commit("p", {put(document("zz"))}).has_value());
+            disk.fail_power();
+        }
+        CHECK(contents(*open_on(disk, "third")) == seen + " zz={}");
+    }
+    CHECK(shown > 0);
+}
+
 TEST_CASE("I38 a read on a disk that fails is an error or the truth, never less") {
     SimulatedDisk disk(1);
     std::string expected;
