@@ -25,9 +25,15 @@ struct FieldView {
 
 const FieldValue absent;
 
+bool agreed_since(std::size_t i, const Situation& situation) {
+    return !situation.base && i < situation.agreed.size() && situation.agreed[i];
+}
+
 FieldView view(std::size_t i, const Situation& situation, const Policy& policy) {
-    return {policy.fields[i], situation.base ? (*situation.base)[i] : absent, situation.source.values[i],
-            situation.target.values[i]};
+    const FieldValue& base = situation.base                ? (*situation.base)[i]
+                             : agreed_since(i, situation) ? situation.agreed[i]
+                                                           : absent;
+    return {policy.fields[i], base, situation.source.values[i], situation.target.values[i]};
 }
 
 // The field shall hold `result` on both sides: write it where that side flows, and let the base advance only if both
@@ -133,7 +139,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
     for (std::size_t i = 0; i < count && record_strategy != Strategy::merge; ++i) {
         const FieldView field = view(i, situation, policy);
         // What stands open waits for a person already: it must not drag the fields that flow on into a record rule.
-        if (stands_still(i, field, situation)) continue;
+        if (stands_still(i, field, situation) || agreed_since(i, situation)) continue;
         source_changed = source_changed || field.source_changed();
         target_changed = target_changed || field.target_changed();
         differs = differs || !decide_without_rule(field);
@@ -151,7 +157,7 @@ std::vector<FieldDecision> decide_fields(const Situation& situation, const Polic
             decisions[i] = conflict_decision(situation.frozen[i]);
             continue;
         }
-        if (by_record) {
+        if (by_record && !agreed_since(i, situation)) {
             decisions[i] = decide_record_field(field, record_strategy, custom_strategy, situation, policy);
         } else if (auto decision = decide_without_rule(field)) {
             decisions[i] = std::move(*decision);
@@ -169,7 +175,9 @@ Decision decide_update(const Situation& situation, const Policy& policy, const C
     decision.fields = decide_fields(situation, policy, choice);
     decision.to_source.resize(count);
     decision.to_target.resize(count);
-    decision.base = situation.base ? *situation.base : FieldValues(count);
+    decision.base = situation.base               ? *situation.base
+                    : situation.agreed.empty() ? FieldValues(count)
+                                               : situation.agreed;
     if (!situation.base) decision.base_changed = true;
     for (std::size_t i = 0; i < count; ++i) {
         const FieldDecision& field = decision.fields[i];

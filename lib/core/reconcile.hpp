@@ -52,6 +52,9 @@ struct SideState {
 
 struct Situation {
     std::optional<FieldValues> base; // nullopt: linked but never compared (first contact)
+    // Without a base: of single fields, what both sides held since then, because a write of ours put it there. Such a
+    // field has had its first contact. No member: none has.
+    FieldValues agreed;
     SideState source;
     SideState target;
     // By field number, why it stands still until a person decides: "open" while both sides hold what an open conflict

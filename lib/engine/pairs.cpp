@@ -96,6 +96,7 @@ Situation Run::situation_of(const Pair& pair) const {
     const bool made = pair.sent && pair.matched && pair.records[0] && pair.records[1];
     if (made) situation.base = pair.sent;
     else if (pair.link && pair.link->base) situation.base = pinned_.mapping.from_object(*pair.link->base);
+    else if (!pair.agreed.empty()) situation.agreed = pinned_.mapping.from_object(pair.agreed);
     const auto fill = [&](Side side, SideState& state) {
         const auto& record = pair.records[at(side)];
         state.exists = record.has_value();

@@ -117,6 +117,7 @@ void Run::advance_base(Pair& pair, const Intent::Attempt& attempt) const {
         advance(sent);
         pair.sent = pinned_.mapping.from_object(sent);
     }
+    if (!pair.link && !pair.sent) advance(pair.agreed); // two that are about to be linked
     if (!pair.link || !pair.link->base) return;
     remember_made(pair);
     advance(*pair.link->base);

@@ -52,6 +52,7 @@ struct Pair {
     bool relinked = false;             // `link` has another record now than the stored one
     std::string idempotency_key;       // of a create that may be a repetition
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
+    json::object agreed;               // without a link: what writes of ours have put on both sides, by shard field
     Side sent_from = Side::source;     // the side whose record it copies
     bool may_repeat = false;           // a person wants a create repeated that may have happened
     bool repeated_create = false;      // its answer may tell of an older record: evaluate again next time

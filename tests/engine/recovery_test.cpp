@@ -29,6 +29,33 @@ std::pair<int, int> sums(World& world) {
 
 } // namespace
 
+TEST_CASE("an edit after the first contact is one, though a crash hid what that wrote (I2, I10)") {
+    for (const bool outbound : {false, true}) {
+        CAPTURE(outbound);
+        Integration integration = contacts_integration();
+        integration.sync.initial_strategy = outbound ? Strategy::source_unless_blank : Strategy::target_unless_blank;
+        for (FieldMapping& field : integration.sync.entity_mappings[0].field_mappings)
+            if (field.shard_field == "phone") field.direction = outbound ? Direction::outbound : Direction::inbound;
+        World world(integration, able(true), able(true));
+        world.source.create("contacts", {{"mail", "a@x"}, {"name", "A"}});
+        world.target.create("contact", {{"email", "a@x"}, {"name", "A"}});
+        SimulatedSystem& from = outbound ? world.target : world.source;
+        const std::string entity = outbound ? "contact" : "contacts", mail = outbound ? "email" : "mail";
+        const auto set_phone = [&](const char* phone) {
+            from.edit(entity, from.ids(entity).at(0), {{mail, "a@x"}, {"name", "A"}, {"phone", phone}});
+        };
+        set_phone("1");
+        (outbound ? world.to_source : world.to_target).pushes.next = {Fate::dies_after};
+        world.sync_and_die();
+        set_phone("2");
+        world.sync_well();
+        CHECK(world.contact().at("phone") == "2");
+        CHECK(world.shard().at("phone") == "2");
+        CHECK(world.live_links().size() == 1);
+        CHECK(world.conflicts().empty());
+    }
+}
+
 TEST_CASE("a write that a crash hid is in the history once, with what it was written over and why (I17)") {
     World world;
     world.source.create("contacts", person("a@x", "A"));
