@@ -44,6 +44,7 @@ struct EngineLimits {
     std::size_t max_stream_failures = 8;
     std::chrono::milliseconds task_retry_base{10'000};
     std::chrono::milliseconds task_retry_cap{std::chrono::minutes(15)};
+    // How long history is kept: of what was written, with the conflicts that are settled; of executions and tasks.
     std::chrono::days journal_retention{90};
     std::chrono::days execution_retention{90};
 

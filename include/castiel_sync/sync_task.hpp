@@ -67,6 +67,7 @@ struct Execution {
     SyncStatus status = SyncStatus::running;
     bool has_more = false;          // the record cap ended it; the next run goes on from the checkpoint
     SyncCounters counters;
+    std::uint64_t pages = 0;        // of changes that were read and decided
     std::uint64_t fencing_token = 0;
     Timestamp started_at{};
     std::optional<Timestamp> completed_at;

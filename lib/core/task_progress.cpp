@@ -110,6 +110,14 @@ void end_stream(SyncTask& task, std::size_t index, const Execution& execution, c
     settle(task, now);
 }
 
+void skip_stream(SyncTask& task, std::size_t index, Timestamp now) {
+    TaskStream& stream = task.streams[index];
+    stream.status = SyncStatus::completed;
+    stream.not_before.reset();
+    stream.error.reset();
+    settle(task, now);
+}
+
 void lose_stream(SyncTask& task, std::size_t index, const TaskRules& rules, Timestamp now) {
     fail_once_more(task.streams[index], Error(ErrorCode::unavailable, "the instance that ran it stopped"), rules);
     settle(task, now);

@@ -174,6 +174,7 @@ void members(A& a, Execution& v) {
     a("status", v.status);
     a("hasMore", v.has_more);
     a("counters", v.counters);
+    a.sparse("pages", v.pages);
     a("token", v.fencing_token);
     a("startedAt", v.started_at);
     a("completedAt", v.completed_at);
@@ -329,6 +330,18 @@ Document to_document(const Conflict& conflict) {
     return make_document("conflict", conflict.conflict_id, conflict, conflict.stream_id, conflict.integration_id,
                          conflict.entity_type, conflict.link_id, std::string(to_string(conflict.state)),
                          milliseconds(conflict.created_at));
+}
+Document to_document(const Execution& execution, Timestamp kept_until) {
+    Document document = to_document(execution);
+    if (is_terminal(execution.status)) document.expires_at = kept_until;
+    return document;
+}
+Document to_document(const Conflict& conflict, Timestamp kept_until) {
+    Document document = to_document(conflict);
+    // One that was set aside is what its link goes on to name.
+    if (conflict.state != ConflictState::open && conflict.state != ConflictState::ignored)
+        document.expires_at = kept_until;
+    return document;
 }
 Document to_document(const ParkedRecord& parked) {
     // Whatever else is wrong with it: a create that may have happened is found among its like.

@@ -258,6 +258,12 @@ struct Slot {
 [[nodiscard]] Document to_document(const JournalEntry& entry, std::string_view link_id);
 [[nodiscard]] Document to_document(const Event& event);
 
+// The same, and what has ended (a conflict: by a decision, or because it is no question any more) goes when this moment
+// has come: the store forgets it.
+[[nodiscard]] Document to_document(const TaskDocument& task, Timestamp kept_until);
+[[nodiscard]] Document to_document(const Execution& execution, Timestamp kept_until);
+[[nodiscard]] Document to_document(const Conflict& conflict, Timestamp kept_until);
+
 // The journal's entry that a link keeps, and an entry in the form that a link keeps; none if its base tells otherwise.
 [[nodiscard]] std::optional<JournalEntry> made_entry(const Link& link, std::string entity_type);
 [[nodiscard]] std::optional<LinkCreate> made_of(const JournalEntry& entry, const Link& link);

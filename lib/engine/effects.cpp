@@ -209,13 +209,18 @@ void Run::identify(Conflict& conflict, const Link& link) const {
                  conflict.target_version});
 }
 
+// With the end of its keeping, once it is settled.
+Write Run::write_of(const Conflict& conflict) const {
+    return put(to_document(conflict, parts_.runtime.clock->now() + parts_.limits.journal_retention));
+}
+
 // What rules decided on the way. An intent keeps such a conflict without the members that its document's index holds.
 void Run::add_automatic(Pair& pair, Effects& effects, const Link& link) const {
     for (auto& decided : pair.automatic) {
         decided.state = ConflictState::auto_resolved;
         decided.created_at = decided.resolved_at.value_or(decided.created_at);
         identify(decided, link);
-        effects.writes.push_back(put(to_document(decided)));
+        effects.writes.push_back(write_of(decided));
     }
 }
 
@@ -249,7 +254,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
             kept.target_version = open.target_version;
             kept.source_data = open.source_data;
             kept.target_data = open.target_data;
-            effects.writes.push_back(put(to_document(kept)));
+            effects.writes.push_back(write_of(kept));
             return;
         }
         link.conflict_id = open.conflict_id;
@@ -265,7 +270,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
                                                {"sourceId", open.source_id},
                                                {"targetId", open.target_id},
                                                {"fields", std::move(fields)}}});
-        effects.writes.push_back(put(to_document(open)));
+        effects.writes.push_back(write_of(open));
     } else {
         link.conflict_id.clear();
     }
@@ -287,7 +292,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
     for (auto& field : closed.fields)
         for (std::size_t i = 0; i < result.size(); ++i)
             if (pinned_.policy.fields[i].name == field.field) field.result = result[i];
-    effects.writes.push_back(put(to_document(closed)));
+    effects.writes.push_back(write_of(closed));
 }
 
 // A refusal that concerns two records (a unique key, a reference whose record is gone) is a conflict as well: it shows
@@ -328,7 +333,7 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
                                            {"type", to_string(conflict.type)},
                                            {"sourceId", conflict.source_id},
                                            {"targetId", conflict.target_id}}});
-    effects.writes.push_back(put(to_document(conflict)));
+    effects.writes.push_back(write_of(conflict));
 }
 
 // Before the base of a stored link, or an id, becomes another one.
@@ -472,7 +477,7 @@ Effects Run::effects_of(Pair& pair) {
             closed.state = pair.actor == "sync" ? ConflictState::superseded : ConflictState::resolved;
             closed.resolved_by = pair.actor;
             closed.resolved_at = now;
-            effects.writes.push_back(put(to_document(closed)));
+            effects.writes.push_back(write_of(closed));
         }
     }
     if (pair.deletion) forget_deletion(pair, effects);

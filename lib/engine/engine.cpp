@@ -338,7 +338,7 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     if (handed_over) hand_over_stream(after, index, ended, now);
     else end_stream(after, index, ended, progress.rules, now, *with.runtime.random);
     std::vector<Write> task_ends; // nobody else writes it while this stream is ours
-    if (!mode.preview) task_ends.push_back(put(to_document(after)));
+    if (!mode.preview) task_ends.push_back(put(to_document(after, now + with.limits.execution_retention)));
     auto finished = co_await session.finish(status, error, std::move(events), std::move(change), std::move(task_ends));
     execution = session.execution();
     progress.up_to_date = finished.has_value();
@@ -399,7 +399,8 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
         progress.up_to_date = false;
     }
     if (!progress.up_to_date) {
-        std::vector<Write> writes{put(to_document(progress.task))};
+        const Timestamp kept_until = with.runtime.clock->now() + with.limits.execution_retention;
+        std::vector<Write> writes{put(to_document(progress.task, kept_until))};
         auto receipt = co_await with.store->commit(request.tenant_id, std::move(writes));
         // Where not even its beginning was recorded, nothing has happened at all.
         if (!receipt && !progress.stored) co_return receipt.error();

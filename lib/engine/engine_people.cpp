@@ -264,7 +264,8 @@ Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinn
         conflict.resolved_by = resolution.actor;
         conflict.note = resolution.note;
         std::vector<Effects> effects(1);
-        effects.front().writes.push_back(put(to_document(conflict)));
+        const Timestamp kept_until = *conflict.resolved_at + parts.limits.journal_retention;
+        effects.front().writes.push_back(put(to_document(conflict, kept_until)));
         co_return co_await session.commit(std::move(effects), std::nullopt);
     }
     co_return Result<>();

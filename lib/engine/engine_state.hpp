@@ -75,6 +75,7 @@ struct Engine::State {
     Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
     Async<Result<SyncTask>> take_steps(const RunMode& mode, std::string tenant_id, std::string task_id);
     Async<Result<bool>> take_step(const RunMode& mode, TaskProgress& progress);
+    Async<Result<bool>> is_paused(std::string tenant_id, std::string stream_id);
     Async<Result<bool>> reap_streams(TaskProgress& progress);
     Async<Result<std::optional<Timestamp>>> wait_for_interval(TaskProgress& progress);
     [[nodiscard]] TaskRules task_rules() const;

@@ -55,7 +55,8 @@ Async<Result<bool>> Engine::State::cancellation_asked(std::string tenant_id, std
 }
 
 Async<Result<TaskDocument>> Engine::State::store_task(TaskDocument task) {
-    std::vector<Write> writes{replace(to_document(task))};
+    const Timestamp kept_until = parts.runtime.clock->now() + parts.limits.execution_retention;
+    std::vector<Write> writes{replace(to_document(task, kept_until))};
     auto receipt = co_await parts.store->commit(task.request.tenant_id, std::move(writes));
     if (!receipt) co_return receipt.error();
     task.etag = receipt->etags.front();
@@ -174,6 +175,12 @@ Async<Result<bool>> Engine::State::reap_streams(TaskProgress& progress) {
     co_return true;
 }
 
+Async<Result<bool>> Engine::State::is_paused(std::string tenant_id, std::string stream_id) {
+    auto stream = co_await find_stream(*parts.store, std::move(tenant_id), std::move(stream_id));
+    if (!stream) co_return stream.error();
+    co_return *stream && (*stream)->paused;
+}
+
 // One execution of the task, where one is due. True: look again at once.
 Async<Result<bool>> Engine::State::take_step(const RunMode& mode, TaskProgress& progress) {
     TaskDocument& task = progress.task;
@@ -225,6 +232,16 @@ Async<Result<bool>> Engine::State::take_step(const RunMode& mode, TaskProgress& 
         end_stream(task, *next, execution, progress.rules, now, *parts.runtime.random);
         progress.up_to_date = false;
         co_return false;
+    }
+    if (task.request.trigger != Trigger::manual) {
+        // Whoever paused it wants it to stand still. A schedule has nothing to say against that; a person has.
+        auto paused = co_await is_paused(task.request.tenant_id, stream_id);
+        if (!paused) co_return paused.error();
+        if (*paused) {
+            skip_stream(task, *next, now);
+            progress.up_to_date = false;
+            co_return true;
+        }
     }
     SyncRequest request = task.request;
     request.resume = task.streams[*next].has_more;

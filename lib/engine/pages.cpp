@@ -495,6 +495,7 @@ Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
     next.counts[1].updates += page_updates_[1];
     follow_own_writes(next);
     const bool nothing = std::all_of(effects.begin(), effects.end(), [](const Effects& one) { return one.empty(); });
+    ++session_.execution().pages;
     if (nothing && moves_checkpoint_) co_return co_await session_.save(std::move(next));
     std::optional<Checkpoint> checkpoint;
     if (moves_checkpoint_) checkpoint = std::move(next);

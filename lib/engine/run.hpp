@@ -300,6 +300,7 @@ private:
     void forget_parked(const Pair& pair, Effects& effects) const;
     static void forget_deletion(const Pair& pair, Effects& effects);
     void add_conflict(Pair& pair, Effects& effects, Link& link);
+    [[nodiscard]] Write write_of(const Conflict& conflict) const;
     void add_automatic(Pair& pair, Effects& effects, const Link& link) const;
     [[nodiscard]] Conflict make_conflict(const Pair& pair, ConflictType type, ConflictState state) const;
     void identify(Conflict& conflict, const Link& link) const;

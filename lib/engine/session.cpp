@@ -212,7 +212,7 @@ Async<Result<>> Session::reap_predecessor(StreamDocument& claimed, std::vector<W
     dead->completed_at = parts_.runtime.clock->now();
     dead->error = Error(ErrorCode::unavailable, "the instance that ran it (" + stream_.lease->owner +
                                                     ") stopped; the next execution goes on from its checkpoint");
-    writes.push_back(put(to_document(*dead)));
+    writes.push_back(put(to_document(*dead, *dead->completed_at + parts_.limits.execution_retention)));
     EventDraft draft{"integration.sync.failed", failure_data(*dead)};
     writes.push_back(put(to_document(make_event(draft, *dead, claimed))));
     co_return Result<>();
@@ -261,7 +261,10 @@ Async<Result<>> Session::commit_chunk(Chunk chunk) {
         add(next.parked, counted->parked);
         for (std::size_t side = 0; side < 2; ++side) add(next.candidates[side], counted->candidates[side]);
         if (chunk.change) chunk.change(next);
-        if (!administrative_) writes.push_back(put(to_document(execution)));
+        if (!administrative_) {
+            const Timestamp ended = execution.completed_at.value_or(Timestamp());
+            writes.push_back(put(to_document(execution, ended + parts_.limits.execution_retention)));
+        }
         writes.front() = replace(to_document(next));
         // Conditional too: once expired, the slot may belong to an execution on another stream.
         if (slot_id_ && chunk.release) writes.push_back(remove("slot", *slot_id_, slot_etag_));

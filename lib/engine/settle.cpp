@@ -334,7 +334,7 @@ Async<Result<>> Run::record_ambiguous(const std::string& key, Group& group, std:
         conflict.conflict_id = uuid_of({before->conflict_id, "again"});
     const bool fresh = !known || before->state == ConflictState::ignored;
     if (!fresh) conflict.created_at = before->created_at;
-    change.writes.push_back(put(to_document(conflict)));
+    change.writes.push_back(write_of(conflict));
     if (fresh) {
         ++change.counters.conflicts;
         change.events.push_back({"integration.conflict.detected",
@@ -368,7 +368,7 @@ Async<Result<>> Run::close_conflict(const std::string& conflict_id, std::vector<
     conflict->resolved_at = parts_.runtime.clock->now();
     conflict->resolved_by = "sync";
     Effects change;
-    change.writes.push_back(put(to_document(*conflict)));
+    change.writes.push_back(write_of(*conflict));
     effects.push_back(std::move(change));
     co_return Result<>();
 }

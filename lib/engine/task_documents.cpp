@@ -72,6 +72,11 @@ Document to_document(const TaskDocument& task) {
     document.etag = task.etag;
     return document;
 }
+Document to_document(const TaskDocument& task, Timestamp kept_until) {
+    Document document = to_document(task);
+    if (is_terminal(task.status)) document.expires_at = kept_until;
+    return document;
+}
 Document to_document(const Cancellation& cancellation) {
     Document document = make_document("cancellation", cancellation.task_id, cancellation);
     document.expires_at = cancellation.at + std::chrono::days(1);

@@ -134,6 +134,46 @@ TEST_CASE("while a scheduled task is under way its schedule makes no other one")
     CHECK(starts.size() <= 6);
 }
 
+TEST_CASE("a schedule leaves a paused stream alone, without failures, and goes on once it is resumed") {
+    World world(every_quarter_of_an_hour());
+    Instance instance(world, "one");
+    world.loop.run_for(1h);
+    const std::string stream = world.stream().stream_id;
+    REQUIRE(world.loop.run(instance.engine->pause_stream(tenant, stream)).has_value());
+    const std::size_t before = world.stored<Execution>("execution").size();
+    world.loop.run_for(2h);
+    CHECK(world.stored<Execution>("execution").size() == before);
+    CHECK(world.events("integration.sync.failed").empty());
+    for (const auto& task : world.stored<TaskDocument>("task")) CHECK(task.status == SyncStatus::completed);
+    REQUIRE(world.loop.run(instance.engine->resume_stream(tenant, stream)).has_value());
+    world.loop.run_for(20min);
+    CHECK(world.stored<Execution>("execution").size() > before);
+}
+
+TEST_CASE("executions, tasks and settled conflicts are forgotten after their time; what is open is not (I35)") {
+    World world(every_quarter_of_an_hour());
+    world.limits.execution_retention = std::chrono::days(1);
+    world.limits.journal_retention = std::chrono::days(1);
+    world.rebuild();
+    world.source.create("contacts", person("ada@example.org", "Ada"));
+    Instance instance(world, "one");
+    world.loop.run_for(1h);
+    world.source.edit("contacts", world.source_id(), person("ada@example.org", "Ada L."));
+    world.target.edit("contact", world.target_id(), {{"email", "ada@example.org"}, {"name", "Ada K."}});
+    world.loop.run_for(48h);
+    // Four an hour, for a day.
+    CHECK(world.stored<Execution>("execution").size() <= 4 * 25);
+    CHECK(world.stored<TaskDocument>("task").size() <= 4 * 25);
+    auto open = world.conflicts();
+    REQUIRE(open.size() == 1);
+    ConflictResolution choice;
+    choice.actor = "ada";
+    REQUIRE(world.loop.run(instance.engine->resolve_conflict(tenant, open[0].conflict_id, choice)).has_value());
+    CHECK(world.documents("conflict").size() == 1);
+    world.loop.run_for(48h);
+    CHECK(world.documents("conflict").empty());
+}
+
 TEST_CASE("a task runs at once where it was created, and those of the minimum interval one after the other (I20)") {
     World world;
     Instance instance(world, "one");
