@@ -115,6 +115,7 @@ public:
     //
     // create_task answers the task as it was stored. With a `task_id`, which the caller derives from whatever must not
     // happen twice, a repetition answers the task that is there; already_exists when that one asks for another thing.
+    // What an event or a webhook asks for joins a task of its like that has not begun, and that one is answered.
     Async<Result<SyncTask>> create_task(SyncRequest request, TaskOptions options);
     Async<Result<SyncTask>> find_task(std::string tenant_id, std::string task_id);
     Async<Result<ListPage<SyncTask>>> list_tasks(ListRequest request);

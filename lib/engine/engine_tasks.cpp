@@ -31,6 +31,14 @@ bool counts_for_interval(const SyncRequest& request) {
     return request.source_ids.empty() && request.target_ids.empty();
 }
 
+// False: there are too many for one task.
+bool take_along(std::vector<std::string>& known, const std::vector<std::string>& more) {
+    constexpr std::size_t most = 1000;
+    for (const std::string& id : more)
+        if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
+    return known.size() <= most;
+}
+
 Error has_ended(const SyncTask& task) {
     return {ErrorCode::stale, fmt::format("task {} has ended: it is {}", task.task_id, to_string(task.status))};
 }
@@ -63,6 +71,34 @@ Async<Result<TaskDocument>> Engine::State::store_task(TaskDocument task) {
     co_return task;
 }
 
+// Events come in floods, and a stream needs to look once. Another one like it that has not begun takes its records
+// along; one that asks for everything covers any.
+Async<Result<std::optional<SyncTask>>> Engine::State::join_waiting(const SyncRequest& request) {
+    ListRequest list_request;
+    list_request.tenant_id = request.tenant_id;
+    list_request.integration_id = request.integration_id;
+    list_request.state = std::string(to_string(SyncStatus::pending));
+    list_request.limit = 100;
+    auto waiting = co_await list<TaskDocument>("task", list_request, "status", "created_at");
+    if (!waiting) co_return waiting.error();
+    for (TaskDocument& task : waiting->items) {
+        SyncRequest& known = task.request;
+        if (task.started_at || task.held || known.trigger != request.trigger || known.entity != request.entity ||
+            known.direction != request.direction || known.filters != request.filters)
+            continue;
+        known.tenant_id = request.tenant_id;
+        if (counts_for_interval(known)) co_return std::optional<SyncTask>(std::move(task));
+        if (counts_for_interval(request) || !take_along(known.source_ids, request.source_ids) ||
+            !take_along(known.target_ids, request.target_ids))
+            continue;
+        task.updated_at = parts.runtime.clock->now();
+        auto stored = co_await store_task(std::move(task));
+        if (stored) co_return std::optional<SyncTask>(std::move(*stored));
+        if (stored.error().code != ErrorCode::stale) co_return stored.error(); // stale: it has begun meanwhile
+    }
+    co_return std::optional<SyncTask>();
+}
+
 Async<Result<SyncTask>> Engine::create_task(SyncRequest request, TaskOptions options) {
     auto& state = *state_;
     auto integration = co_await state.find_integration(state.parts, request.tenant_id, request.integration_id);
@@ -72,6 +108,11 @@ Async<Result<SyncTask>> Engine::create_task(SyncRequest request, TaskOptions opt
     auto plans = state.plan_streams(*integration, request);
     if (!plans) co_return plans.error();
 
+    if (request.trigger == Trigger::event || request.trigger == Trigger::webhook) {
+        auto joined = co_await state.join_waiting(request);
+        if (!joined) co_return joined.error();
+        if (*joined) co_return std::move(**joined);
+    }
     const Timestamp now = state.parts.runtime.clock->now();
     TaskProgress progress;
     TaskDocument& task = progress.task;

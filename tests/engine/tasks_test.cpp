@@ -79,6 +79,29 @@ TEST_CASE("a repetition with the same id is the same task, and another request w
     CHECK(refused.error().code == ErrorCode::already_exists);
 }
 
+TEST_CASE("what events ask for joins one task until that begins") {
+    World world;
+    const auto create_for = [&](const char* shard, Trigger trigger) {
+        SyncRequest request = world.request();
+        request.trigger = trigger;
+        request.entity = "contacts";
+        if (*shard) request.target_ids = {shard};
+        auto task = world.loop.run(world.engine->create_task(std::move(request), {}));
+        REQUIRE(task.has_value());
+        return *task;
+    };
+    const SyncTask first = create_for("s1", Trigger::event);
+    CHECK(create_for("s2", Trigger::event).task_id == first.task_id);
+    CHECK(create_for("s1", Trigger::event).task_id == first.task_id);
+    CHECK(find(world, first).request.target_ids == std::vector<std::string>{"s1", "s2"});
+    CHECK(create_for("s3", Trigger::manual).task_id != first.task_id);
+    const SyncTask all = create_for("", Trigger::webhook);
+    CHECK(create_for("s4", Trigger::webhook).task_id == all.task_id);
+    CHECK(find(world, all).request.target_ids.empty());
+    REQUIRE(run(world, first).status == SyncStatus::completed);
+    CHECK(create_for("s5", Trigger::event).task_id != first.task_id);
+}
+
 TEST_CASE("a held task waits until somebody executes it") {
     World world;
     TaskOptions options;

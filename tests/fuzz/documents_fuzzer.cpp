@@ -74,6 +74,8 @@ constexpr std::array kinds{
     Kind{"intent", check<Intent>},
     Kind{"stream", check<StreamDocument>},
     Kind{"task", check<TaskDocument>},
+    Kind{"cancellation", check<Cancellation>},
+    Kind{"schedule", check<Schedule>},
     Kind{"slot", check<Slot>},
     Kind{"execution", check<Execution>},
     Kind{"conflict", check<Conflict>},
