@@ -1,4 +1,5 @@
-// Runs a blocking call on another executor and resumes the awaiting coroutine on its own.
+// Runs a blocking call on another executor and resumes the awaiting coroutine on its own. Commits to a store that wait
+// together are run together.
 #include <castiel_sync/blocking.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
@@ -11,9 +12,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -43,41 +47,63 @@ private:
     std::tuple<Arguments...> arguments_;
 };
 
-// A call on its way. Whoever takes it out of `queued` decides its fate: the executor runs it, or the caller's
-// cancellation drops it. Either way the handler leaves with Complete, so that nothing of the caller's stays behind on
-// the bridge's executor.
-template <class Work, class Handler>
-class Operation : public std::enable_shared_from_this<Operation<Work, Handler>> {
+// Whoever waits for the outcome of a call. Taking it out of `queued` decides its fate: the bridge's executor begins the
+// call, or the caller's cancellation drops it.
+template <class Outcome>
+class Caller {
 public:
-    using Outcome = typename Work::Outcome;
-    using CallerExecutor = asio::associated_executor_t<Handler, asio::any_io_executor>;
-    using CallerWork = asio::executor_work_guard<CallerExecutor>;
+    Caller() = default;
+    virtual ~Caller() = default;
+    Caller(const Caller&) = delete;
+    Caller& operator=(const Caller&) = delete;
 
-    Operation(Work work, Handler handler, const asio::any_io_executor& executor)
-        : work_(std::move(work)), caller_(asio::get_associated_executor(handler, executor)),
-          handler_(std::move(handler)) {}
+    // On the bridge's executor. False: it was dropped. After true it gets one answer.
+    [[nodiscard]] bool begin() { return leave_queue(State::running); }
+    virtual void answer(std::exception_ptr thrown, Outcome outcome) = 0;
 
-    void start(const asio::any_io_executor& executor) {
-        auto slot = asio::get_associated_cancellation_slot(handler_);
-        if (slot.is_connected()) slot.assign(Cancel{this->weak_from_this()});
-        asio::post(executor, Run{this->shared_from_this()});
+protected:
+    enum class State { queued, running, dropped };
+
+    [[nodiscard]] bool leave_queue(State next) {
+        State expected = State::queued;
+        return state_.compare_exchange_strong(expected, next);
     }
 
 private:
-    enum class State { queued, running, dropped };
+    std::atomic<State> state_{State::queued};
+};
 
+// However it ends, the handler leaves with Complete, so that nothing of the caller's stays behind on the bridge's
+// executor.
+template <class Outcome, class Handler>
+class WaitingCaller final : public Caller<Outcome>,
+                            public std::enable_shared_from_this<WaitingCaller<Outcome, Handler>> {
+public:
+    using CallerExecutor = asio::associated_executor_t<Handler, asio::any_io_executor>;
+    using CallerWork = asio::executor_work_guard<CallerExecutor>;
+
+    WaitingCaller(Handler handler, const asio::any_io_executor& executor)
+        : work_(asio::get_associated_executor(handler, executor)), handler_(std::move(handler)) {}
+
+    void listen_for_cancellation() {
+        auto slot = asio::get_associated_cancellation_slot(handler_);
+        if (slot.is_connected()) slot.assign(Cancel{this->weak_from_this()});
+    }
+
+    void answer(std::exception_ptr thrown, Outcome outcome) override {
+        const CallerExecutor executor = work_.get_executor();
+        asio::post(executor, Complete{std::move(work_), std::move(handler_), std::move(thrown), std::move(outcome)});
+    }
+
+private:
     struct Cancel {
-        std::weak_ptr<Operation> operation;
+        std::weak_ptr<WaitingCaller> caller;
         void operator()(asio::cancellation_type) const {
-            if (auto held = operation.lock()) held->drop();
+            if (auto held = caller.lock()) held->drop();
         }
     };
-    struct Run {
-        std::shared_ptr<Operation> operation;
-        void operator()() const { operation->run(); }
-    };
     struct Complete {
-        CallerWork caller;
+        CallerWork work;
         Handler handler;
         std::exception_ptr thrown;
         Outcome outcome;
@@ -88,86 +114,237 @@ private:
         }
     };
 
-    [[nodiscard]] bool leave_queue(State next) {
-        State expected = State::queued;
-        return state_.compare_exchange_strong(expected, next);
-    }
-
-    void complete(std::exception_ptr thrown, Outcome outcome) {
-        const CallerExecutor executor = caller_.get_executor();
-        asio::post(executor,
-                   Complete{std::move(caller_), std::move(handler_), std::move(thrown), std::move(outcome)});
-    }
-
     // On the caller's executor.
     void drop() {
-        if (!leave_queue(State::dropped)) return;
-        complete(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)), Outcome{});
+        if (!this->leave_queue(Caller<Outcome>::State::dropped)) return;
+        answer(std::make_exception_ptr(boost::system::system_error(asio::error::operation_aborted)), Outcome{});
     }
 
-    // On the bridge's executor.
-    void run() {
-        if (!leave_queue(State::running)) return;
-        Outcome outcome{};
-        std::exception_ptr thrown;
-        try {
-            outcome = work_();
-        } catch (...) {
-            thrown = std::current_exception();
-        }
-        complete(std::move(thrown), std::move(outcome));
-    }
-
-    std::atomic<State> state_{State::queued};
-    Work work_;
-    CallerWork caller_;
+    CallerWork work_;
     Handler handler_;
 };
 
-// A named function object: g++ 12 destroys capturing lambdas twice in an expression that awaits.
-struct Start {
-    template <class Handler, class Work>
-    void operator()(Handler&& handler, asio::any_io_executor executor, Work work) const {
-        using Started = Operation<Work, std::decay_t<Handler>>;
-        std::make_shared<Started>(std::move(work), std::forward<Handler>(handler), executor)->start(executor);
+// A call in the executor's queue.
+template <class Work>
+struct Run {
+    using Outcome = typename Work::Outcome;
+    std::shared_ptr<Caller<Outcome>> caller;
+    Work work;
+
+    void operator()() {
+        if (!caller->begin()) return;
+        Outcome outcome{};
+        std::exception_ptr thrown;
+        try {
+            outcome = work();
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        caller->answer(std::move(thrown), std::move(outcome));
     }
 };
+
+// Named function objects: g++ 12 destroys capturing lambdas twice in an expression that awaits.
+template <class Work>
+struct PostCall {
+    using Outcome = typename Work::Outcome;
+    asio::any_io_executor executor;
+    Work work;
+
+    void operator()(std::shared_ptr<Caller<Outcome>> caller) {
+        asio::post(executor, Run<Work>{std::move(caller), std::move(work)});
+    }
+};
+
+// Makes a caller of the coroutine that awaits, and hands it to `enqueue`, which starts the call.
+struct Start {
+    template <class Handler, class Enqueue>
+    void operator()(Handler&& handler, const asio::any_io_executor& executor, Enqueue enqueue) const {
+        using Waiting = WaitingCaller<typename Enqueue::Outcome, std::decay_t<Handler>>;
+        auto caller = std::make_shared<Waiting>(std::forward<Handler>(handler), executor);
+        caller->listen_for_cancellation();
+        enqueue(std::move(caller));
+    }
+};
+
+template <class Enqueue>
+Async<typename Enqueue::Outcome> start(const asio::any_io_executor& executor, Enqueue enqueue) {
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, typename Enqueue::Outcome)>(
+        Start{}, asio::use_awaitable, executor, std::move(enqueue));
+}
+
+template <class Outcome, class Resource, class... Parameters, class... Arguments>
+auto make_call(const std::shared_ptr<Resource>& resource, Outcome (Resource::*method)(Parameters...),
+               Arguments... arguments) {
+    return Call<Outcome, Resource, Outcome (Resource::*)(Parameters...), Arguments...>(resource, method,
+                                                                                       std::move(arguments)...);
+}
 
 template <class Outcome, class Resource, class... Parameters, class... Arguments>
 Async<Outcome> call(const asio::any_io_executor& executor, const std::shared_ptr<Resource>& resource,
                     Outcome (Resource::*method)(Parameters...), Arguments... arguments) {
-    using Work = Call<Outcome, Resource, Outcome (Resource::*)(Parameters...), Arguments...>;
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(std::exception_ptr, Outcome)>(
-        Start{}, asio::use_awaitable, executor, Work(resource, method, std::move(arguments)...));
+    auto work = make_call(resource, method, std::move(arguments)...);
+    return start(executor, PostCall<decltype(work)>{executor, std::move(work)});
 }
+
+struct WaitingCommit {
+    std::shared_ptr<Caller<Result<CommitReceipt>>> caller;
+    std::string partition;
+    std::vector<Write> writes;
+};
+
+// A store's calls on their way to the executor, whose queue holds groups of commits instead of single ones.
+class StoreQueue : public std::enable_shared_from_this<StoreQueue> {
+public:
+    StoreQueue(std::shared_ptr<BlockingStore> store, asio::any_io_executor executor)
+        : store_(std::move(store)), executor_(std::move(executor)), bounds_(store_->commit_group()) {}
+
+    [[nodiscard]] const std::shared_ptr<BlockingStore>& store() const { return store_; }
+    [[nodiscard]] const asio::any_io_executor& executor() const { return executor_; }
+
+    void add(WaitingCommit commit) {
+        const std::size_t bytes = size_of(commit.writes);
+        // Also while posting: a group that others can join has its place in the executor's queue.
+        const std::lock_guard lock(mutex_);
+        std::shared_ptr<Group> group = last_.lock();
+        const bool joins = group != nullptr && group->commits.size() < bounds_.max_commits &&
+                           group->bytes + bytes <= bounds_.max_bytes;
+        if (!joins) group = std::make_shared<Group>();
+        group->commits.push_back(std::move(commit));
+        group->bytes += bytes;
+        if (joins) return;
+        last_ = group;
+        asio::post(executor_, RunGroup{shared_from_this(), std::move(group)});
+    }
+
+    // Something else comes next: what is committed from now on comes after it.
+    void end_group() {
+        const std::lock_guard lock(mutex_);
+        last_.reset();
+    }
+
+private:
+    struct Group {
+        std::vector<WaitingCommit> commits;
+        std::size_t bytes = 0;
+    };
+    struct RunGroup {
+        std::shared_ptr<StoreQueue> queue;
+        std::shared_ptr<Group> group;
+        void operator()() const { queue->run(group); }
+    };
+
+    static std::size_t size_of(const std::vector<Write>& writes) {
+        constexpr std::size_t least = 1024; // also what is removed costs something
+        std::size_t bytes = 0;
+        for (const Write& write : writes) bytes += std::max(least, write.document.body.size());
+        return bytes;
+    }
+
+    // What has not been dropped meanwhile.
+    [[nodiscard]] std::vector<WaitingCommit> begin(const std::shared_ptr<Group>& group) {
+        std::vector<WaitingCommit> waiting;
+        {
+            const std::lock_guard lock(mutex_);
+            if (last_.lock() == group) last_.reset();
+            waiting = std::move(group->commits);
+        }
+        std::vector<WaitingCommit> begun;
+        begun.reserve(waiting.size());
+        for (WaitingCommit& commit : waiting)
+            if (commit.caller->begin()) begun.push_back(std::move(commit));
+        return begun;
+    }
+
+    [[nodiscard]] std::vector<Result<CommitReceipt>> commit(const std::vector<WaitingCommit>& commits) {
+        if (commits.size() == 1) return {store_->commit(commits[0].partition, commits[0].writes)};
+        std::vector<CommitCall> calls(commits.size());
+        for (std::size_t i = 0; i < commits.size(); ++i) {
+            calls[i].partition = commits[i].partition;
+            calls[i].writes = commits[i].writes;
+        }
+        auto answers = store_->commit_many(calls);
+        if (answers.size() != calls.size()) throw std::logic_error("commit_many owes every call one answer");
+        return answers;
+    }
+
+    // On the bridge's executor.
+    void run(const std::shared_ptr<Group>& group) {
+        const std::vector<WaitingCommit> commits = begin(group);
+        if (commits.empty()) return;
+        std::vector<Result<CommitReceipt>> answers(commits.size());
+        std::exception_ptr thrown;
+        try {
+            answers = commit(commits);
+        } catch (...) {
+            thrown = std::current_exception();
+        }
+        for (std::size_t i = 0; i < commits.size(); ++i) commits[i].caller->answer(thrown, std::move(answers[i]));
+    }
+
+    std::shared_ptr<BlockingStore> store_;
+    asio::any_io_executor executor_;
+    CommitGroup bounds_;
+    std::mutex mutex_;
+    std::weak_ptr<Group> last_; // at the end of the executor's queue: the next commit may join it
+};
+
+struct PostCommit {
+    using Outcome = Result<CommitReceipt>;
+    std::shared_ptr<StoreQueue> queue;
+    std::string partition;
+    std::vector<Write> writes;
+
+    void operator()(std::shared_ptr<Caller<Outcome>> caller) {
+        queue->add({std::move(caller), std::move(partition), std::move(writes)});
+    }
+};
+
+// Any other call of a store.
+template <class Work>
+struct PostAfterCommits {
+    using Outcome = typename Work::Outcome;
+    std::shared_ptr<StoreQueue> queue;
+    Work work;
+
+    void operator()(std::shared_ptr<Caller<Outcome>> caller) {
+        queue->end_group();
+        asio::post(queue->executor(), Run<Work>{std::move(caller), std::move(work)});
+    }
+};
 
 class BridgedStore final : public Store {
 public:
     BridgedStore(std::shared_ptr<BlockingStore> store, asio::any_io_executor executor)
-        : store_(std::move(store)), executor_(std::move(executor)) {}
+        : queue_(std::make_shared<StoreQueue>(std::move(store), std::move(executor))) {}
 
-    [[nodiscard]] StoreLimits limits() const override { return store_->limits(); }
+    [[nodiscard]] StoreLimits limits() const override { return queue_->store()->limits(); }
 
     Async<Result<std::vector<std::optional<Document>>>> read(std::string partition, std::string kind,
                                                              std::vector<std::string> ids) override {
-        return call(executor_, store_, &BlockingStore::read, std::move(partition), std::move(kind), std::move(ids));
+        return call_store(&BlockingStore::read, std::move(partition), std::move(kind), std::move(ids));
     }
 
     Async<Result<DocumentPage>> query(std::string partition, std::string kind, Query query) override {
-        return call(executor_, store_, &BlockingStore::query, std::move(partition), std::move(kind), std::move(query));
+        return call_store(&BlockingStore::query, std::move(partition), std::move(kind), std::move(query));
     }
 
     Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override {
-        return call(executor_, store_, &BlockingStore::commit, std::move(partition), std::move(writes));
+        return start(queue_->executor(), PostCommit{queue_, std::move(partition), std::move(writes)});
     }
 
     Async<Result<ScanPage>> scan(std::string kind, Query query) override {
-        return call(executor_, store_, &BlockingStore::scan, std::move(kind), std::move(query));
+        return call_store(&BlockingStore::scan, std::move(kind), std::move(query));
     }
 
 private:
-    std::shared_ptr<BlockingStore> store_;
-    asio::any_io_executor executor_;
+    template <class Outcome, class... Parameters, class... Arguments>
+    Async<Outcome> call_store(Outcome (BlockingStore::*method)(Parameters...), Arguments... arguments) {
+        auto work = make_call(queue_->store(), method, std::move(arguments)...);
+        return start(queue_->executor(), PostAfterCommits<decltype(work)>{queue_, std::move(work)});
+    }
+
+    std::shared_ptr<StoreQueue> queue_;
 };
 
 class BridgedAdapter final : public Adapter {
@@ -198,6 +375,15 @@ private:
 };
 
 } // namespace
+
+std::vector<Result<CommitReceipt>> BlockingStore::commit_many(std::span<const CommitCall> calls) {
+    std::vector<Result<CommitReceipt>> answers;
+    answers.reserve(calls.size());
+    for (const CommitCall& call : calls)
+        answers.push_back(
+            commit(std::string(call.partition), std::vector<Write>(call.writes.begin(), call.writes.end())));
+    return answers;
+}
 
 std::unique_ptr<Store> bridge(std::shared_ptr<BlockingStore> store, boost::asio::any_io_executor executor) {
     return std::make_unique<BridgedStore>(std::move(store), std::move(executor));

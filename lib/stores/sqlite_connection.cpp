@@ -244,6 +244,21 @@ SqliteTransaction::~SqliteTransaction() {
     if (auto rollback = connection_->prepare("ROLLBACK")) (void)rollback->run();
 }
 
+Result<> SqliteTransaction::run(const std::string& sql) {
+    auto statement = connection_->prepare(sql);
+    if (!statement) return statement.error();
+    return statement->run();
+}
+
+Result<> SqliteTransaction::begin_part() { return run("SAVEPOINT part"); }
+
+Result<> SqliteTransaction::keep_part() { return run("RELEASE part"); }
+
+Result<> SqliteTransaction::undo_part() {
+    if (auto undone = run("ROLLBACK TO part"); !undone) return undone;
+    return run("RELEASE part"); // it goes on to exist, empty
+}
+
 Result<> SqliteTransaction::commit() {
     auto statement = connection_->prepare("COMMIT");
     if (!statement) return statement.error();

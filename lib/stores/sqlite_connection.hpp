@@ -113,11 +113,18 @@ public:
     SqliteTransaction& operator=(SqliteTransaction&&) = delete;
     ~SqliteTransaction();
 
+    // A part of it, one at a time, that can be undone alone. After an error there may be no transaction any more.
+    [[nodiscard]] Result<> begin_part();
+    [[nodiscard]] Result<> keep_part();
+    [[nodiscard]] Result<> undo_part();
+
     // unknown_outcome when nobody can tell whether it is durable.
     [[nodiscard]] Result<> commit();
 
 private:
     explicit SqliteTransaction(SqliteConnection& connection) : connection_(&connection) {}
+
+    [[nodiscard]] Result<> run(const std::string& sql);
 
     SqliteConnection* connection_;
 };

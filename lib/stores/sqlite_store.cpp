@@ -11,6 +11,8 @@
 #include <charconv>
 #include <filesystem>
 #include <set>
+#include <span>
+#include <string_view>
 #include <utility>
 
 namespace castiel_sync {
@@ -22,6 +24,11 @@ using TransactionKind = SqliteTransaction::Kind;
 // file does not grow without end, and few enough that no commit takes long.
 constexpr std::size_t min_expired_per_commit = 16;
 constexpr std::size_t expired_per_write = 2;
+
+// Commits that share a transaction: by so many, waiting for the disk is a small part of what they cost, and the
+// transaction takes no longer than one ordinary commit of a page of records.
+constexpr std::size_t max_grouped_commits = 128;
+constexpr std::size_t max_grouped_bytes = 1024 * 1024;
 
 Timestamp machine_now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()); }
 
@@ -59,6 +66,8 @@ public:
                                                       const std::vector<std::string>& ids) override;
     Result<DocumentPage> query(const std::string& partition, const std::string& kind, const Query& query) override;
     Result<CommitReceipt> commit(const std::string& partition, const std::vector<Write>& writes) override;
+    std::vector<Result<CommitReceipt>> commit_many(std::span<const CommitCall> calls) override;
+    [[nodiscard]] CommitGroup commit_group() const override;
     Result<ScanPage> scan(const std::string& kind, const Query& query) override;
 
 private:
@@ -68,6 +77,13 @@ private:
         std::int64_t etag = 0;
         Timestamp now{};
     };
+    // A commit in a group that has something to write.
+    struct Member {
+        const CommitCall* call;
+        Result<CommitReceipt>* answer;
+        std::int64_t partition = 0;
+    };
+    using WriteCounts = std::map<std::string_view, std::size_t>; // by kind
     struct Selection {
         std::vector<Document> documents;
         bool more = false; // there are more than were asked for
@@ -75,14 +91,20 @@ private:
 
     [[nodiscard]] Result<> make_ready();
     [[nodiscard]] Result<std::int64_t> next_etag();
-    [[nodiscard]] Result<std::optional<std::int64_t>> find_partition(const std::string& name);
-    [[nodiscard]] Result<std::int64_t> make_partition(const std::string& name);
+    [[nodiscard]] Result<std::optional<std::int64_t>> look_up_partition(std::string_view name);
+    [[nodiscard]] Result<std::optional<std::int64_t>> find_partition(std::string_view name);
+    [[nodiscard]] Result<std::int64_t> make_partition(std::string_view name);
     [[nodiscard]] Result<Selection> select(const CheckedQuery& query, std::int64_t partition, Timestamp now,
                                            std::size_t limit);
+    [[nodiscard]] Result<> check(const CommitCall& call) const;
+    [[nodiscard]] Result<CommitReceipt> commit_alone(const CommitCall& call);
+    [[nodiscard]] bool commit_together(std::span<Member> members);
+    [[nodiscard]] Result<CommitReceipt> write_all(Batch& batch, const CommitCall& call);
+    [[nodiscard]] Result<> finish(SqliteTransaction& transaction);
     [[nodiscard]] Result<> apply(const Batch& batch, const Write& write, std::size_t position);
     [[nodiscard]] Result<> put(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position);
     [[nodiscard]] Result<> remove(const Batch& batch, const SqliteKind& kind, const Write& write, std::size_t position);
-    [[nodiscard]] Result<> remove_expired(const Batch& batch, const std::vector<Write>& writes);
+    [[nodiscard]] Result<> remove_expired(Timestamp now, const WriteCounts& counts);
     [[nodiscard]] Result<bool> change(const std::string& sql, const Batch& batch, const Write& write,
                                       std::int64_t checksum);
     [[nodiscard]] Error changed_meanwhile(const Batch& batch, const SqliteKind& kind, const Write& write,
@@ -96,7 +118,7 @@ private:
     std::function<Timestamp()> now_;
     bool read_only_;
     bool unsettled_ = false; // the fate of the last commit is unknown
-    std::map<std::string, std::int64_t> partitions_; // only those that are committed; none is ever removed
+    std::map<std::string, std::int64_t, std::less<>> partitions_; // only those that are committed; none is ever removed
 };
 
 // A commit that failed with an I/O error may still lie whole in the log, to be found after the next crash. Another
@@ -136,27 +158,33 @@ Result<std::int64_t> SqliteStore::next_etag() {
     return statement->number(0);
 }
 
-Result<std::optional<std::int64_t>> SqliteStore::find_partition(const std::string& name) {
+Result<std::optional<std::int64_t>> SqliteStore::look_up_partition(std::string_view name) {
     if (const auto known = partitions_.find(name); known != partitions_.end())
         return std::optional<std::int64_t>(known->second);
     auto statement = connection_->prepare("SELECT number FROM castiel_partition WHERE name=?");
     if (!statement) return statement.error();
-    statement->bind(1, std::string_view(name));
+    statement->bind(1, name);
     auto row = statement->step();
     if (!row) return row.error();
     if (!*row) return std::optional<std::int64_t>();
-    // Only make_partition adds one, and never looks again before it is committed: what is found is there for good.
-    partitions_.emplace(name, statement->number(0));
     return std::optional<std::int64_t>(statement->number(0));
 }
 
-Result<std::int64_t> SqliteStore::make_partition(const std::string& name) {
-    auto found = find_partition(name);
+// In a transaction that reads: what is found is committed, so it is there for good.
+Result<std::optional<std::int64_t>> SqliteStore::find_partition(std::string_view name) {
+    auto number = look_up_partition(name);
+    if (number && *number) partitions_.emplace(name, **number);
+    return number;
+}
+
+// What is found may have been made by an earlier commit of the same transaction, which may yet fail.
+Result<std::int64_t> SqliteStore::make_partition(std::string_view name) {
+    auto found = look_up_partition(name);
     if (!found) return found.error();
     if (*found) return **found;
     auto statement = connection_->prepare("INSERT INTO castiel_partition (name) VALUES (?) RETURNING number");
     if (!statement) return statement.error();
-    statement->bind(1, std::string_view(name));
+    statement->bind(1, name);
     auto row = statement->step();
     if (!row) return row.error();
     return statement->number(0);
@@ -272,35 +300,121 @@ Result<ScanPage> SqliteStore::scan(const std::string& kind, const Query& query) 
     }
 }
 
-Result<CommitReceipt> SqliteStore::commit(const std::string& partition, const std::vector<Write>& writes) {
-    if (auto checked = check_writes(catalog_, limits(), partition, writes); !checked) return checked.error();
+Result<> SqliteStore::check(const CommitCall& call) const {
+    if (auto checked = check_writes(catalog_, limits(), call.partition, call.writes); !checked) return checked;
     if (read_only_)
         return Error(ErrorCode::invalid_configuration,
                      fmt::format("{}: opened with read_only; open it without to write", connection_->path()));
-    CommitReceipt receipt;
-    if (writes.empty()) return receipt;
+    return {};
+}
+
+Result<CommitReceipt> SqliteStore::commit(const std::string& partition, const std::vector<Write>& writes) {
+    CommitCall call;
+    call.partition = partition;
+    call.writes = writes;
+    if (auto checked = check(call); !checked) return checked.error();
+    if (writes.empty()) return CommitReceipt();
+    return commit_alone(call);
+}
+
+CommitGroup SqliteStore::commit_group() const {
+    CommitGroup group;
+    group.max_commits = max_grouped_commits;
+    group.max_bytes = max_grouped_bytes;
+    return group;
+}
+
+std::vector<Result<CommitReceipt>> SqliteStore::commit_many(std::span<const CommitCall> calls) {
+    std::vector<Result<CommitReceipt>> answers(calls.size());
+    std::vector<Member> members;
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        if (auto checked = check(calls[i]); !checked) answers[i] = checked.error();
+        else if (!calls[i].writes.empty()) members.push_back({&calls[i], &answers[i]});
+    }
+    if (members.size() > 1 && commit_together(members)) return answers;
+    for (const Member& member : members) *member.answer = commit_alone(*member.call);
+    return answers;
+}
+
+Result<CommitReceipt> SqliteStore::commit_alone(const CommitCall& call) {
     if (auto ready = make_ready(); !ready) return ready.error();
     auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::write);
     if (!transaction) return transaction.error();
     Batch batch;
+    auto receipt = write_all(batch, call);
+    if (!receipt) return receipt;
+    WriteCounts counts;
+    for (const Write& write : call.writes) ++counts[write.document.kind];
+    if (auto removed = remove_expired(batch.now, counts); !removed) return removed.error();
+    if (auto finished = finish(*transaction); !finished) return finished.error();
+    partitions_.emplace(call.partition, batch.partition);
+    return receipt;
+}
+
+// One transaction for all, in which each can be undone alone; what is stale, is. False: one failed in another way, and
+// with it perhaps the transaction. Nothing was written then, and only commits of their own tell whom it concerns.
+bool SqliteStore::commit_together(std::span<Member> members) {
+    const auto all_fail = [&](const Error& error) {
+        for (const Member& member : members) *member.answer = error;
+        return true;
+    };
+    if (auto ready = make_ready(); !ready) return all_fail(ready.error());
+    auto transaction = SqliteTransaction::begin(*connection_, TransactionKind::write);
+    if (!transaction) return all_fail(transaction.error());
+    Timestamp now{};
+    WriteCounts counts;
+    for (Member& member : members) {
+        if (!transaction->begin_part()) return false;
+        Batch batch;
+        *member.answer = write_all(batch, *member.call);
+        const bool kept = member.answer->has_value();
+        if (!kept && member.answer->error().code != ErrorCode::stale) return false;
+        if (auto ended = kept ? transaction->keep_part() : transaction->undo_part(); !ended) return false;
+        if (!kept) continue;
+        now = batch.now;
+        member.partition = batch.partition;
+        for (const Write& write : member.call->writes) ++counts[write.document.kind];
+    }
+    if (counts.empty()) return true; // all are stale
+    if (auto removed = remove_expired(now, counts); !removed) return false;
+    if (auto committed = finish(*transaction); !committed) {
+        for (const Member& member : members) {
+            const bool stale = !*member.answer;
+            *member.answer = committed.error();
+            // Nothing of it can come to light.
+            if (stale && committed.error().code == ErrorCode::unknown_outcome)
+                *member.answer = Error(ErrorCode::unavailable, "Nothing was written; of a commit before it that is "
+                                                               "unknown. " + committed.error().message);
+        }
+        return true;
+    }
+    for (const Member& member : members)
+        if (*member.answer) partitions_.emplace(member.call->partition, member.partition);
+    return true;
+}
+
+// Within a transaction.
+Result<CommitReceipt> SqliteStore::write_all(Batch& batch, const CommitCall& call) {
     batch.now = now_();
-    auto number = make_partition(partition);
+    auto number = make_partition(call.partition);
     if (!number) return number.error();
     batch.partition = *number;
     auto etag = next_etag();
     if (!etag) return etag.error();
     batch.etag = *etag;
-    for (std::size_t i = 0; i < writes.size(); ++i) {
-        if (auto applied = apply(batch, writes[i], i); !applied) return applied.error();
-        receipt.etags.push_back(writes[i].action == Write::Action::put ? std::to_string(batch.etag) : std::string());
+    CommitReceipt receipt;
+    for (std::size_t i = 0; i < call.writes.size(); ++i) {
+        const Write& write = call.writes[i];
+        if (auto applied = apply(batch, write, i); !applied) return applied.error();
+        receipt.etags.push_back(write.action == Write::Action::put ? std::to_string(batch.etag) : std::string());
     }
-    if (auto removed = remove_expired(batch, writes); !removed) return removed.error();
-    if (auto committed = transaction->commit(); !committed) {
-        unsettled_ = committed.error().code == ErrorCode::unknown_outcome;
-        return committed.error();
-    }
-    partitions_.emplace(partition, batch.partition);
     return receipt;
+}
+
+Result<> SqliteStore::finish(SqliteTransaction& transaction) {
+    auto committed = transaction.commit();
+    if (!committed) unsettled_ = committed.error().code == ErrorCode::unknown_outcome;
+    return committed;
 }
 
 Result<> SqliteStore::apply(const Batch& batch, const Write& write, std::size_t position) {
@@ -373,14 +487,12 @@ Error SqliteStore::changed_meanwhile(const Batch& batch, const SqliteKind& kind,
     return stale_write(write, position, *row ? "it has changed since it was read" : "it does not exist any more");
 }
 
-Result<> SqliteStore::remove_expired(const Batch& batch, const std::vector<Write>& writes) {
-    std::map<std::string_view, std::size_t> counts;
-    for (const Write& write : writes) ++counts[write.document.kind];
+Result<> SqliteStore::remove_expired(Timestamp now, const WriteCounts& counts) {
     for (const auto& [kind, count] : counts) {
         const SqliteKind& sqlite_kind = kinds_.find(kind)->second;
         auto any = connection_->prepare(sqlite_kind.any_expired);
         if (!any) return any.error();
-        any->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+        any->bind(sqlite_parameter::now, std::optional<Timestamp>(now));
         auto found = any->step();
         if (!found) return found.error();
         any->reset();
@@ -388,7 +500,7 @@ Result<> SqliteStore::remove_expired(const Batch& batch, const std::vector<Write
         auto statement = connection_->prepare(sqlite_kind.remove_expired);
         if (!statement) return statement.error();
         const std::size_t limit = std::max(min_expired_per_commit, count * expired_per_write);
-        statement->bind(sqlite_parameter::now, std::optional<Timestamp>(batch.now));
+        statement->bind(sqlite_parameter::now, std::optional<Timestamp>(now));
         statement->bind(sqlite_parameter::etag, static_cast<std::int64_t>(limit));
         if (auto removed = statement->run(); !removed) return removed;
     }
@@ -442,6 +554,9 @@ Result<std::shared_ptr<BlockingStore>> open_sqlite_store(SqliteOptions options) 
     auto store = std::make_shared<SqliteStore>(std::move(*opened), std::move(*catalog), options);
     if (auto prepared = prepare_sqlite_schema(connection, store->kinds(), options.read_only); !prepared)
         return failed_to_open(prepared.error());
+    // What undoes a part of a transaction would go to a file in the machine's temporary folder once it is over 64 KiB.
+    // Not before: making an index sorts all of its table.
+    if (auto set = connection.execute("PRAGMA temp_store=MEMORY"); !set) return failed_to_open(set.error());
     return std::shared_ptr<BlockingStore>(std::move(store));
 }
 

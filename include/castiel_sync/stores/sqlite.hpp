@@ -1,5 +1,6 @@
 // A store in one SQLite file: WAL, synchronous=FULL, one table per kind. Target castiel_sync::sqlite.
 //
+// Groups.      Up to 128 commits, and 1 MiB, that wait for the store's thread share one transaction (blocking.hpp).
 // Sharing.     Several processes may use one file at once, each with these functions, on one machine's local disk.
 // Declarations. New kinds and new indexes are added at open. A kind that holds documents can't change its index fields:
 //              only the program that wrote the documents knows the values; such an open is invalid_configuration.
