@@ -1,6 +1,7 @@
 #include "schema.hpp"
 
 #include "located.hpp"
+#include "pattern.hpp"
 #include "schema_reading.hpp"
 
 #include <valijson/adapters/boost_json_adapter.hpp>
@@ -13,14 +14,13 @@
 #include <charconv>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 #include <string>
 
 namespace castiel_sync::service {
 namespace {
 
-using Patterns = std::map<std::string, std::regex, std::less<>>;
+using Patterns = std::map<std::string, Pattern, std::less<>>;
 
 const json::value* member(const json::value* of, std::string_view name) {
     return of != nullptr && of->is_object() ? of->get_object().if_contains(name) : nullptr;
@@ -196,7 +196,7 @@ private:
     [[nodiscard]] bool matches(std::string_view text, const json::value& pattern) const {
         const auto found =
             pattern.is_string() ? patterns_.find(std::string_view(pattern.get_string())) : patterns_.end();
-        return found == patterns_.end() || std::regex_search(text.begin(), text.end(), found->second);
+        return found == patterns_.end() || found->second.is_found_in(text);
     }
 
     void explain_elements(const Position& at) {
@@ -295,7 +295,7 @@ void collect_patterns(const json::value& schema, Patterns& patterns) {
     for (const auto& each : *object) {
         if (each.key() == "pattern" && each.value().is_string()) {
             const std::string text(each.value().get_string());
-            if (!patterns.contains(text)) patterns.emplace(text, std::regex(text, std::regex::optimize));
+            if (!patterns.contains(text)) patterns.emplace(text, Pattern(text));
         }
         collect_patterns(each.value(), patterns);
     }
