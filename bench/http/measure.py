@@ -10,6 +10,7 @@ import os
 import resource
 import secrets
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -266,6 +267,8 @@ def main():
                  "cmake --build build/release --target castiel-sync")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # Whoever ends this script ends the servers with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     folder = tempfile.mkdtemp(prefix="castiel_sync_bench_http_")
     bench = Bench(arguments, folder)
     try:
