@@ -1,6 +1,7 @@
 #include "schema.hpp"
 
 #include "located.hpp"
+#include "pattern.hpp"
 #include "schema_reading.hpp"
 
 #include <valijson/adapters/boost_json_adapter.hpp>
@@ -13,14 +14,13 @@
 #include <charconv>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 #include <string>
 
 namespace castiel_sync::service {
 namespace {
 
-using Patterns = std::map<std::string, std::regex, std::less<>>;
+using Patterns = std::map<std::string, Pattern, std::less<>>;
 
 const json::value* member(const json::value* of, std::string_view name) {
     return of != nullptr && of->is_object() ? of->get_object().if_contains(name) : nullptr;
@@ -196,7 +196,7 @@ private:
     [[nodiscard]] bool matches(std::string_view text, const json::value& pattern) const {
         const auto found =
             pattern.is_string() ? patterns_.find(std::string_view(pattern.get_string())) : patterns_.end();
-        return found == patterns_.end() || std::regex_search(text.begin(), text.end(), found->second);
+        return found == patterns_.end() || found->second.is_found_in(text);
     }
 
     void explain_elements(const Position& at) {
@@ -295,10 +295,17 @@ void collect_patterns(const json::value& schema, Patterns& patterns) {
     for (const auto& each : *object) {
         if (each.key() == "pattern" && each.value().is_string()) {
             const std::string text(each.value().get_string());
-            if (!patterns.contains(text)) patterns.emplace(text, std::regex(text, std::regex::optimize));
+            if (!patterns.contains(text)) patterns.emplace(text, Pattern(text));
         }
         collect_patterns(each.value(), patterns);
     }
+}
+
+// Of a text, a number or a truth value there is nothing that the explanation could pass over: it looks at each keyword
+// by itself. A parameter of a request is one, and valijson takes longer to judge it than the rest of its reading.
+bool holds_no_other_value(const json::value& schema) {
+    const auto* type = member(&schema, "type");
+    return type != nullptr && type->is_string() && *type != "object" && *type != "array";
 }
 
 } // namespace
@@ -307,6 +314,7 @@ struct CompiledSchema::State {
     ReadSchema read;
     Patterns patterns;
     valijson::Schema compiled;
+    bool explanation_decides = false;
 
     // valijson would compile a pattern anew for each check, and tries it on a text of any length while it collects its
     // reports, where std::regex recurses once for each character. Where every keyword is explained, patterns are left
@@ -314,6 +322,7 @@ struct CompiledSchema::State {
     void compile() {
         const bool explained = read.faults.empty();
         if (explained) collect_patterns(read.schema, patterns);
+        explanation_decides = explained && holds_no_other_value(read.schema);
         const json::value checked = explained ? without_patterns(read.schema) : read.schema;
         valijson::SchemaParser(valijson::SchemaParser::kDraft7)
             .populateSchema(valijson::adapters::BoostJsonAdapter(checked), compiled);
@@ -362,8 +371,8 @@ const json::value& CompiledSchema::resolved() const noexcept { return state_->re
 
 std::vector<ConfigurationFault> CompiledSchema::validate(const json::value& value, std::size_t limit) const {
     std::vector<ConfigurationFault> faults;
-    const bool fits = state_->fits(value, nullptr);
-    if (fits && state_->patterns.empty()) return faults;
+    const bool fits = state_->explanation_decides || state_->fits(value, nullptr);
+    if (fits && !state_->explanation_decides && state_->patterns.empty()) return faults;
     Explanation(state_->patterns, limit, faults).explain({&state_->read.schema, &value, nullptr, {}, 0});
     if (!fits && (faults.empty() || !state_->read.faults.empty())) state_->add_reports(value, limit, faults);
     std::ranges::stable_sort(faults, {}, &ConfigurationFault::path);

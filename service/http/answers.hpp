@@ -12,6 +12,7 @@
 
 namespace castiel_sync::service {
 
+// An object that is not moved into its value is copied, with all that it holds.
 [[nodiscard]] HttpResponse json_answer(unsigned status, const json::value& body);
 
 // {error: {code, message, details?}}; the code is the status's own (`VALIDATION_ERROR` for 400).

@@ -65,7 +65,7 @@ HttpResponse page_answer(json::array items, const std::string& next_cursor) {
     json::object page;
     page["items"] = std::move(items);
     if (!next_cursor.empty()) page["nextCursor"] = next_cursor;
-    return json_answer(200, page);
+    return json_answer(200, std::move(page));
 }
 
 HttpResponse shard_answer(unsigned status, const Shard& shard) {

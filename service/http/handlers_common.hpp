@@ -44,7 +44,7 @@ template <class T>
         items.push_back(to_json_object(item));
     json::object body{{"items", std::move(items)}};
     if (!page->next_cursor.empty()) body["nextCursor"] = page->next_cursor;
-    return json_answer(200, body);
+    return json_answer(200, std::move(body));
 }
 
 template <class T>

@@ -218,7 +218,7 @@ Async<HttpResponse> resolve_conflict(const Api& api, ApiCall call) {
         if (!applied) co_return failure(api, call.request_id, applied.error());
         body["appliedTo"] = std::move(*applied);
     }
-    co_return json_answer(200, body);
+    co_return json_answer(200, std::move(body));
 }
 
 Async<HttpResponse> ignore_conflict(const Api& api, ApiCall call) {
@@ -239,7 +239,7 @@ Async<HttpResponse> retry_parked(const Api& api, ApiCall call) {
     if (!parked) co_return failure(api, call.request_id, parked.error());
     json::object answer{{"parkedId", call.id()}, {"parked", parked->has_value()}};
     if (*parked) answer["record"] = to_json_object(**parked);
-    co_return json_answer(200, answer);
+    co_return json_answer(200, std::move(answer));
 }
 
 Async<HttpResponse> discard_parked(const Api& api, ApiCall call) {

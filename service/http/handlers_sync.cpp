@@ -73,7 +73,7 @@ Async<HttpResponse> trigger_sync(const Api& api, ApiCall call) {
     if (!task) co_return failure(api, call.request_id, task.error());
     json::object body{{"taskId", task->task_id}, {"status", to_string(task->status)}, {"message", message_of(*task)}};
     if (task->not_before) body["notBefore"] = to_string(*task->not_before);
-    co_return json_answer(202, body);
+    co_return json_answer(202, std::move(body));
 }
 
 Async<HttpResponse> create_task(const Api& api, ApiCall call) {
