@@ -243,6 +243,7 @@ private:
             std::chrono::minutes(find("sync_limits.min_interval_minutes")->to_number<int>());
         configuration_.server_host = find("server.host")->as_string();
         configuration_.server_port = find("server.port")->to_number<std::uint16_t>();
+        configuration_.server_drain = std::chrono::seconds(find("server.drain_seconds")->to_number<int>());
         for (const char* path : {"jwt.secret", "jwt.previous_secret"})
             if (const json::value* secret = find(path)) configuration_.jwt_secrets.emplace_back(secret->as_string());
         if (const json::value* level = find("log.level")) configuration_.log_level = log_level_of(*level);

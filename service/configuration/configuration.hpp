@@ -34,6 +34,7 @@ struct Configuration {
     std::chrono::minutes min_interval{0};
     std::string server_host;
     std::uint16_t server_port = 0;
+    std::chrono::seconds server_drain{0};
     std::vector<std::string> jwt_secrets; // any may have signed; none: loopback only, and no tokens
     bool scheduler_enabled = true;
     std::chrono::milliseconds scheduler_interval{0};

@@ -93,6 +93,7 @@ TEST_CASE("without any file the documented defaults hold") {
     const auto loaded = setup.load();
     CHECK(at(loaded, "/server/host") == "127.0.0.1");
     CHECK(at(loaded, "/server/port") == 3052);
+    CHECK(loaded.configuration->server_drain == std::chrono::seconds(0));
     CHECK(at(loaded, "/storage/type") == "sqlite");
     CHECK(loaded.configuration->storage_path == "./data/castiel-sync.db");
     CHECK(loaded.configuration->max_records_per_sync == 1000);
@@ -147,7 +148,7 @@ TEST_CASE("every fault is told at once, with file, line and key path") {
     CHECK(faults_of(setup.load({file})) ==
           "bad.yaml:13: egress.allowed_ports[1]: must be a whole number, is text\n"
           "bad.yaml:14: jwt: must be a group of keys, is text\n"
-          "bad.yaml:3: server.hots: is not a known key; here may be host or port\n"
+          "bad.yaml:3: server.hots: is not a known key; here may be host, port or drain_seconds\n"
           "bad.yaml:2: server.port: must be at most 65535, is 70000\n"
           "bad.yaml:15: servr: is not a known key; here may be server, jwt, storage, cosmos_db, rabbitmq, services, "
           "sync_limits, sync_scheduler, metrics, log, egress or integrations\n"
