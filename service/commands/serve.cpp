@@ -69,16 +69,17 @@ public:
             co_await hangups_.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
             if (!interrupted && !stopping_) co_await reload.run();
         }
-        // No new execution from now on, and soon no new request; what runs ends, or is handed over.
-        scheduler_->close();
         // A balancer that asks /ready now and then still sends requests until it has heard of the stop.
         co_await session_.runtime().clock->sleep_for(session_.configuration().server_drain);
         co_await server_->stop(grace_of_requests);
+        // What runs ends, or is handed over.
         co_await scheduler_->stop(grace_of_executions);
     }
 
+    // No new execution from now on, and soon no new request.
     void stop() {
         stopping_ = true;
+        scheduler_->close();
         hangups_.cancel();
     }
 
