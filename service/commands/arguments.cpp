@@ -131,8 +131,9 @@ private:
         add_sync_options(*command, preview->sync);
         command->add_flag("--all", preview->all, "Show the records with nothing to do, too (--json always does)");
 
-        add(app_, "check", "Validate the configuration, open the store, reach every adapter",
-            std::make_shared<CheckArguments>());
+        auto check = std::make_shared<CheckArguments>();
+        add(app_, "check", "Validate the configuration, open the store, reach every adapter", check)
+            ->add_flag("--integrity", check->integrity, "Read the whole store for damage, which may take a while");
     }
 
     void add_shards() {

@@ -33,7 +33,9 @@ struct PreviewArguments {
     bool all = false; // show what would be skipped, too
 };
 
-struct CheckArguments {};
+struct CheckArguments {
+    bool integrity = false; // reads the whole store
+};
 struct ServeArguments {};
 struct VersionArguments {};
 

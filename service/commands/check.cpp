@@ -3,6 +3,8 @@
 
 #include "output/text.hpp"
 
+#include <castiel_sync/stores/sqlite.hpp>
+
 #include <fmt/format.h>
 
 namespace castiel_sync::service {
@@ -35,7 +37,7 @@ std::string name_of(const Integration& integration) {
 
 } // namespace
 
-Async<ExitCode> execute(Session& session, CheckArguments) {
+Async<ExitCode> execute(Session& session, CheckArguments arguments) {
     Checklist checklist(session.console());
     const Configuration& configuration = session.configuration();
     std::string files;
@@ -48,6 +50,9 @@ Async<ExitCode> execute(Session& session, CheckArguments) {
     const bool in_memory = configuration.storage_type == Configuration::StorageType::memory;
     checklist.add("store", opened, in_memory ? "in memory, forgets everything at the end" : configuration.storage_path);
     if (!opened) co_return checklist.code();
+    if (arguments.integrity && !in_memory)
+        checklist.add("integrity", check_sqlite_integrity(configuration.storage_path),
+                      "every page and every document of the store is whole");
 
     auto integrations = session.integrations("");
     if (!integrations && !configuration.integrations.empty()) co_return fail(session, integrations.error());

@@ -1,6 +1,7 @@
 #include "invoke.hpp"
 
 #include "commands.hpp"
+#include "loading.hpp"
 
 #include "output/log.hpp"
 #include "output/text.hpp"
@@ -13,22 +14,6 @@
 namespace castiel_sync::service {
 namespace {
 
-LogLevel log_level(const CommonArguments& common, LogFormat format) {
-    const auto wanted = process_environment()("LOG_LEVEL").value_or("");
-    if (wanted == "debug") return LogLevel::debug;
-    if (wanted == "info") return LogLevel::info;
-    if (wanted == "warning") return LogLevel::warning;
-    if (wanted == "error" || common.quiet) return LogLevel::error;
-    // People see what happened in the summary; a machine reads the log for it.
-    return format == LogFormat::json ? LogLevel::info : LogLevel::warning;
-}
-
-void report_faults(const std::vector<Fault>& faults, LogLevel level) {
-    for (const Fault& fault : faults)
-        log(level, to_string(fault),
-            {{"source", fault.place.source}, {"line", fault.place.line}, {"keyPath", fault.path}});
-}
-
 ExitCode print_version(Console& console) {
     if (console.json())
         console.print_json({{"name", "castiel-sync"}, {"version", CASTIEL_SYNC_VERSION}});
@@ -38,13 +23,9 @@ ExitCode print_version(Console& console) {
 }
 
 ExitCode run_command(Invocation invocation, Console& console) {
-    LoadRequest request;
-    request.files = invocation.common.config_files;
-    request.environment = process_environment();
-    request.adapters = adapter_descriptions();
-    LoadedConfiguration loaded = load_configuration(request);
-    report_faults(loaded.notices, LogLevel::warning);
-    report_faults(loaded.faults, LogLevel::error);
+    LoadedConfiguration loaded = load_configuration(load_request(invocation.common));
+    if (loaded.configuration) set_log_level(least_log_level(invocation.common, loaded.configuration->log_level));
+    report(loaded);
     if (!loaded.configuration) {
         console.log(LogLevel::error,
                     "the configuration has " + counted(loaded.faults.size(), "fault") + "; nothing was done");
@@ -73,9 +54,9 @@ ExitCode invoke(int count, const char* const* arguments) {
     // A reader that goes away must not kill a run between two steps; finish() reports it.
     std::signal(SIGPIPE, SIG_IGN);
     const CommonArguments& common = parsed.invocation.common;
-    const bool json_log = common.json || process_environment()("LOG_FORMAT") == "json";
-    const LogFormat format = json_log ? LogFormat::json : LogFormat::human;
-    start_log(format, log_level(common, format));
+    // To serve, a hang-up says that its configuration has changed; one that comes before it listens must not end it.
+    if (std::holds_alternative<ServeArguments>(parsed.invocation.command)) std::signal(SIGHUP, SIG_IGN);
+    start_log(logs_json(common) ? LogFormat::json : LogFormat::human, least_log_level(common, std::nullopt));
     Console console(common.json, common.quiet);
     ExitCode code = ExitCode::failed;
     try {

@@ -1,5 +1,6 @@
 // serve: the HTTP API and the scheduler on one store, until somebody asks the process to stop.
 #include "commands.hpp"
+#include "reload.hpp"
 
 #include "configuration/embedded.hpp"
 #include "catalog/embedded_catalog.hpp"
@@ -10,14 +11,14 @@
 #include <castiel_sync/scheduler.hpp>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -32,24 +33,15 @@ namespace asio = boost::asio;
 constexpr std::chrono::seconds grace_of_executions = 20s;
 constexpr std::chrono::seconds grace_of_requests = 5s;
 
-bool is_loopback(const std::string& host) {
-    if (host == "localhost") return true;
-    boost::system::error_code error;
-    const auto address = asio::ip::make_address(host, error);
-    return !error && address.is_loopback();
-}
-
 // The parts of a running service, in the order in which they are made.
 class Service {
 public:
-    explicit Service(Session& session) : session_(session) {}
+    explicit Service(Session& session) : session_(session), hangups_(session.runtime().executor, SIGHUP) {}
 
     Result<std::uint16_t> start() {
         const Configuration& configuration = session_.configuration();
-        if (configuration.jwt_secrets.empty() && !is_loopback(configuration.server_host))
-            return Error(ErrorCode::invalid_configuration,
-                         "server.host: without jwt.secret only a loopback address may be bound, and " +
-                             configuration.server_host + " is none; set JWT_SECRET, or HOST=127.0.0.1");
+        if (auto safe = check_exposure(configuration.server_host, configuration.jwt_secrets); !safe)
+            return safe.error();
         Authentication::Options options;
         options.secrets = configuration.jwt_secrets;
         auto authentication = Authentication::make(options);
@@ -67,17 +59,28 @@ public:
         return port;
     }
 
-    // Until `stop` rings.
-    Async<void> run(asio::steady_timer& stop) {
+    // Until stop() is called.
+    Async<void> run() {
         asio::co_spawn(session_.runtime().executor, scheduler_->run(), rethrow);
         asio::co_spawn(session_.runtime().executor, server_->run(), rethrow);
-        boost::system::error_code rung;
-        co_await stop.async_wait(asio::redirect_error(asio::use_awaitable, rung));
-        // No new execution from now on, no new request; what runs ends, or is handed over.
+        Reload reload(session_, *scheduler_, *authentication_);
+        while (!stopping_) {
+            boost::system::error_code interrupted;
+            co_await hangups_.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+            if (!interrupted && !stopping_) co_await reload.run();
+        }
+        // A balancer that asks /ready now and then still sends requests until it has heard of the stop.
+        co_await session_.runtime().clock->sleep_for(session_.configuration().server_drain);
+        co_await server_->stop(grace_of_requests);
+        // What runs ends, or is handed over.
+        co_await scheduler_->stop(grace_of_executions);
+    }
+
+    // No new execution from now on, and soon no new request.
+    void stop() {
         stopping_ = true;
         scheduler_->close();
-        co_await server_->stop(grace_of_requests);
-        co_await scheduler_->stop(grace_of_executions);
+        hangups_.cancel();
     }
 
 private:
@@ -139,6 +142,7 @@ private:
 
     Session& session_;
     bool stopping_ = false;
+    asio::signal_set hangups_; // from the beginning to the end: otherwise a hang-up ends the process
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<Api> api_;
@@ -164,13 +168,12 @@ Async<ExitCode> execute(Session& session, ServeArguments) {
     if (session.console().json()) session.console().print_json({{"listening", address}, {"port", *port}});
     else session.console().print_line("listening on " + address);
     Console::flush();
-    asio::steady_timer stop(session.runtime().executor, asio::steady_timer::time_point::max());
-    const auto ring = [&session, &stop] {
+    const auto stop = [&session, &service] {
         session.console().log(LogLevel::info, "stopping; once more stops at once");
-        stop.cancel();
+        service.stop();
     };
-    session.handle_stop(ring);
-    co_await service.run(stop);
+    session.handle_stop(stop);
+    co_await service.run();
     session.console().log(LogLevel::info, "stopped");
     co_return ExitCode::done;
 }

@@ -189,6 +189,8 @@ Result<> Session::open_bare_store(Missing when_missing) {
 
 Runtime Session::runtime() const { return {threads_->loop.get_executor(), clock_.get(), random_.get()}; }
 
+asio::any_io_executor Session::files() const { return threads_->files.get_executor(); }
+
 Engine& Session::engine() {
     if (!engine_) {
         EngineParts parts;

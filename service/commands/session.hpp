@@ -8,6 +8,8 @@
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/engine.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -47,9 +49,13 @@ public:
     // own exit code counts.
     void handle_stop(std::function<void()> stop) { stop_ = std::move(stop); }
 
+    // As it was at the start.
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+    [[nodiscard]] const CommonArguments& common() const { return common_; }
     [[nodiscard]] Console& console() const { return console_; }
     [[nodiscard]] Runtime runtime() const;
+    // Where files are read: a thread of its own.
+    [[nodiscard]] boost::asio::any_io_executor files() const;
     [[nodiscard]] Store& store() const { return metered_store_ ? *metered_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
 

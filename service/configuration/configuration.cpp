@@ -29,6 +29,7 @@ constexpr std::array overrides{
     Override{"HOST", "server.host", true},
     Override{"PORT", "server.port", false},
     Override{"JWT_SECRET", "jwt.secret", true},
+    Override{"JWT_PREVIOUS_SECRET", "jwt.previous_secret", true},
     Override{"STORAGE_TYPE", "storage.type", true},
     Override{"STORAGE_PATH", "storage.path", true},
     Override{"COSMOS_DB_ENDPOINT", "cosmos_db.endpoint", true},
@@ -45,7 +46,15 @@ constexpr std::array overrides{
     Override{"SYNC_SCHEDULER_ENABLED", "sync_scheduler.enabled", false},
     Override{"SYNC_SCHEDULER_INTERVAL_MS", "sync_scheduler.interval_ms", false},
     Override{"METRICS_BEARER_TOKEN", "metrics.bearer_token", true},
+    Override{"LOG_LEVEL", "log.level", true},
 };
+
+LogLevel log_level_of(const json::value& word) {
+    if (word == "debug") return LogLevel::debug;
+    if (word == "info") return LogLevel::info;
+    if (word == "warning") return LogLevel::warning;
+    return LogLevel::error;
+}
 
 class Loader {
 public:
@@ -61,6 +70,7 @@ public:
         interpolate(document_, request_.environment, schema_, loaded_.faults);
         report("", validate(schema_, document_.value));
         check_storage();
+        check_secrets();
         check_metrics();
         read_integrations();
         if (loaded_.faults.empty()) fill();
@@ -146,6 +156,17 @@ private:
                                path, "is set, but this build does not have that part and works embedded", true)});
     }
 
+    void check_secrets() {
+        const json::value* secret = find("jwt.secret");
+        const json::value* previous = find("jwt.previous_secret");
+        if (previous == nullptr) return;
+        if (secret == nullptr)
+            report("jwt.previous_secret", "is set without jwt.secret; it only adds what tokens were signed with before "
+                                          "that one");
+        else if (*secret == *previous)
+            report("", {ConfigurationFault("jwt.previous_secret", "is the same as jwt.secret and adds nothing", true)});
+    }
+
     void check_metrics() {
         const json::value* required = find("metrics.require_auth");
         const bool asks = required != nullptr && required->is_bool() && required->get_bool();
@@ -222,8 +243,10 @@ private:
             std::chrono::minutes(find("sync_limits.min_interval_minutes")->to_number<int>());
         configuration_.server_host = find("server.host")->as_string();
         configuration_.server_port = find("server.port")->to_number<std::uint16_t>();
-        if (const json::value* secret = find("jwt.secret"))
-            configuration_.jwt_secrets.emplace_back(secret->as_string());
+        configuration_.server_drain = std::chrono::seconds(find("server.drain_seconds")->to_number<int>());
+        for (const char* path : {"jwt.secret", "jwt.previous_secret"})
+            if (const json::value* secret = find(path)) configuration_.jwt_secrets.emplace_back(secret->as_string());
+        if (const json::value* level = find("log.level")) configuration_.log_level = log_level_of(*level);
         configuration_.scheduler_enabled = find("sync_scheduler.enabled")->as_bool();
         configuration_.scheduler_interval =
             std::chrono::milliseconds(find("sync_scheduler.interval_ms")->to_number<int>());

@@ -6,6 +6,7 @@
 
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/integration.hpp>
+#include <castiel_sync/observer.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -33,9 +34,11 @@ struct Configuration {
     std::chrono::minutes min_interval{0};
     std::string server_host;
     std::uint16_t server_port = 0;
-    std::vector<std::string> jwt_secrets; // none: loopback only, and no tokens
+    std::chrono::seconds server_drain{0};
+    std::vector<std::string> jwt_secrets; // any may have signed; none: loopback only, and no tokens
     bool scheduler_enabled = true;
     std::chrono::milliseconds scheduler_interval{0};
+    std::optional<LogLevel> log_level; // absent: as the command line says
     std::string metrics_token; // that /metrics asks for; empty: none
     std::vector<Integration> integrations;
     std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order

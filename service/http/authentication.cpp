@@ -80,12 +80,20 @@ void TokenCache::make_room() {
 
 Result<Authentication> Authentication::make(const Options& options) {
     Authentication authentication(options.cached_tokens);
-    if (!options.secrets.empty()) {
-        auto verifier = TokenVerifier::make(options.secrets);
-        if (!verifier) return verifier.error();
-        authentication.verifier_ = std::move(*verifier);
-    }
+    if (auto set = authentication.set_secrets(options.secrets); !set) return set.error();
     return authentication;
+}
+
+Result<> Authentication::set_secrets(const std::vector<std::string>& secrets) {
+    std::optional<TokenVerifier> verifier;
+    if (!secrets.empty()) {
+        auto made = TokenVerifier::make(secrets);
+        if (!made) return made.error();
+        verifier = std::move(*made);
+    }
+    verifier_ = std::move(verifier);
+    cache_ = TokenCache(cached_tokens_);
+    return {};
 }
 
 Result<Identity> Authentication::authenticate(HeaderValues authorization, HeaderValues tenant_id, Timestamp now) {

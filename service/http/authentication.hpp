@@ -52,8 +52,6 @@ private:
 // `X-Tenant-ID` (unauthenticated when absent) that is a UUID and the token's tenant (forbidden else). Without secrets,
 // which only a service on loopback may be, the tenant is the header's and the actor is "anonymous".
 //
-// New secrets need a new object: nothing that the old ones verified outlives it.
-//
 // Threading: one caller at a time.
 class Authentication {
 public:
@@ -64,6 +62,9 @@ public:
 
     [[nodiscard]] static Result<Authentication> make(const Options& options);
 
+    // From the next request on. Nothing that only the old ones verified is remembered; after an error, they still hold.
+    [[nodiscard]] Result<> set_secrets(const std::vector<std::string>& secrets);
+
     [[nodiscard]] Result<Identity> authenticate(HeaderValues authorization, HeaderValues tenant_id, Timestamp now);
 
     [[nodiscard]] bool needs_token() const noexcept { return verifier_.has_value(); }
@@ -72,11 +73,12 @@ public:
     [[nodiscard]] std::size_t cached_tokens() const noexcept { return cache_.size(); }
 
 private:
-    explicit Authentication(std::size_t cached_tokens) : cache_(cached_tokens) {}
+    explicit Authentication(std::size_t cached_tokens) : cached_tokens_(cached_tokens), cache_(cached_tokens) {}
 
     [[nodiscard]] Result<Identity> identify(std::string_view token, Timestamp now);
 
     std::optional<TokenVerifier> verifier_; // nullopt: no tokens
+    std::size_t cached_tokens_;
     TokenCache cache_;
     std::uint64_t verifications_ = 0;
 };

@@ -13,6 +13,9 @@ enum class LogFormat { human, json };
 // Process-wide, like standard error itself; called once, before the first line. Below `least` nothing is written.
 void start_log(LogFormat format, LogLevel least);
 
+// From the next line on.
+void set_log_level(LogLevel least);
+
 void log(LogLevel level, std::string_view message, const json::object& fields = {});
 
 } // namespace castiel_sync::service

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`castiel-sync serve` as probes and monitors meet it: /health, /ready, /metrics and /openapi.yaml."""
+"""`castiel-sync serve` as probes, monitors and balancers meet it: /health, /ready, /metrics, /openapi.yaml, and the
+stop."""
 import argparse
 import http.client
 import json
@@ -8,10 +9,12 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 import uuid
 
 TENANT = str(uuid.UUID(int=1, version=4))
 TOKEN = "0123456789abcdef"
+DRAIN_SECONDS = 2
 
 
 def get(port, path, headers=None, method="GET"):
@@ -50,6 +53,30 @@ def check(port):
     assert TENANT not in body
 
 
+def check_stop(process, port):
+    """/ready tells of the stop at once, requests are answered until the drain ends, and then nobody is let in."""
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    while True:
+        status, _, body = get(port, "/ready")
+        if status == 503:
+            break
+        assert time.monotonic() < begin + 1, "/ready does not tell of the stop"
+    assert json.loads(body)["checks"]["service"]["message"] == "the service is stopping", body
+    answered = 0
+    try:
+        while True:
+            assert get(port, "/api/v1/sync/streams", {"X-Tenant-ID": TENANT})[0] == 200
+            assert get(port, "/ready")[0] == 503
+            answered += 1
+            assert time.monotonic() < begin + 30
+            time.sleep(0.05)
+    except OSError:
+        lasted = time.monotonic() - begin
+    assert answered > 5 and lasted > DRAIN_SECONDS - 0.5, (answered, lasted)
+    assert process.wait(timeout=60) == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
@@ -59,12 +86,13 @@ def main():
         config = f"{folder}/config.yaml"
         with open(config, "w", encoding="utf-8") as out:
             out.write(f"storage: {{ path: {folder}/store.db }}\nmetrics: {{ require_auth: true }}\n")
+            out.write(f"server: {{ drain_seconds: {DRAIN_SECONDS} }}\n")
         process = subprocess.Popen([binary, "serve", "--config", config, "--json"], cwd=folder, text=True,
                                    stdout=subprocess.PIPE, env=environment)
         try:
-            check(json.loads(process.stdout.readline())["port"])
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 0
+            port = json.loads(process.stdout.readline())["port"]
+            check(port)
+            check_stop(process, port)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs exactly the commands of docs/tutorial.md, in order, and compares what they print with what stands there.
+"""Runs exactly the framed commands of a page, in order, and compares what they print with what stands there.
 
 `…` in an expected answer stands for anything. The address is that of a service on a free port.
 """
@@ -34,12 +34,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--page", required=True)
+    parser.add_argument("--before", help="commands that prepare the folder, before the service starts")
     arguments = parser.parse_args()
     with open(arguments.page, encoding="utf-8") as page:
         pairs = blocks(page.read())
     assert len(pairs) > 5, "the page has lost its commands"
     folder = tempfile.mkdtemp(prefix="castiel-tutorial-")
-    environment = {"PATH": os.environ["PATH"], "PORT": "0", "SYNC_MIN_INTERVAL_MINUTES": "0", "HOME": folder}
+    path = os.path.dirname(os.path.abspath(arguments.binary)) + ":" + os.environ["PATH"]
+    environment = {"PATH": path, "PORT": "0", "SYNC_MIN_INTERVAL_MINUTES": "0", "HOME": folder}
+    if arguments.before:
+        subprocess.run(["bash", "-e", os.path.abspath(arguments.before)], cwd=folder, env=environment, check=True)
     log = open(f"{folder}/service.log", "w", encoding="utf-8")
     service = subprocess.Popen([os.path.abspath(arguments.binary), "serve", "--json"], cwd=folder, env=environment,
                                stdout=subprocess.PIPE, stderr=log, text=True)

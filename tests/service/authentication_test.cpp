@@ -118,6 +118,28 @@ TEST_CASE("a token is verified once, until it ends") {
     CHECK(authentication.cached_tokens() == 0);
 }
 
+TEST_CASE("new secrets hold from the next request on, and nothing of the old ones is remembered") {
+    auto authentication = with_secrets({secret});
+    const std::string old_token = bearer(make_token(plain_claims));
+    const std::string new_token = bearer(make_token(plain_claims, plain_header, other_secret));
+    CHECK(ask(authentication, {old_token}, {tenant}).has_value());
+    CHECK(ask(authentication, {new_token}, {tenant}).has_error());
+    CHECK(authentication.set_secrets({"short"}).error().code == ErrorCode::invalid_configuration);
+    CHECK(ask(authentication, {old_token}, {tenant}).has_value());
+
+    REQUIRE(authentication.set_secrets({other_secret, secret}).has_value());
+    CHECK(ask(authentication, {old_token}, {tenant}).has_value());
+    CHECK(ask(authentication, {new_token}, {tenant}).has_value());
+    REQUIRE(authentication.set_secrets({other_secret}).has_value());
+    CHECK(authentication.cached_tokens() == 0);
+    CHECK(ask(authentication, {old_token}, {tenant}).error().code == ErrorCode::unauthenticated);
+    CHECK(ask(authentication, {new_token}, {tenant}).has_value());
+    CHECK(authentication.verifications() == 6); // a count, which only grows
+
+    REQUIRE(authentication.set_secrets({}).has_value());
+    CHECK(!authentication.needs_token());
+}
+
 TEST_CASE("a clock that was put back makes a token be verified again") {
     auto authentication = with_secrets({secret});
     const std::string token =

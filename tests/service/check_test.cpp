@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 using namespace castiel_sync;
 using castiel_sync::service_test::Workplace;
 
@@ -36,6 +40,29 @@ TEST_CASE("check reaches every part and says so, one line each") {
     CHECK(bad.exit_code == 1);
     REQUIRE(bad.lines().size() == 3);
     CHECK(bad.lines()[1].at("status") == "ok");
+    CHECK(bad.lines()[2].at("status") == "failed");
+}
+
+TEST_CASE("check --integrity finds damage that opening the store does not") {
+    Workplace workplace;
+    REQUIRE(workplace.run({"check"}).exit_code == 0);
+    const auto good = workplace.run({"check", "--integrity", "--json"});
+    CHECK(good.exit_code == 0);
+    REQUIRE(good.lines().size() == 3);
+    CHECK(good.lines()[2].at("part") == "integrity");
+    CHECK(good.lines()[2].at("status") == "ok");
+
+    const auto path = workplace.folder() / "data/castiel-sync.db";
+    constexpr int page_bytes = 8192;
+    const auto size = std::filesystem::file_size(path);
+    std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(static_cast<std::streamoff>(size) - page_bytes);
+    file << std::string(page_bytes, 'x');
+    file.close();
+    CHECK(workplace.run({"check"}).exit_code == 0);
+    const auto bad = workplace.run({"check", "--integrity", "--json"});
+    CHECK(bad.exit_code == 1);
+    REQUIRE(bad.lines().size() == 3);
     CHECK(bad.lines()[2].at("status") == "failed");
 }
 

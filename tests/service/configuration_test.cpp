@@ -93,6 +93,7 @@ TEST_CASE("without any file the documented defaults hold") {
     const auto loaded = setup.load();
     CHECK(at(loaded, "/server/host") == "127.0.0.1");
     CHECK(at(loaded, "/server/port") == 3052);
+    CHECK(loaded.configuration->server_drain == std::chrono::seconds(0));
     CHECK(at(loaded, "/storage/type") == "sqlite");
     CHECK(loaded.configuration->storage_path == "./data/castiel-sync.db");
     CHECK(loaded.configuration->max_records_per_sync == 1000);
@@ -147,10 +148,10 @@ TEST_CASE("every fault is told at once, with file, line and key path") {
     CHECK(faults_of(setup.load({file})) ==
           "bad.yaml:13: egress.allowed_ports[1]: must be a whole number, is text\n"
           "bad.yaml:14: jwt: must be a group of keys, is text\n"
-          "bad.yaml:3: server.hots: is not a known key; here may be host or port\n"
+          "bad.yaml:3: server.hots: is not a known key; here may be host, port or drain_seconds\n"
           "bad.yaml:2: server.port: must be at most 65535, is 70000\n"
           "bad.yaml:15: servr: is not a known key; here may be server, jwt, storage, cosmos_db, rabbitmq, services, "
-          "sync_limits, sync_scheduler, metrics, egress or integrations\n"
+          "sync_limits, sync_scheduler, metrics, log, egress or integrations\n"
           "bad.yaml:6: storage.path: must be text, is a number; put it in quotes\n"
           "bad.yaml:5: storage.type: must be sqlite, memory or cosmos, is sqlit\n"
           "bad.yaml:8: sync_limits.max_concurrent_syncs_per_tenant: must be at most 10, is 11\n"
@@ -312,6 +313,39 @@ TEST_CASE("a part that is configured and not in this build is told, and hinders 
     CHECK(to_string(loaded.notices[0]) ==
           "environment variable RABBITMQ_URL: rabbitmq.url: is set, but this build does "
           "not have that part and works embedded");
+}
+
+TEST_CASE("tokens of the secret before are taken too, while there is one") {
+    Setup setup;
+    const std::string current(32, 'c'), previous(32, 'p');
+    setup.variables = {{"JWT_SECRET", current}};
+    CHECK(setup.load().configuration->jwt_secrets == std::vector{current});
+    setup.variables["JWT_PREVIOUS_SECRET"] = previous;
+    CHECK(setup.load().configuration->jwt_secrets == std::vector{current, previous});
+    CHECK(setup.load().notices.empty());
+    setup.variables["JWT_PREVIOUS_SECRET"] = current;
+    auto loaded = setup.load();
+    REQUIRE(loaded.notices.size() == 1);
+    CHECK(to_string(loaded.notices[0]) == "environment variable JWT_PREVIOUS_SECRET: jwt.previous_secret: is the same "
+                                          "as jwt.secret and adds nothing");
+    setup.variables["JWT_PREVIOUS_SECRET"] = "canary";
+    CHECK(faults_of(setup.load()) == "environment variable JWT_PREVIOUS_SECRET: jwt.previous_secret: must have at "
+                                     "least 32 characters\n");
+    setup.variables = {{"JWT_PREVIOUS_SECRET", previous}};
+    CHECK(faults_of(setup.load()) == "environment variable JWT_PREVIOUS_SECRET: jwt.previous_secret: is set without "
+                                     "jwt.secret; it only adds what tokens were signed with before that one\n");
+}
+
+TEST_CASE("the level of the log is one of four words, or left to the command line") {
+    Setup setup;
+    CHECK(!setup.load().configuration->log_level.has_value());
+    const auto file = setup.write("log.yaml", "log: { level: warning }\n");
+    CHECK(setup.load({file}).configuration->log_level == LogLevel::warning);
+    setup.variables = {{"LOG_LEVEL", "debug"}};
+    CHECK(setup.load({file}).configuration->log_level == LogLevel::debug);
+    setup.variables = {{"LOG_LEVEL", "trace"}};
+    const std::string faults = faults_of(setup.load({file}));
+    CHECK(faults.starts_with("environment variable LOG_LEVEL: log.level: must be debug, info, warning or error"));
 }
 
 TEST_CASE("/metrics asks for a token where that is wanted, and a token that nobody asks for is told") {
