@@ -134,11 +134,12 @@ json::object to_json_object(const Execution& execution) {
         {"recordsSkipped", counters.skipped},
         {"recordsFailed", counters.failed},
         {"conflicts", counters.conflicts},
-        {"pages", execution.pages},
         {"startedAt", text(execution.started_at)},
     };
     Members members(object);
     members.add_if_known("completedAt", execution.completed_at);
+    if (execution.error) members.add("error", to_json_object(*execution.error));
+    members.add("pages", execution.pages);
     if (execution.completed_at) {
         // A clock that was put back makes no time negative.
         const auto duration = std::max(*execution.completed_at - execution.started_at, std::chrono::milliseconds(0));
@@ -146,7 +147,6 @@ json::object to_json_object(const Execution& execution) {
         if (duration.count() > 0)
             members.add("recordsPerSecond", counters.processed * 1000 / static_cast<std::uint64_t>(duration.count()));
     }
-    if (execution.error) members.add("error", to_json_object(*execution.error));
     return object;
 }
 

@@ -50,7 +50,7 @@ std::string strategy_of(const Conflict& conflict) {
 
 } // namespace
 
-TEST_CASE("an execution prints exactly the members of the interface, in their order") {
+TEST_CASE("an execution prints the members of the interface in their order, and its measures behind them") {
     Execution execution;
     execution.execution_id = "e1";
     execution.tenant_id = "not shown";
@@ -61,9 +61,10 @@ TEST_CASE("an execution prints exactly the members of the interface, in their or
     CHECK(names(to_json_object(execution)) ==
           std::vector<std::string>{"executionId", "taskId", "integrationId", "entityType", "direction", "status",
                                    "hasMore", "recordsProcessed", "recordsCreated", "recordsUpdated", "recordsDeleted",
-                                   "recordsSkipped", "recordsFailed", "conflicts", "startedAt"});
+                                   "recordsSkipped", "recordsFailed", "conflicts", "startedAt", "pages"});
 
     execution.completed_at = *parse_timestamp("2026-11-23T06:00:01Z");
+    execution.pages = 2;
     execution.error = Error(ErrorCode::throttled, "the CRM asks to wait");
     execution.error->retry_after = std::chrono::milliseconds{1500};
     CHECK(to_json(to_json_object(execution)) ==
@@ -71,7 +72,8 @@ TEST_CASE("an execution prints exactly the members of the interface, in their or
           R"("status":"failed","hasMore":false,"recordsProcessed":10,"recordsCreated":1,"recordsUpdated":2,)"
           R"("recordsDeleted":3,"recordsSkipped":4,"recordsFailed":5,"conflicts":6,)"
           R"("startedAt":"2026-11-23T06:00:00.000Z","completedAt":"2026-11-23T06:00:01.000Z",)"
-          R"("error":{"code":"throttled","message":"the CRM asks to wait","retryAfterMs":1500}})");
+          R"("error":{"code":"throttled","message":"the CRM asks to wait","retryAfterMs":1500},)"
+          R"("pages":2,"durationMs":1000,"recordsPerSecond":10})");
 }
 
 TEST_CASE("an open conflict shows both sides, and tells an absent value from null") {
