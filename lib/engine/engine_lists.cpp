@@ -46,6 +46,8 @@ Async<Result<T>> Engine::State::find(std::string tenant_id, std::string kind, st
     co_return from_document<T>(*documents->front());
 }
 
+template Async<Result<ListPage<TaskDocument>>> Engine::State::list(std::string, const ListRequest&, std::string,
+                                                                  std::string);
 template Async<Result<Conflict>> Engine::State::find(std::string, std::string, std::string);
 template Async<Result<ParkedRecord>> Engine::State::find(std::string, std::string, std::string);
 template Async<Result<TaskDocument>> Engine::State::find(std::string, std::string, std::string);
