@@ -279,7 +279,11 @@ private:
         } catch (...) {
             thrown = std::current_exception();
         }
-        for (std::size_t i = 0; i < commits.size(); ++i) commits[i].caller->answer(thrown, std::move(answers[i]));
+        // The last one takes it along: nothing of the callers' stays behind on this executor.
+        for (std::size_t i = 0; i < commits.size(); ++i) {
+            std::exception_ptr told = i + 1 < commits.size() ? thrown : std::move(thrown);
+            commits[i].caller->answer(std::move(told), std::move(answers[i]));
+        }
     }
 
     std::shared_ptr<BlockingStore> store_;
