@@ -110,4 +110,11 @@ Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::s
     return CronSchedule(*expression, std::move(*zone), integration_id).next(last_due, now);
 }
 
+std::optional<Timestamp> wait_until(std::optional<Timestamp> last_start, std::chrono::milliseconds min_interval,
+                                    Timestamp now) {
+    if (!last_start) return std::nullopt;
+    const Timestamp earliest = std::min(*last_start, now) + min_interval;
+    return earliest > now ? std::optional<Timestamp>(earliest) : std::nullopt;
+}
+
 } // namespace castiel_sync

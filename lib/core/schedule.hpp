@@ -5,6 +5,7 @@
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/time.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 
@@ -31,5 +32,10 @@ namespace castiel_sync {
 // next_after (core/cron.hpp) finds nothing.
 [[nodiscard]] Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::string_view integration_id,
                                                         std::optional<Timestamp> last_due, Timestamp now);
+
+// Until when the minimum interval makes an integration's next task wait; nullopt: it may begin. A clock that was put
+// back makes nobody wait for longer than the interval.
+[[nodiscard]] std::optional<Timestamp> wait_until(std::optional<Timestamp> last_start,
+                                                  std::chrono::milliseconds min_interval, Timestamp now);
 
 } // namespace castiel_sync

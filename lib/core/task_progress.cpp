@@ -4,8 +4,6 @@
 #include <utility>
 
 namespace castiel_sync {
-namespace {
-
 void add(SyncCounters& total, const SyncCounters& more) {
     total.processed += more.processed;
     total.created += more.created;
@@ -15,6 +13,8 @@ void add(SyncCounters& total, const SyncCounters& more) {
     total.failed += more.failed;
     total.conflicts += more.conflicts;
 }
+
+namespace {
 
 bool any(const SyncTask& task, SyncStatus status) {
     return std::any_of(task.streams.begin(), task.streams.end(),

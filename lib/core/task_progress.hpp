@@ -20,6 +20,8 @@ struct TaskRules {
     bool follows_more = false;    // a stream that the record cap ended goes on in another execution
 };
 
+void add(SyncCounters& total, const SyncCounters& more);
+
 // The first stream that has not ended and need not wait. None: all have ended, run, or wait.
 [[nodiscard]] std::optional<std::size_t> next_stream(const SyncTask& task, Timestamp now);
 

@@ -47,10 +47,6 @@ struct TaskProgress {
     TaskProgress() = default;
 };
 
-// When the minimum interval lets the next task of an integration begin; none: at any time.
-[[nodiscard]] std::optional<Timestamp> earliest_start(const Schedule& schedule, const EngineLimits& limits,
-                                                      Timestamp now);
-
 struct Engine::State {
     EngineParts parts;
     bool publishing = false;

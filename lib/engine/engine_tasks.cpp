@@ -1,6 +1,7 @@
 // Tasks: created by one call, run by another one, perhaps of another instance.
 #include <engine/engine_state.hpp>
 
+#include <core/schedule.hpp>
 #include <core/task_progress.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -193,8 +194,7 @@ Async<Result<std::optional<Timestamp>>> Engine::State::wait_for_interval(TaskPro
     if (task.started_at || !counts_for_interval(task.request)) co_return std::optional<Timestamp>();
     auto schedule = co_await load_schedule(task.request.tenant_id, task.request.integration_id);
     if (!schedule) co_return schedule.error();
-    if (const auto earliest = earliest_start(*schedule, parts.limits, now); earliest && *earliest > now)
-        co_return earliest;
+    if (const auto until = wait_until(schedule->last_start, parts.limits.min_interval, now)) co_return until;
     schedule->last_start = now;
     progress.start.push_back(schedule->etag.empty() ? insert(to_document(*schedule)) : replace(to_document(*schedule)));
     co_return std::optional<Timestamp>();

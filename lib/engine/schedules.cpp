@@ -25,12 +25,6 @@ std::string fingerprint(const SyncFrequency& frequency) {
 
 } // namespace
 
-std::optional<Timestamp> earliest_start(const Schedule& schedule, const EngineLimits& limits, Timestamp now) {
-    if (!schedule.last_start) return std::nullopt;
-    // A clock that was set back must not make anybody wait for longer than the interval.
-    return std::min(*schedule.last_start, now) + limits.min_interval;
-}
-
 Async<Result<Schedule>> Engine::State::load_schedule(std::string tenant_id, std::string integration_id) {
     std::vector<std::string> ids{integration_id};
     auto documents = co_await parts.store->read(std::move(tenant_id), "schedule", std::move(ids));
@@ -84,8 +78,7 @@ Async<Result<ScheduleStep>> Engine::step_schedule(std::string tenant_id, std::st
             task.request.integration_id = integration_id;
             task.request.trigger = Trigger::schedule;
             task.created_at = task.updated_at = now;
-            const auto earliest = earliest_start(schedule, state.parts.limits, now);
-            if (earliest && *earliest > now) task.not_before = earliest;
+            task.not_before = wait_until(schedule.last_start, state.parts.limits.min_interval, now);
             writes.push_back(insert(to_document(task)));
             schedule.last_task_id = task.task_id;
             step.task = std::move(task);

@@ -2,6 +2,7 @@
 
 #include <core/hashes.hpp>
 #include <core/retry.hpp>
+#include <core/task_progress.hpp>
 
 #include <fmt/format.h>
 
@@ -19,16 +20,6 @@ void add(std::uint64_t& value, std::int64_t change) {
     value = change < 0 && value < static_cast<std::uint64_t>(-change)
                 ? 0
                 : value + static_cast<std::uint64_t>(change);
-}
-
-void add(SyncCounters& total, const SyncCounters& more) {
-    total.processed += more.processed;
-    total.created += more.created;
-    total.updated += more.updated;
-    total.deleted += more.deleted;
-    total.skipped += more.skipped;
-    total.failed += more.failed;
-    total.conflicts += more.conflicts;
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 // back with it is not told the same twice.
 #include "handlers.hpp"
 #include "handlers_common.hpp"
+#include "hash.hpp"
 
 #include <fmt/format.h>
 
@@ -19,13 +20,6 @@ namespace {
 
 constexpr std::chrono::seconds look_every{1};
 constexpr int comment_after = 15; // looks that told nothing new: proxies close what is quiet
-
-// FNV-1a: equal on every instance and after every restart, which std::hash need not be.
-std::string event_id(std::string_view data) {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (const char c : data) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    return fmt::format("{:016x}", hash);
-}
 
 struct Followed {
     const Api* api = nullptr;
@@ -42,7 +36,7 @@ Async<void> follow(std::shared_ptr<Followed> followed, HttpStream& stream) {
         if (!execution && execution.error().code == ErrorCode::not_found) co_return;
         if (execution) {
             const std::string data = to_json(to_json_object(*execution));
-            const std::string id = event_id(data);
+            const std::string id = sha256(data).substr(0, 16);
             const bool ended = is_terminal(execution->status);
             if (id != followed->last_event_id || ended) {
                 const std::string_view kind = ended ? "end" : "progress";

@@ -145,13 +145,11 @@ TEST_CASE("a triggered sync is accepted, runs by itself, and is told with what i
     }
 }
 
-TEST_CASE("who follows an execution hears of each change, and of its end") {
+TEST_CASE("a held task runs once it is executed, and whoever follows its execution late hears of its end") {
     Office office;
     testing::SimLoop& loop = office.api.loop;
-    office.crm.on_read({});
     for (int i = 0; i < 50; ++i)
         office.crm.create("contacts", {{"mail", "m" + std::to_string(i) + "@x.example"}, {"name", "N"}});
-    office.api.send("PUT", "/api/v1/integrations/" + id, crm_integration);
     const auto held = office.post("/sync/tasks", R"({"integrationId": ")" + id + R"(", "run": false})");
     REQUIRE(held.status == 201);
     CHECK(body_of(held).at("held") == true);
@@ -170,6 +168,35 @@ TEST_CASE("who follows an execution hears of each change, and of its end") {
     CHECK(events.text.starts_with("id: "));
     CHECK(office.post(task + "/execute").status == 409);
     CHECK(office.post(task + "/cancel").status == 409);
+}
+
+TEST_CASE("who follows a running execution hears of its state, and of its end") {
+    Office office;
+    office.crm.create("contacts", {{"mail", "ada@x.example"}, {"name", "Ada"}});
+    Collected events;
+    HttpResponse followed;
+    const auto follow = [&]() -> Async<void> {
+        const auto running = co_await office.api.answer("GET", "/api/v1/sync/executions?status=running");
+        const json::array items = body_of(running).at("items").as_array();
+        REQUIRE(items.size() == 1);
+        const std::string execution = office.text(items[0].as_object(), "executionId");
+        followed = co_await office.api.answer("GET", "/api/v1/sync/executions/" + execution + "/events");
+        office.api.loop.spawn(followed.stream(events));
+        co_await office.api.clock.sleep_for(2s);
+    };
+    const auto once_begun = [&]() -> Async<void> {
+        office.api.store->interrupted_kind = "stream";
+        office.api.store->meanwhile = follow;
+        co_return;
+    };
+    office.api.store->interrupted_kind = "stream"; // the claim
+    office.api.store->meanwhile = once_begun;
+    CHECK(office.sync().at("status") == "completed");
+    const auto progress = events.text.find("event: progress\n"), end = events.text.find("event: end\n");
+    REQUIRE(end != std::string::npos);
+    CHECK(progress < end);
+    // What has not changed is not told again.
+    CHECK(events.text.find("event: progress\n", progress + 1) == std::string::npos);
 }
 
 TEST_CASE("a task that waits is cancelled at once") {
