@@ -74,6 +74,7 @@ void members(A& a, Intent::Item& v) {
     a("origin", v.origin_id);
     a("key", v.idempotency_key);
     a.sparse("replaces", v.replaces);
+    a.sparse("follows", v.follows);
     a("values", v.values);
 }
 template <class A>

@@ -105,6 +105,7 @@ struct Intent {
         std::string origin_id;
         std::string idempotency_key;
         std::string replaces; // the linked record that is gone and made once more; empty: a first creation
+        std::string follows;  // the key of the create that had made that one; empty: nothing is known of its create
         json::object values; // what is sent, by shard field: the base of the pair that it makes
     };
     struct Attempt { // an update or a deletion: all that must be known of it should its answer never come

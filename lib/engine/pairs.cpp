@@ -200,7 +200,7 @@ void Run::relink_made(Pair& pair) {
 // It is known what became of it.
 void Run::forget_create(Pair& pair) {
     pair.sent.reset();
-    pair.idempotency_key.clear();
+    if (!pair.idempotency_key.empty()) pair.followed_key = std::exchange(pair.idempotency_key, {});
     pair.repeated_create = false;
 }
 

@@ -63,7 +63,8 @@ bool Run::intend(Pair& pair, Side side, Intent& intent) const {
         // Of a repetition, what was sent first: it may have happened then.
         const FieldValues& sent = pair.sent ? *pair.sent : pair.decision.base;
         intent.items.push_back({pair.records[at(other(side))]->id, push.idempotency_key,
-                                pair.link ? pair.link->id(side) : std::string(), pinned_.mapping.to_object(sent)});
+                                pair.link ? pair.link->id(side) : std::string(), pair.followed_key,
+                                pinned_.mapping.to_object(sent)});
         return true;
     }
     intent.attempts.push_back(attempt_of(pair, side));

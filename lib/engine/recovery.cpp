@@ -13,20 +13,33 @@ constexpr std::array both_sides{Side::source, Side::target};
 
 std::size_t at(Side side) { return index_of(side); }
 
-// A create that is sent to replace a record follows the create of that record, from whichever side that came, and only
-// once its outcome was known.
-std::set<std::pair<Side, std::string>> followed_creates(const std::vector<Intent>& intents) {
-    std::set<std::pair<Side, std::string>> followed;
-    for (const auto& intent : intents)
-        for (const auto& item : intent.items) {
-            if (item.replaces.empty()) continue;
-            followed.emplace(intent.written, item.origin_id);
-            followed.emplace(other(intent.written), item.replaces);
-        }
-    return followed;
-}
-
 } // namespace
+
+// What the creates of an earlier execution say of one another. One that replaces what another one had made was sent
+// once the other's outcome was known: of such a chain only the last one's is open.
+struct Run::CreateChains {
+    std::set<std::string> followed;                          // by key
+    std::map<std::string, std::set<std::string>> replaced;   // by key: what it and those before it were to replace
+
+    explicit CreateChains(const std::vector<Intent>& intents) {
+        std::map<std::string, std::string> follows;
+        for (const auto& intent : intents)
+            for (const auto& item : intent.items) {
+                if (!item.replaces.empty()) replaced[item.idempotency_key].insert(item.replaces);
+                if (item.follows.empty()) continue;
+                followed.insert(item.follows);
+                follows[item.idempotency_key] = item.follows;
+            }
+        for (const auto& [key, before] : follows) {
+            std::set<std::string> met{key}; // of a damaged document a chain might be a ring
+            for (auto next = follows.find(key); next != follows.end(); next = follows.find(next->second)) {
+                if (!met.insert(next->second).second) break;
+                const auto earlier = replaced.find(next->second);
+                if (earlier != replaced.end()) replaced[key].insert(earlier->second.begin(), earlier->second.end());
+            }
+        }
+    }
+};
 
 // Lost creates first: others wait to know what became of them.
 Async<Result<>> Run::retry_parked() {
@@ -171,9 +184,9 @@ Async<Result<>> Run::recover_intents() {
     if (intents.empty()) co_return Result<>();
     resuming_ = true;
     // Creates first: a write to a record that has been replaced since means nothing without its successor.
-    const FollowedCreates followed = followed_creates(intents);
+    const CreateChains chains(intents);
     for (std::size_t i = 0; i < intents.size(); ++i)
-        if (auto recovered = co_await recover_creates(intents, i, followed); !recovered) co_return recovered;
+        if (auto recovered = co_await recover_creates(intents, i, chains); !recovered) co_return recovered;
     if (auto resumed = co_await resume_attempts(intents); !resumed) co_return resumed;
     resuming_ = false;
     co_return Result<>();
@@ -181,7 +194,7 @@ Async<Result<>> Run::recover_intents() {
 
 // Takes the writes to the records of this pair out of the intents. Those to a record that its create replaces are
 // noted.
-void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
+void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::set<std::string>& replaced,
                         Effects& effects) const {
     const Side from = other(written);
     const auto id = [](const Intent::Attempt& attempt, Side side) -> const std::string& {
@@ -194,7 +207,7 @@ void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, 
             const std::string& partner = id(attempt, written);
             if (id(attempt, from) != pair.ids[at(from)])
                 of_others.push_back(std::move(attempt));
-            else if (partner == replaced || (pair.matched && partner != pair.ids[at(written)]))
+            else if (replaced.contains(partner) || (pair.matched && partner != pair.ids[at(written)]))
                 note_attempted(std::move(attempt), effects);
             else
                 pair.attempts[at(intent.written)].push_back(std::move(attempt));
@@ -210,7 +223,7 @@ void Run::take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, 
 
 // Whoever wrote to what a create had made knew its id.
 Async<Result<>> Run::ask_written(const std::vector<Intent>& intents, Side written,
-                                 const std::map<std::string, std::string>& replaced,
+                                 const std::map<std::string, std::set<std::string>>& replaced,
                                  const std::vector<std::string>& origins, std::vector<FetchedRecord>& made) {
     std::map<std::string, std::string> made_from; // by origin
     for (const auto& intent : intents)
@@ -218,7 +231,7 @@ Async<Result<>> Run::ask_written(const std::vector<Intent>& intents, Side writte
             const JournalEntry& entry = attempt.entry;
             const auto create = replaced.find(written == Side::source ? entry.target_id : entry.source_id);
             const std::string& partner = written == Side::source ? entry.source_id : entry.target_id;
-            if (create != replaced.end() && !partner.empty() && partner != create->second)
+            if (create != replaced.end() && !partner.empty() && !create->second.contains(partner))
                 made_from[create->first] = partner;
         }
     std::vector<std::string> ids;
@@ -238,7 +251,7 @@ Async<Result<>> Run::ask_written(const std::vector<Intent>& intents, Side writte
 }
 
 Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number,
-                                     const FollowedCreates& followed) {
+                                     const CreateChains& chains) {
     Intent intent = intents[number];
     if (intent.items.empty()) co_return Result<>();
     intents[number].items.clear();
@@ -248,10 +261,14 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     std::vector<std::string> ids;
     std::map<std::string, std::string> key_of;
     std::map<std::string, FieldValues> sent;
-    std::map<std::string, std::string> replaced;
+    std::map<std::string, std::string> follows;
+    std::map<std::string, std::set<std::string>> replaced;
     for (auto& item : intent.items) {
-        if (item.replaces.empty() && followed.contains({written, item.origin_id})) continue;
-        replaced[item.origin_id] = item.replaces;
+        if (chains.followed.contains(item.idempotency_key)) continue;
+        auto& before = replaced[item.origin_id];
+        if (const auto known = chains.replaced.find(item.idempotency_key); known != chains.replaced.end())
+            before = known->second;
+        follows[item.origin_id] = item.follows;
         ids.push_back(item.origin_id);
         key_of[item.origin_id] = item.idempotency_key;
         sent[item.origin_id] = pinned_.mapping.from_object(item.values);
@@ -263,7 +280,7 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     for (auto& link : *links) {
         if (link.state != Link::State::live) continue;
         const std::string id = link.id(from);
-        if (link.id(written) != replaced[id]) done.insert(id);
+        if (!replaced[id].contains(link.id(written))) done.insert(id);
         else link_of[id] = std::move(link);
     }
     std::erase_if(ids, [&](const std::string& id) { return done.contains(id); });
@@ -303,13 +320,15 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
             if (was_made && linked.contains(made[i].record.id)) continue;
             Pair pair;
             pair.origin = from;
+            if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
+                note_parked(pair, parked->second);
+            // The parked record may tell of an earlier create of the chain.
             pair.idempotency_key = key_of[ids[i]];
+            pair.followed_key = follows[ids[i]];
             pair.sent = sent[ids[i]];
             pair.sent_from = from;
             pair.repeated_create = true;
             if (const auto link = link_of.find(ids[i]); link != link_of.end()) pair.link = link->second;
-            if (const auto parked = known.parked.find(ids[i]); parked != known.parked.end())
-                note_parked(pair, parked->second);
             if (origin_exists) pair.records[at(from)] = std::move((*origins)[i].record);
             pair.known[at(from)] = true;
             pair.ids[at(from)] = ids[i];

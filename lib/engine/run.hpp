@@ -51,6 +51,7 @@ struct Pair {
     bool fresh_link = false;           // `link` was made for it and is not stored yet
     bool relinked = false;             // `link` has another record now than the stored one
     std::string idempotency_key;       // of a create that may be a repetition
+    std::string followed_key;          // of the create whose outcome is known, which the next one follows
     std::optional<FieldValues> sent;   // by a create that may have happened: the base, if it did
     json::object agreed;               // without a link: what writes of ours have put on both sides, by shard field
     Side sent_from = Side::source;     // the side whose record it copies
@@ -137,6 +138,7 @@ public:
 
 private:
     struct PageWork;
+    struct CreateChains;
 
     // run.cpp: phases
     Async<Result<>> begin_cycle();
@@ -231,13 +233,11 @@ private:
     Async<Result<>> drop_gone(Side side, std::vector<ParkedRecord> parked, std::vector<Effects>& effects);
     void stage_or_keep(Pair pair, Pairs& ready, std::vector<Effects>& effects);
     Async<Result<>> recover_intents();
-    // Creates, by the side written and their origin, whose record was known already when the one replaced the other.
-    using FollowedCreates = std::set<std::pair<Side, std::string>>;
-    Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number, const FollowedCreates& followed);
+    Async<Result<>> recover_creates(std::vector<Intent>& intents, std::size_t number, const CreateChains& chains);
     Async<Result<>> ask_written(const std::vector<Intent>& intents, Side written,
-                                const std::map<std::string, std::string>& replaced,
+                                const std::map<std::string, std::set<std::string>>& replaced,
                                 const std::vector<std::string>& origins, std::vector<FetchedRecord>& made);
-    void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::string& replaced,
+    void take_attempts(std::vector<Intent>& intents, Pair& pair, Side written, const std::set<std::string>& replaced,
                        Effects& effects) const;
     Async<Result<>> park_orphans();
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;

@@ -366,6 +366,38 @@ TEST_CASE("what was made once more and deleted again is a deletion, and no creat
     CHECK(world.conflicts().empty());
 }
 
+TEST_CASE("of creates that follow one another, each to replace the last one's record, only the last is repeated (I6)") {
+    // Its user deletes what each process that dies has made once more; the last one's stays.
+    int rounds = 2;
+    SUBCASE("two of them") {}
+    SUBCASE("three of them") { rounds = 3; }
+    for (const auto& capabilities : {creates(true, false), creates(false, true), creates(true, true)}) {
+        CAPTURE(capabilities.idempotent_creates);
+        CAPTURE(capabilities.finds_by_idempotency_key);
+        World world(recreating(), able(true), capabilities);
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        for (int i = 0; i < rounds; ++i) {
+            world.target.remove("contact", world.target_id());
+            world.source.edit("contacts", world.source_id(), person("a@x", i == 0 ? "B" : i == 1 ? "C" : "D"));
+            // What the one before had made is asked for first, by its repetition where no key finds it.
+            world.to_target.pushes.next.assign(i > 0 && capabilities.idempotent_creates ? 1 : 0, Fate::arrives);
+            world.to_target.pushes.next.push_back(Fate::dies_after);
+            world.sync_and_die();
+            REQUIRE(world.target.ids("contact").size() == 1);
+        }
+        const auto last = world.target_id();
+        for (int i = 0; i < 2; ++i) world.sync_well();
+        REQUIRE(world.target.ids("contact").size() == 1);
+        CHECK(world.target_id() == last);
+        CHECK(world.source.ids("contacts").size() == 1);
+        REQUIRE(world.live_links().size() == 1);
+        CHECK(world.live_links().at(0).target_id == last);
+        CHECK(world.stored<Intent>("intent").empty());
+        CHECK(world.parked().empty());
+    }
+}
+
 TEST_CASE("what was made once more and arrives after its origin was deleted brings nothing back (I4)") {
     for (const bool found_by_key : {true, false}) {
         CAPTURE(found_by_key);

@@ -95,6 +95,7 @@ cs::Result<std::shared_ptr<cs::Store>> DiskStores::open(SimulatedProcess& proces
         drop(process.name());
         return opened.error();
     }
+    prepared_ = true;
     look("after opening");
     return std::shared_ptr<cs::Store>(std::make_shared<NodeStore>(*this, process));
 }
@@ -203,6 +204,8 @@ void DiskStores::forget_uncertain() {
 
 void DiskStores::look(std::string_view when) {
     const bool live = disk_.in_use();
+    // Until somebody was told that the file is there, it may lack its tables, and only a writer can make them.
+    if (live && !prepared_) return;
     // Recovery is left to whoever comes next; what it will find is found on a copy.
     const auto copy = live ? nullptr : disk_.clone();
     SimulatedDisk& seen = live ? disk_ : *copy;

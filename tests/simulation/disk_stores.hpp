@@ -82,6 +82,7 @@ private:
     DiskHooks hooks_;
     cs::testing::SimulatedDisk disk_;
     DiskTroubles troubles_;
+    bool prepared_ = false;           // an opening has succeeded, so the tables are there
     std::uint64_t power_losses_ = 0; // that everybody knows of
     std::map<std::string, Connection> connections_;
     std::map<std::string, sqlite3*> holders_;
