@@ -29,7 +29,7 @@ namespace castiel_sync {
 
 // Every limit of the engine, with its reason.
 struct EngineLimits {
-    std::size_t max_records_per_sync = 1000;           // a run ends with hasMore after this many; >= 1
+    std::size_t max_records_per_sync = 1000;           // a run that names none ends with hasMore after this many; >= 1
     std::size_t max_concurrent_syncs_per_tenant = 3;   // 1–10, over all instances
     std::size_t page_records = 1000;                   // fsync and hop are shared by a page; memory holds a few pages
     std::size_t max_page_bytes = 8 * 1024 * 1024;      // of record text in a page that was grown for a slow writer

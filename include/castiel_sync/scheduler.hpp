@@ -60,7 +60,7 @@ public:
     void close();
 
     // Begins nothing any more. What runs may end within `grace`; then it stops at its next safe point, and goes on in
-    // another process, or in this one's successor. Completes when nothing runs any more.
+    // another process, or in this one's successor. Completes when nothing runs any more: it may be destroyed then.
     Async<> stop(std::chrono::milliseconds grace);
 
     // The engine of this process has stored this task: it is looked at now, not with the next look at the store.

@@ -6,6 +6,7 @@
 #include <castiel_sync/json.hpp>
 #include <castiel_sync/time.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,13 +26,16 @@ enum class SyncStatus { pending, running, completed, failed, cancelled };
     return status == SyncStatus::completed || status == SyncStatus::failed || status == SyncStatus::cancelled;
 }
 
+inline constexpr std::size_t max_named_records = 1000; // two pages at most, so no stream is held for long
+
 struct SyncRequest {
     std::string tenant_id;
     std::string integration_id;
     std::optional<Direction> direction;     // nullopt: as configured; may only narrow what the mapping allows
     std::string entity;                     // external entity or mapping id; empty: all of the integration
     std::vector<Filter> filters;            // narrow this run to matching records; the checkpoint does not move then
-    // Narrow this run to these records; the checkpoint does not move then. Before a first run has read both sides, and
+    // Narrow this run to these records, at most max_named_records on each side, which one execution reads, whatever its
+    // cap; the checkpoint does not move then. Before a first run has read both sides, and
     // beside one that has not ended yet, new records with match keys and deletions wait for the end of that run.
     std::vector<std::string> source_ids;
     std::vector<std::string> target_ids;

@@ -113,8 +113,8 @@ Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::s
 std::optional<Timestamp> wait_until(std::optional<Timestamp> last_start, std::chrono::milliseconds min_interval,
                                     Timestamp now) {
     if (!last_start) return std::nullopt;
-    const Timestamp earliest = std::min(*last_start, now) + min_interval;
-    return earliest > now ? std::optional<Timestamp>(earliest) : std::nullopt;
+    const Timestamp until = std::min(*last_start, now) + min_interval;
+    return until > now ? std::optional<Timestamp>(until) : std::nullopt;
 }
 
 } // namespace castiel_sync

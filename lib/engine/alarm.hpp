@@ -11,11 +11,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <list>
 
 namespace castiel_sync {
 
-// Threading: one sleeper at a time; ring() on the sleeper's executor.
+// Threading: on one executor. Of several sleepers each ring() wakes all.
 class Alarm {
 public:
     explicit Alarm(const Runtime& runtime) : runtime_(runtime) {}
@@ -24,24 +26,36 @@ public:
     Async<> sleep_for(std::chrono::nanoseconds duration) {
         if (!rung_) {
             namespace asio = boost::asio;
+            const auto idle = [](const Sleeper& any) { return !any.asleep; };
+            auto sleeper = std::find_if(sleepers_.begin(), sleepers_.end(), idle);
+            if (sleeper == sleepers_.end()) sleeper = sleepers_.emplace(sleepers_.end());
+            sleeper->asleep = true;
             try {
                 co_await asio::co_spawn(runtime_.executor, runtime_.clock->sleep_for(duration),
-                                        asio::bind_cancellation_slot(signal_.slot(), asio::use_awaitable));
+                                        asio::bind_cancellation_slot(sleeper->signal.slot(), asio::use_awaitable));
             } catch (const boost::system::system_error& fault) {
+                sleeper->asleep = false;
                 if (fault.code() != asio::error::operation_aborted) throw;
             }
+            sleeper->asleep = false;
         }
         rung_ = false;
     }
 
     void ring() {
         rung_ = true;
-        signal_.emit(boost::asio::cancellation_type::terminal);
+        for (Sleeper& sleeper : sleepers_)
+            if (sleeper.asleep) sleeper.signal.emit(boost::asio::cancellation_type::terminal);
     }
 
 private:
+    struct Sleeper {
+        boost::asio::cancellation_signal signal;
+        bool asleep = false;
+    };
+
     Runtime runtime_;
-    boost::asio::cancellation_signal signal_;
+    std::list<Sleeper> sleepers_; // kept for the next one: a signal has to outlive the end of the sleep that it ended
     bool rung_ = false;
 };
 

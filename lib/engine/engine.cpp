@@ -87,6 +87,10 @@ Async<Result<Integration>> Engine::State::find_integration(const EngineParts& wi
 
 Result<std::vector<StreamPlan>> Engine::State::plan_streams(const Integration& integration,
                                                             const SyncRequest& request) const {
+    if (std::max(request.source_ids.size(), request.target_ids.size()) > max_named_records)
+        return Error(ErrorCode::invalid_request,
+                     fmt::format("a request may name {} records on each side, and this one names {}: split it",
+                                 max_named_records, std::max(request.source_ids.size(), request.target_ids.size())));
     auto order = order_by_reference(integration.sync.entity_mappings);
     if (!order) return order.error();
     std::vector<StreamPlan> plans;

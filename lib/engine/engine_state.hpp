@@ -42,7 +42,8 @@ struct TaskProgress {
     TaskRules rules;
     bool stored = false;      // the store has it
     bool up_to_date = false;  // and as it is here
-    std::vector<Write> start; // goes with the next stream's beginning
+    std::vector<Write> start;  // goes with the next stream's beginning
+    std::vector<Write> fences; // go with the task: they end what may still run of it
 
     TaskProgress() = default;
 };
@@ -68,7 +69,7 @@ struct Engine::State {
     Async<Result<TaskDocument>> load_task(std::string tenant_id, std::string task_id);
     Async<Result<std::optional<SyncTask>>> join_waiting(const SyncRequest& request);
     Async<Result<bool>> cancellation_asked(std::string tenant_id, std::string task_id);
-    Async<Result<TaskDocument>> store_task(TaskDocument task);
+    Async<Result<TaskDocument>> store_task(TaskDocument task, std::vector<Write> with = {});
     Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
     Async<Result<SyncTask>> take_steps(const RunMode& mode, std::string tenant_id, std::string task_id);
     Async<Result<bool>> take_step(const RunMode& mode, TaskProgress& progress);

@@ -34,10 +34,9 @@ bool counts_for_interval(const SyncRequest& request) {
 
 // False: there are too many for one task.
 bool take_along(std::vector<std::string>& known, const std::vector<std::string>& more) {
-    constexpr std::size_t most = 1000;
     for (const std::string& id : more)
         if (std::find(known.begin(), known.end(), id) == known.end()) known.push_back(id);
-    return known.size() <= most;
+    return known.size() <= max_named_records;
 }
 
 Error has_ended(const SyncTask& task) {
@@ -63,9 +62,10 @@ Async<Result<bool>> Engine::State::cancellation_asked(std::string tenant_id, std
     co_return documents->front().has_value();
 }
 
-Async<Result<TaskDocument>> Engine::State::store_task(TaskDocument task) {
+Async<Result<TaskDocument>> Engine::State::store_task(TaskDocument task, std::vector<Write> with) {
     const Timestamp kept_until = parts.runtime.clock->now() + parts.limits.execution_retention;
     std::vector<Write> writes{replace(to_document(task, kept_until))};
+    for (Write& write : with) writes.push_back(std::move(write));
     auto receipt = co_await parts.store->commit(task.request.tenant_id, std::move(writes));
     if (!receipt) co_return receipt.error();
     task.etag = receipt->etags.front();
@@ -189,18 +189,19 @@ Async<Result<SyncTask>> Engine::cancel_task(std::string tenant_id, std::string t
 // condition of its first commit, so that of two that begin at once one waits.
 Async<Result<std::optional<Timestamp>>> Engine::State::wait_for_interval(TaskProgress& progress) {
     const SyncTask& task = progress.task;
-    const Timestamp now = parts.runtime.clock->now();
     progress.start.clear();
     if (task.started_at || !counts_for_interval(task.request)) co_return std::optional<Timestamp>();
     auto schedule = co_await load_schedule(task.request.tenant_id, task.request.integration_id);
     if (!schedule) co_return schedule.error();
+    const Timestamp now = parts.runtime.clock->now(); // after the last beginning, if clocks agree
     if (const auto until = wait_until(schedule->last_start, parts.limits.min_interval, now)) co_return until;
     schedule->last_start = now;
     progress.start.push_back(schedule->etag.empty() ? insert(to_document(*schedule)) : replace(to_document(*schedule)));
     co_return std::optional<Timestamp>();
 }
 
-// Streams that somebody runs, or ran: is he still there? False when one of them is.
+// Streams that somebody runs, or ran: is he still there? False when one of them is. Who only seems to be gone finds the
+// stream taken over: his next commit fails, and what the task says of him stays true.
 Async<Result<bool>> Engine::State::reap_streams(TaskProgress& progress) {
     TaskDocument& task = progress.task;
     const Timestamp now = parts.runtime.clock->now();
@@ -210,6 +211,11 @@ Async<Result<bool>> Engine::State::reap_streams(TaskProgress& progress) {
         if (!stream) co_return stream.error();
         const std::optional<Lease> lease = *stream ? (*stream)->lease : std::nullopt;
         if (lease && lease->execution_id == task.streams[i].execution_id && lease->expires_at > now) co_return false;
+        if (lease && lease->execution_id == task.streams[i].execution_id) {
+            StreamDocument taken = std::move(**stream);
+            ++taken.token;
+            progress.fences.push_back(replace(to_document(taken)));
+        }
         lose_stream(task, i, progress.rules, now);
         progress.up_to_date = false;
     }
@@ -231,10 +237,14 @@ Async<Result<bool>> Engine::State::take_step(const RunMode& mode, TaskProgress& 
     if (!*alone)
         co_return Error(ErrorCode::busy, fmt::format("task {} is being run by another instance", task.task_id));
     if (task.attended) {
+        // Between two streams nobody holds a lease, and whoever runs it may still be there.
+        if (progress.fences.empty() && now < task.updated_at + parts.limits.lease_duration)
+            co_return Error(ErrorCode::busy, fmt::format("task {} is run by its caller", task.task_id));
         fail_task(task, Error(ErrorCode::unavailable, "the process that ran it stopped"), now);
         progress.up_to_date = false;
         co_return false;
     }
+    if (!progress.fences.empty()) co_return true; // once this is stored
     auto asked = co_await cancellation_asked(task.request.tenant_id, task.task_id);
     if (!asked) co_return asked.error();
     if (*asked) {
@@ -314,7 +324,7 @@ Async<Result<SyncTask>> Engine::State::take_steps(const RunMode& mode, std::stri
         if (is_terminal(progress.task.status) || progress.task.held) co_return std::move(progress.task);
         auto again = co_await take_step(mode, progress);
         if (!progress.up_to_date) {
-            auto stored = co_await store_task(progress.task);
+            auto stored = co_await store_task(progress.task, std::move(progress.fences));
             if (!stored && stored.error().code != ErrorCode::stale) co_return stored.error();
             if (!stored) continue;
         }

@@ -197,11 +197,12 @@ void Run::relink_made(Pair& pair) {
     if (gone) forget_create(pair);
 }
 
-// It is known what became of it.
+// It is known what became of it. Of the next one for this pair it is not.
 void Run::forget_create(Pair& pair) {
     pair.sent.reset();
     if (!pair.idempotency_key.empty()) pair.followed_key = std::exchange(pair.idempotency_key, {});
     pair.repeated_create = false;
+    pair.matched = false;
 }
 
 // While a create may have made a record over there, a record that nobody knows may be that one. It waits until the

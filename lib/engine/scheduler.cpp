@@ -278,6 +278,7 @@ Async<> Scheduler::State::watch() {
             log(LogLevel::warning, "the scheduler could not look for cancellations: " + looked.error().message);
     }
     watching = false;
+    all_ended.ring();
 }
 
 Async<Result<>> Scheduler::State::look_for_cancellations() {
@@ -322,7 +323,7 @@ Async<> Scheduler::stop(std::chrono::milliseconds grace) {
     close();
     const auto end = state.parts.runtime.clock->monotonic() + grace;
     bool asked = false;
-    while (state.looping || !state.running.empty()) {
+    while (state.looping || state.watching || !state.running.empty()) {
         const auto left = end - state.parts.runtime.clock->monotonic();
         if (!asked && left <= std::chrono::nanoseconds(0)) {
             asked = true;

@@ -398,6 +398,22 @@ TEST_CASE("of creates that follow one another, each to replace the last one's re
     }
 }
 
+TEST_CASE("the create that follows one found after a crash is asked for as well when its answer is lost (I6)") {
+    World world(recreating(), creates(false, true), creates(false, true));
+    world.source.create("contacts", person("a@x", "A"));
+    world.to_target.pushes.next = {Fate::dies_after};
+    world.sync_and_die();
+    REQUIRE(world.target.ids("contact").size() == 1);
+    world.source.remove("contacts", world.source_id());
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "B"}});
+    world.to_source.pushes.next = {Fate::answer_lost};
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    CHECK(world.source.ids("contacts").size() == 1);
+    CHECK(world.target.ids("contact").size() == 1);
+    CHECK(world.parked().empty());
+    CHECK(world.stream().links == 1);
+}
+
 TEST_CASE("what was made once more and arrives after its origin was deleted brings nothing back (I4)") {
     for (const bool found_by_key : {true, false}) {
         CAPTURE(found_by_key);

@@ -268,8 +268,11 @@ TEST_CASE("a scheduler that stops lets what runs end, or hands it over when its 
         world.loop.run_for(10s);
         REQUIRE(one.scheduler->counts().running == 1);
         const SyncTask late = one.create();
+        world.loop.spawn(one.scheduler->stop(11min)); // a host that is asked twice; the shorter grace counts
         world.loop.run(one.scheduler->stop(grace));
         CHECK(one.scheduler->counts().running == 0);
+        world.loop.run_for(0s);
+        one.scheduler.reset(); // its host may do so now
         CHECK(one.find(task).status == (grace > 0min ? SyncStatus::completed : SyncStatus::pending));
         CHECK(one.find(late).executions == 0);
         for (const Execution& execution : world.stored<Execution>("execution"))

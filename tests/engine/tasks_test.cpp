@@ -40,6 +40,11 @@ std::vector<Execution> executions_of(World& world, const SyncTask& task) {
     return page->items;
 }
 
+Async<void> run_into(Engine& engine, std::string task_id, std::optional<Result<SyncTask>>& answer) {
+    auto task = co_await engine.run_task(tenant, std::move(task_id));
+    answer = std::move(task);
+}
+
 void one_person(World& world) { world.source.create("contacts", person("ada@example.org", "Ada")); }
 
 } // namespace
@@ -257,6 +262,32 @@ TEST_CASE("a task that an instance keeps dying of fails at last (I16)") {
     CHECK(run(world, task).status == SyncStatus::failed);
 }
 
+TEST_CASE("who was taken for dead finds its stream gone, and what its task says of it stays true (I18, I19)") {
+    World world;
+    world.to_target.refused_for = world.limits.retry_cap = 2 * world.limits.lease_duration;
+    world.limits.max_stream_failures = 1;
+    world.rebuild();
+    one_person(world);
+    const SyncTask task = create(world);
+    world.to_target.pushes.next = {Fate::refused};
+    std::optional<Result<SyncTask>> slow;
+    world.loop.spawn(run_into(*world.engine, task.task_id, slow));
+    for (int i = 0; i < 10'000 && world.to_target.sent.empty(); ++i)
+        world.loop.run_for(std::chrono::milliseconds(1));
+    world.loop.run_for(world.limits.lease_duration + std::chrono::milliseconds(1));
+    REQUIRE_FALSE(slow.has_value());
+
+    const auto other = world.make_engine("other");
+    auto judged = try_run(world, *other, task);
+    REQUIRE(judged.has_value());
+    CHECK(judged->status == SyncStatus::failed);
+    const auto sent = world.to_target.sent.size();
+    world.loop.run_until_idle();
+    REQUIRE(slow.has_value());
+    CHECK(world.to_target.sent.size() == sent);
+    CHECK(find(world, task).status == SyncStatus::failed);
+}
+
 TEST_CASE("a stream or a slot that others hold makes a task wait, and it is not lost") {
     World world;
     one_person(world);
@@ -338,4 +369,30 @@ TEST_CASE("Engine::run's own task is nobody else's, ends with it, and ends also 
     const SyncTask ended = run(world, tasks[0]);
     CHECK(ended.status == SyncStatus::failed);
     CHECK(ended.executions == 1);
+}
+
+TEST_CASE("Engine::run's own task is left to it between two of its streams (I18)") {
+    World world;
+    one_person(world);
+    world.sync_well();
+    auto task = world.stored<TaskDocument>("task").at(0);
+    task.status = SyncStatus::running; // as it is stored until the second stream begins
+    task.streams.push_back(task.streams[0]);
+    task.streams[1].status = SyncStatus::pending;
+    std::vector<Write> writes{put(to_document(task))};
+    REQUIRE(world.loop.run(world.store->commit(tenant, std::move(writes))).has_value());
+    const auto early = try_run(world, *world.engine, task);
+    REQUIRE_FALSE(early.has_value());
+    CHECK(early.error().code == ErrorCode::busy);
+    world.loop.run_for(world.limits.lease_duration);
+    CHECK(run(world, task).status == SyncStatus::failed);
+}
+
+TEST_CASE("a request names no more records than one execution may read") {
+    World world;
+    SyncRequest request = world.request();
+    request.source_ids.resize(max_named_records + 1, "1");
+    auto refused = world.loop.run(world.engine->create_task(std::move(request), TaskOptions()));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == ErrorCode::invalid_request);
 }

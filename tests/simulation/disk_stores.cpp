@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace simulation {
@@ -47,9 +49,21 @@ public:
     }
     cs::Async<cs::Result<cs::CommitReceipt>> commit(std::string partition, std::vector<cs::Write> writes) override {
         co_await process_.pass();
-        auto receipt = stores_.commit(process_, partition, writes);
+        auto mine = std::make_shared<DiskStores::Waiting>();
+        mine->partition = std::move(partition);
+        mine->writes = std::move(writes);
+        stores_.connections_.at(process_.name()).waiting.push_back(mine);
+        // The disk is still busy with another one, and more come meanwhile. Whoever goes on first commits for all.
+        try {
+            co_await process_.pass_after(milliseconds{5});
+        } catch (...) {
+            stores_.give_up(process_, *mine);
+            throw;
+        }
+        if (!mine->answer) stores_.commit_waiting(process_);
         co_await process_.pass();
-        co_return receipt;
+        if (!mine->answer) throw std::logic_error("a commit has no answer");
+        co_return std::move(*mine->answer);
     }
 
 private:
@@ -168,18 +182,43 @@ void DiskStores::answered(SimulatedProcess& process, const cs::Result<Outcome>& 
     if (!disk_.lives(process.name())) process_ended(process);
 }
 
-cs::Result<cs::CommitReceipt> DiskStores::commit(SimulatedProcess& process, const std::string& partition,
-                                                 const std::vector<cs::Write>& writes) {
+void DiskStores::commit_waiting(SimulatedProcess& process) {
     Connection& connection = connections_.at(process.name());
-    auto receipt = connection.store->commit(partition, writes);
+    const auto waiting = std::exchange(connection.waiting, {});
+    if (waiting.size() == 1) {
+        waiting[0]->answer = connection.store->commit(waiting[0]->partition, waiting[0]->writes);
+    } else {
+        situations_.reach(Situation::commits_together);
+        std::vector<cs::CommitCall> calls(waiting.size());
+        for (std::size_t i = 0; i < waiting.size(); ++i) {
+            calls[i].partition = waiting[i]->partition;
+            calls[i].writes = waiting[i]->writes;
+        }
+        auto answers = connection.store->commit_many(calls);
+        for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->answer = std::move(answers[i]);
+    }
+    for (const auto& one : waiting) committed(process, *one);
+    // What the last of a group was told is known last.
+    answered(process, *waiting.back()->answer);
+}
+
+void DiskStores::give_up(SimulatedProcess& process, Waiting& one) {
+    one.given_up = true;
+    if (one.answer && *one.answer) hooks_.came_to_light(process.name(), one.writes);
+}
+
+void DiskStores::committed(SimulatedProcess& process, const Waiting& one) {
+    Connection& connection = connections_.at(process.name());
+    const auto& receipt = *one.answer;
+    const std::vector<cs::Write>& writes = one.writes;
     const bool lives = disk_.lives(process.name());
-    StoreContent::Commit commit{process.name(), partition, writes};
+    StoreContent::Commit commit{process.name(), one.partition, writes};
     if (!receipt) hooks_.note(fmt::format("a commit of {} fails: {}", process.name(), receipt.error().message));
     if (!lives) situations_.reach(Situation::death_in_commit);
     if (receipt) {
         content_.apply(commit);
         forget_uncertain();
-        if (!lives) {
+        if (!lives || one.given_up) {
             situations_.reach(Situation::commit_came_to_light);
             hooks_.came_to_light(process.name(), writes);
         }
@@ -192,8 +231,6 @@ cs::Result<cs::CommitReceipt> DiskStores::commit(SimulatedProcess& process, cons
         uncertain_.push_back(std::move(commit));
         connection.unsettled = true;
     }
-    answered(process, receipt);
-    return receipt;
 }
 
 void DiskStores::forget_uncertain() {
@@ -231,22 +268,43 @@ void DiskStores::compare(const StoreContent& found, std::string_view when, bool 
         if (!live) forget_uncertain();
         return;
     }
-    for (StoreContent::Commit& commit : std::exchange(uncertain_, {})) {
-        StoreContent with = content_;
-        with.apply(commit);
-        if (!with.difference_from(found, clock_.now()).empty()) continue;
+    const std::vector<std::size_t> happened = explain(found);
+    if (happened.empty())
+        return hooks_.report("I30",
+                             fmt::format("{}, the store does not hold what it acknowledged: {}", when, difference));
+    const auto uncertain = std::exchange(uncertain_, {});
+    for (const std::size_t i : happened) {
+        const StoreContent::Commit& commit = uncertain[i];
         if (!live) {
             // Nobody was shown it yet, so the next power loss may still undo it.
-            uncertain_.push_back(std::move(commit));
-            return;
+            uncertain_.push_back(commit);
+            continue;
         }
-        content_ = std::move(with);
+        content_.apply(commit);
         situations_.reach(Situation::commit_came_to_light);
         hooks_.note(fmt::format("a commit of {} comes to light {}", commit.node, when));
         hooks_.came_to_light(commit.node, commit.writes);
-        return;
     }
-    hooks_.report("I30", fmt::format("{}, the store does not hold what it acknowledged: {}", when, difference));
+}
+
+// Which of the uncertain commits must have happened, in their order; empty: none of them explain what was found. Those
+// that shared a transaction come together, and a stale one among them does not.
+std::vector<std::size_t> DiskStores::explain(const StoreContent& found) const {
+    constexpr std::size_t most = 10; // a thousand attempts
+    const std::size_t judged = std::min(uncertain_.size(), most), first = uncertain_.size() - judged;
+    std::vector<std::size_t> chosen;
+    for (std::size_t set = 1; set < std::size_t{1} << judged; ++set) {
+        StoreContent with = content_;
+        chosen.clear();
+        for (std::size_t i = 0; i < judged; ++i) {
+            if ((set >> i & 1) == 0) continue;
+            with.apply(uncertain_[first + i]);
+            chosen.push_back(first + i);
+        }
+        if (with.difference_from(found, clock_.now()).empty()) return chosen;
+    }
+    chosen.clear();
+    return chosen;
 }
 
 cs::Result<> DiskStores::check_pages(const std::string& vfs) const {

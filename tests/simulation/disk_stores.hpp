@@ -55,23 +55,31 @@ public:
 
 private:
     friend class NodeStore;
+    struct Waiting { // a commit on its way
+        std::string partition;
+        std::vector<cs::Write> writes;
+        std::optional<cs::Result<cs::CommitReceipt>> answer;
+        bool given_up = false; // whoever called was cancelled: it happens all the same
+    };
     struct Connection {
         std::shared_ptr<cs::BlockingStore> store;
+        std::vector<std::shared_ptr<Waiting>> waiting; // called in one moment: one transaction, as of the real bridge
         bool unsettled = false; // the last commit's outcome is unknown
     };
 
     [[nodiscard]] cs::SqliteOptions options(std::string vfs) const;
     template <class Outcome>
     void answered(cs::testing::SimulatedProcess& process, const cs::Result<Outcome>& outcome);
-    [[nodiscard]] cs::Result<cs::CommitReceipt> commit(cs::testing::SimulatedProcess& process,
-                                                       const std::string& partition,
-                                                       const std::vector<cs::Write>& writes);
+    void commit_waiting(cs::testing::SimulatedProcess& process);
+    void committed(cs::testing::SimulatedProcess& process, const Waiting& one);
+    void give_up(cs::testing::SimulatedProcess& process, Waiting& one);
     void power_lost();
     void process_ended(cs::testing::SimulatedProcess& process);
     void drop(const std::string& process);
     [[nodiscard]] cs::Result<StoreContent> read_everything(const std::string& vfs, bool live) const;
     void forget_uncertain();
     void compare(const StoreContent& found, std::string_view when, bool live);
+    [[nodiscard]] std::vector<std::size_t> explain(const StoreContent& found) const;
     [[nodiscard]] cs::Result<> check_pages(const std::string& vfs) const;
 
     void release(std::string name); // a copy: it outlives its entry

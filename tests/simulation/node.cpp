@@ -12,7 +12,6 @@ using cs::testing::Fault;
 using cs::testing::Operation;
 
 
-
 class WitnessAdapter final : public cs::Adapter {
 public:
     using Before = std::function<void(Side, const cs::PushRequest&)>;
@@ -98,7 +97,12 @@ private:
 
 class TraceObserver final : public cs::Observer {
 public:
-    TraceObserver(Trace& trace, std::string node) : trace_(trace), node_(std::move(node)) {}
+    using Finished = std::function<void(const cs::Execution&)>;
+
+    TraceObserver(Trace& trace, std::string node, Finished finished)
+        : trace_(trace), node_(std::move(node)), finished_(std::move(finished)) {}
+
+    void on_finished(const cs::Execution& execution) override { finished_(execution); }
 
     void on_log(cs::LogLevel, std::string_view message, const json::object&) override {
         trace_.note("{} says: {}", node_, message);
@@ -115,6 +119,7 @@ public:
 private:
     Trace& trace_;
     std::string node_;
+    Finished finished_;
 };
 
 } // namespace
@@ -158,13 +163,29 @@ cs::Result<> Node::begin() {
     parts.events = events_.get();
     parts.limits = scenario.limits;
     parts.instance = process.name();
-    if (world.trace_.on()) observer_ = std::make_unique<TraceObserver>(world.trace_, process.name());
+    if (world.trace_.on() || scenario.scheduled)
+        observer_ = std::make_unique<TraceObserver>(
+            world.trace_, process.name(),
+            [this](const cs::Execution& execution) { world.execution_ended(*this, execution); });
     parts.observer = observer_.get();
     engine_ = std::make_unique<cs::Engine>(std::move(parts));
     return {};
 }
 
 Node::~Node() = default;
+
+cs::Scheduler& Node::begin_scheduling(bool schedules) {
+    cs::SchedulerParts parts;
+    parts.runtime = cs::Runtime{world.loop_.executor(), &process.clock(), random_.get()};
+    parts.engine = engine_.get();
+    parts.store = store_.get();
+    parts.catalog = schedules ? catalog_.get() : nullptr;
+    parts.observer = observer_.get();
+    parts.limits = world.scenario_.tasks.limits;
+    scheduler_ = std::make_unique<cs::Scheduler>(std::move(parts));
+    world.loop_.spawn(scheduler_->run());
+    return *scheduler_;
+}
 
 cs::AdapterFactory Node::factory(Side side) {
     return [this, side](const cs::AdapterContext&) -> cs::Result<std::unique_ptr<cs::Adapter>> {

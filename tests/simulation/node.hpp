@@ -4,6 +4,7 @@
 #include "world.hpp"
 
 #include <castiel_sync/event.hpp>
+#include <castiel_sync/scheduler.hpp>
 #include <castiel_sync/testing/faulty_adapter.hpp>
 #include <castiel_sync/testing/faulty_store.hpp>
 
@@ -27,6 +28,10 @@ public:
 
     [[nodiscard]] cs::Engine& engine() { return *engine_; }
 
+    // A scheduler on this engine; with schedules, or only for the tasks that are there. Replaces one that has stopped.
+    cs::Scheduler& begin_scheduling(bool schedules);
+    [[nodiscard]] cs::Scheduler* scheduler() { return scheduler_.get(); } // null: it has none
+
 private:
     [[nodiscard]] cs::AdapterFactory factory(Side side);
 
@@ -36,8 +41,9 @@ private:
     cs::AdapterRegistry adapters_;
     std::unique_ptr<cs::IntegrationCatalog> catalog_;
     std::unique_ptr<cs::EventSink> events_;
-    std::unique_ptr<cs::Observer> observer_; // only while tracing
+    std::unique_ptr<cs::Observer> observer_; // only while tracing, or where schedulers run
     std::unique_ptr<cs::Engine> engine_;
+    std::unique_ptr<cs::Scheduler> scheduler_;
 };
 
 // A catalog that fails like everything else.

@@ -49,6 +49,7 @@ private:
     [[nodiscard]] std::int64_t unknown_creates(const Group& group) const;
     [[nodiscard]] bool chosen_by_person(const RecordKey& key) const;
     [[nodiscard]] bool kept_by_person(const RecordKey& key) const; // a record whose deletion a person took back
+    [[nodiscard]] bool settled_by_person(const RecordKey& key, std::size_t field) const;
     [[nodiscard]] std::string unaccounted_field(const RecordKey& key, const RecordState& record,
                                                 const RecordKey& partner_key, std::size_t field) const;
     [[nodiscard]] bool tells_deletions(Side side) const;

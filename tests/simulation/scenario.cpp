@@ -268,6 +268,34 @@ void draw_disk(Scenario& scenario) {
     disk.longest_hold = dice.one_of<nanoseconds>({200ms, 5s, 60s});
 }
 
+// From dice of its own too.
+void draw_tasks(Scenario& scenario) {
+    Dice dice(scenario.seed * 2 + 0x7461736b);
+    scenario.scheduled = dice.percent(25);
+    TaskPlan& tasks = scenario.tasks;
+    tasks.limits.max_running = static_cast<std::size_t>(dice.between(1, 5));
+    tasks.limits.max_running_per_tenant = static_cast<std::size_t>(dice.between(1, 4));
+    tasks.limits.interval = dice.one_of<milliseconds>({10s, 30s, 60s});
+    tasks.limits.busy_pause = dice.one_of<milliseconds>({200ms, 1s, 5s});
+    tasks.limits.cancel_pause = dice.one_of<milliseconds>({100ms, 1s});
+    tasks.runs = static_cast<std::uint32_t>(dice.between(0, 30));
+    tasks.events = static_cast<std::uint32_t>(dice.between(10, 60));
+    tasks.held = static_cast<std::uint32_t>(dice.between(0, 30));
+    tasks.cancelled = static_cast<std::uint32_t>(dice.between(0, 40));
+    tasks.restarts = dice.percent(50) ? static_cast<std::size_t>(dice.between(1, 5)) : 0;
+    if (!scenario.scheduled) return;
+    cs::SyncFrequency& frequency = scenario.integration.sync.frequency;
+    frequency.type = dice.one_of({cs::SyncFrequency::Type::manual, cs::SyncFrequency::Type::interval,
+                                  cs::SyncFrequency::Type::cron});
+    frequency.interval = std::chrono::minutes{dice.between(5, 15)};
+    frequency.cron_expression = dice.percent(50) ? "*/5 * * * *" : "*/7 * * * *";
+    scenario.limits.min_interval = dice.one_of<milliseconds>({0s, 5s, 60s, 300s});
+    scenario.limits.max_stream_failures = static_cast<std::size_t>(dice.between(1, 8));
+    scenario.limits.task_retry_base = dice.one_of<milliseconds>({1s, 10s});
+    scenario.limits.task_retry_cap = dice.one_of<milliseconds>({10s, 120s});
+    scenario.longest_idle /= 4; // whoever asks does not wait for the answer
+}
+
 } // namespace
 
 void complete_integration(Scenario& scenario) {
@@ -296,6 +324,7 @@ Scenario draw_scenario(std::uint64_t seed) {
     draw_limits(dice, scenario);
     draw_faults(dice, scenario);
     draw_disk(scenario);
+    draw_tasks(scenario);
     return scenario;
 }
 
@@ -312,6 +341,12 @@ std::string describe(const cs::testing::SimulatedSystemOptions& system) {
         can.finds_by_idempotency_key ? fmt::format(", finds by key (lag {} ms)", can.read_lag.count()) : "",
         system.hides_versions ? ", hides versions," : ",", can.max_page_records, can.max_fetch_records,
         can.max_push_records);
+}
+
+std::string frequency(const cs::SyncFrequency& frequency) {
+    if (frequency.type == cs::SyncFrequency::Type::interval)
+        return fmt::format("every {} minutes", frequency.interval.count());
+    return frequency.type == cs::SyncFrequency::Type::cron ? frequency.cron_expression : "no schedule";
 }
 
 } // namespace
@@ -342,6 +377,13 @@ std::string describe(const Scenario& s) {
                 text += fmt::format(" {} {:.1f}%", to_string(static_cast<Fault::Kind>(i)), rates.per_million[i] / 1e4);
         text += fmt::format(" latency up to {} ms\n", rates.max_latency / 1ms);
     }
+    if (s.scheduled)
+        text += fmt::format("  schedulers: {}, {} s between starts, {} at once, {} a tenant, a look every {} s; "
+                            "{}% runs, {}% events, {}% held, {}% cancelled; {} restarts; {} failures end a stream\n",
+                            frequency(s.integration.sync.frequency), s.limits.min_interval / 1s,
+                            s.tasks.limits.max_running, s.tasks.limits.max_running_per_tenant,
+                            s.tasks.limits.interval / 1s, s.tasks.runs, s.tasks.events, s.tasks.held,
+                            s.tasks.cancelled, s.tasks.restarts, s.limits.max_stream_failures);
     if (s.on_disk)
         text += fmt::format("  on a disk: checkpoints after {} pages, {} power losses, {} other programs for up to "
                             "{} s; in a million calls: {} deaths, {} power losses, {} full (for up to {} s), "

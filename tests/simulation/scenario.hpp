@@ -2,6 +2,7 @@
 // directions, strategies, capabilities, sizes and faults ("swarm"), so that no two look alike.
 #pragma once
 
+#include <castiel_sync/scheduler.hpp>
 #include <castiel_sync/engine.hpp>
 #include <castiel_sync/testing/fault_plan.hpp>
 #include <castiel_sync/testing/simulated_system.hpp>
@@ -78,8 +79,20 @@ struct DiskPlan {
     nanoseconds longest_hold{};
 };
 
+// Schedulers run what is due, and users ask for tasks, besides those who run the integration themselves.
+struct TaskPlan {
+    cs::SchedulerLimits limits;
+    std::uint32_t runs = 0;      // per cent of what is asked for: runs of the whole integration, at once
+    std::uint32_t events = 0;    // tasks that name records
+    std::uint32_t held = 0;      // of the tasks: created first, and let go later
+    std::uint32_t cancelled = 0; // of the occasions to do so
+    std::size_t restarts = 0;    // of nodes, by operators: what runs may end, or is handed over
+};
+
 struct Scenario {
     std::uint64_t seed = 0;
+    bool scheduled = false;
+    TaskPlan tasks; // drawn in any case
     bool on_disk = false;
     DiskPlan disk; // drawn in any case
     cs::Direction direction = cs::Direction::bidirectional;

@@ -12,6 +12,10 @@ std::string_view to_string(Situation situation) {
     case Situation::recovery_interrupted: return "recovery interrupted by a crash";
     case Situation::echo_after_foreign_edit: return "echo after a foreign edit";
     case Situation::own_writes_passed_over: return "own writes passed over in a feed";
+    case Situation::task_taken_up: return "task taken up by another process";
+    case Situation::task_handed_over: return "task handed over at a stop";
+    case Situation::task_cancelled_in_work: return "task cancelled after it had begun";
+    case Situation::task_joined: return "event joined a waiting task";
     case Situation::death_in_commit: return "process died within a commit";
     case Situation::death_in_opening: return "process died while it opened the store";
     case Situation::opening_refused: return "store not to be opened at once";
@@ -22,6 +26,7 @@ std::string_view to_string(Situation situation) {
     case Situation::commit_on_busy_file: return "commit while another program held the file";
     case Situation::torn_write: return "write torn by a power loss";
     case Situation::power_loss_in_checkpoint: return "power loss during a checkpoint of the log";
+    case Situation::commits_together: return "commits in one transaction";
     }
     return "unknown";
 }

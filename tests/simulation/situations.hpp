@@ -22,6 +22,11 @@ enum class Situation {
     recovery_interrupted,
     echo_after_foreign_edit,
     own_writes_passed_over,
+    // Only where schedulers run:
+    task_taken_up,
+    task_handed_over,
+    task_cancelled_in_work,
+    task_joined,
     // Only with the store on a disk:
     death_in_commit,
     death_in_opening,
@@ -33,8 +38,9 @@ enum class Situation {
     commit_on_busy_file,
     torn_write,
     power_loss_in_checkpoint,
+    commits_together,
 };
-inline constexpr std::size_t situations = 16;
+inline constexpr std::size_t situations = 21;
 [[nodiscard]] std::string_view to_string(Situation situation);
 [[nodiscard]] constexpr bool needs_disk(Situation situation) { return situation >= Situation::death_in_commit; }
 

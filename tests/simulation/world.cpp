@@ -24,15 +24,20 @@ World::World(const Scenario& scenario, WorldOptions options)
           trace_.note("VIOLATION {}: {}", invariant, message);
           violations_.add(invariant, std::move(message));
       }),
-      situations_(ledger_, mirror_), source_(loop_, scenario_.source), target_(loop_, scenario_.target),
+      situations_(ledger_, mirror_),
+      tasks_(scenario_, situations_, [this](std::string_view invariant, std::string message) {
+          trace_.note("VIOLATION {}: {}", invariant, message);
+          violations_.add(invariant, std::move(message));
+      }),
+      source_(loop_, scenario_.source), target_(loop_, scenario_.target),
       oracle_(scenario_, ledger_, mirror_, source_, target_,
               [this](std::string_view invariant, std::string message) {
                   trace_.note("VIOLATION {}: {}", invariant, message);
                   violations_.add(invariant, std::move(message));
               }),
       users_(scenario_, source_, target_, ledger_), troubles_(scenario.seed * 2 + 0x74726f75),
-      persons_(scenario.seed * 2 + 0x70657273), store_clock_(loop_), store_(cs::make_memory_store(store_clock_)),
-      events_(std::make_shared<cs::testing::RecordingSink>()) {
+      persons_(scenario.seed * 2 + 0x70657273), askers_(scenario.seed * 2 + 0x61736b73), store_clock_(loop_),
+      store_(cs::make_memory_store(store_clock_)), events_(std::make_shared<cs::testing::RecordingSink>()) {
     if (options_.plan) {
         plan_ = options_.plan;
     } else {
@@ -134,6 +139,7 @@ void World::committed(const std::string& node, const std::vector<cs::Write>& wri
         trace_.note("{} commits{}", node, list);
     }
     mirror_.committed(node, writes);
+    tasks_.committed(node, writes);
     situations_.committed(node, writes);
 }
 
@@ -156,7 +162,8 @@ void World::start_node(std::size_t number) {
     if (phase_ != Phase::safety) return;
     node.driving = true;
     ++driving_;
-    loop_.spawn(drive(node));
+    if (scenario_.scheduled) node.begin_scheduling(true);
+    loop_.spawn(scenario_.scheduled ? ask_for_tasks(node) : drive(node));
 }
 
 void World::node_crashed(Node& node) {
@@ -226,6 +233,12 @@ void World::schedule_disk_troubles() {
         at_some_time([this, duration = dice.up_to(scenario_.disk.longest_hold)] { disk_->hold(duration); });
 }
 
+void World::check_cap(const cs::Execution& run) {
+    if (run.counters.processed > scenario_.limits.max_records_per_sync)
+        violations_.add("I20", fmt::format("an execution processed {} records; the cap is {}", run.counters.processed,
+                                           scenario_.limits.max_records_per_sync));
+}
+
 void World::note_runs(Node& node, nanoseconds began, bool resumed,
                       const cs::Result<std::vector<cs::Execution>>& runs) {
     ++report_.runs;
@@ -243,9 +256,7 @@ void World::note_runs(Node& node, nanoseconds began, bool resumed,
             run.counters.processed, run.counters.created, run.counters.updated, run.counters.deleted,
             run.counters.skipped, run.counters.failed, run.counters.conflicts,
             run.error ? ": " + run.error->message : "");
-        if (run.counters.processed > scenario_.limits.max_records_per_sync)
-            violations_.add("I20", fmt::format("an execution processed {} records; the cap is {}",
-                                               run.counters.processed, scenario_.limits.max_records_per_sync));
+        check_cap(run);
         if (run.status == cs::SyncStatus::completed && !run.has_more && !resumed)
             oracle_.check_completed_run(run.stream_id, began);
     }
@@ -268,6 +279,7 @@ void World::safety_phase() {
     for (std::size_t i = 0; i < scenario_.nodes; ++i) start_node(i);
     schedule_troubles();
     if (disk_) schedule_disk_troubles();
+    if (scenario_.scheduled) schedule_restarts();
     loop_.run_for(scenario_.safety_time);
 }
 
@@ -283,6 +295,7 @@ void World::heal_phase() {
     plan_->heal();
     if (disk_) disk_->heal();
     users_.mend();
+    if (scenario_.scheduled) loop_.run(stop_schedulers());
     loop_.run(wait_for_drivers());
     for (std::size_t i = 0; i < alive_.size(); ++i)
         if (!alive_[i] && (i == 0 || !scenario_.heal_one_node_only)) start_node(i);
@@ -300,6 +313,7 @@ WorldReport World::run() {
     try {
         safety_phase();
         heal_phase();
+        if (scenario_.scheduled) loop_.run(finish_tasks());
         quiesce_phase();
         verify_phase();
         resolution_phase();

@@ -7,6 +7,7 @@
 #include "scenario.hpp"
 #include "situations.hpp"
 #include "store_mirror.hpp"
+#include "task_watch.hpp"
 #include "trace.hpp"
 #include "users.hpp"
 
@@ -100,6 +101,7 @@ private:
     void committed(const std::string& node, const std::vector<cs::Write>& writes);
     // The node's own connection, or the store that all nodes share.
     [[nodiscard]] cs::Result<std::shared_ptr<cs::Store>> open_store(cs::testing::SimulatedProcess& process);
+    void check_cap(const cs::Execution& run);
     void note_runs(Node& node, nanoseconds began, bool resumed, const cs::Result<std::vector<cs::Execution>>& runs);
 
     void safety_phase();
@@ -107,6 +109,18 @@ private:
     void quiesce_phase();
     void verify_phase();
     void resolution_phase();
+
+    // Where schedulers run:
+    void execution_ended(Node& node, const cs::Execution& execution);
+    cs::Async<void> ask_for_tasks(Node& node);
+    cs::Async<void> ask_for_one(Node& node);
+    cs::Async<void> change_one(Node& node);
+    [[nodiscard]] cs::SyncRequest task_request();
+    cs::Async<void> stop_scheduler(Node& node, std::shared_ptr<bool> stopped);
+    cs::Async<void> stop_schedulers();
+    void schedule_restarts();
+    cs::Async<void> restart(Node& node);
+    cs::Async<void> finish_tasks();
 
     cs::Async<void> drive(Node& node);
     cs::Async<void> wait_for_drivers();
@@ -132,12 +146,14 @@ private:
     Ledger ledger_;
     StoreMirror mirror_;
     Situations situations_;
+    TaskWatch tasks_;
     cs::testing::SimulatedSystem source_;
     cs::testing::SimulatedSystem target_;
     Oracle oracle_;
     Users users_;
     Dice troubles_;
     Dice persons_; // who resolve conflicts and judge latches
+    Dice askers_;  // who ask for tasks
     cs::testing::SimClock store_clock_;
     std::shared_ptr<cs::Store> store_;  // in memory, or
     std::unique_ptr<DiskStores> disk_;
