@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <string_view>
 #include <utility>
 
 namespace castiel_sync {
@@ -10,13 +12,15 @@ namespace {
 class FixedCatalog : public IntegrationCatalog {
 public:
     FixedCatalog(std::vector<Integration> integrations, SecretLookup secrets)
-        : integrations_(std::move(integrations)), secrets_(std::move(secrets)) {}
+        : integrations_(std::move(integrations)), secrets_(std::move(secrets)) {
+        for (const Integration& integration : integrations_)
+            by_name_.try_emplace({integration.tenant_id, integration.id}, &integration);
+    }
 
     Async<Result<std::optional<Integration>>> find(std::string tenant_id, std::string integration_id) override {
-        for (const Integration& integration : integrations_)
-            if (integration.tenant_id == tenant_id && integration.id == integration_id)
-                co_return std::optional<Integration>(integration);
-        co_return std::optional<Integration>();
+        const auto found = by_name_.find({tenant_id, integration_id});
+        if (found == by_name_.end()) co_return std::optional<Integration>();
+        co_return std::optional<Integration>(*found->second);
     }
 
     Async<Result<std::vector<Integration>>> list(std::string tenant_id) override {
@@ -37,7 +41,8 @@ public:
     }
 
 private:
-    std::vector<Integration> integrations_;
+    const std::vector<Integration> integrations_;
+    std::map<std::pair<std::string_view, std::string_view>, const Integration*> by_name_; // of a tenant
     SecretLookup secrets_;
 };
 

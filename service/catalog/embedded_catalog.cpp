@@ -70,6 +70,8 @@ Document to_document(const Integration& integration, const json::object& object)
     return document;
 }
 
+std::string_view id_of(const ConfiguredIntegration& each) { return each.integration.id; }
+
 } // namespace
 
 std::vector<ConfiguredIntegration> configured_integrations(const Configuration& configuration) {
@@ -87,15 +89,13 @@ EmbeddedCatalog::EmbeddedCatalog(EmbeddedCatalogParts parts, std::vector<Configu
 }
 
 void EmbeddedCatalog::set_configured(std::vector<ConfiguredIntegration> configured) {
-    std::ranges::sort(configured, {}, [](const ConfiguredIntegration& each) -> const std::string& {
-        return each.integration.id;
-    });
+    std::ranges::sort(configured, {}, id_of);
     configured_ = std::make_shared<const Configured>(std::move(configured));
 }
 
 const ConfiguredIntegration* EmbeddedCatalog::find_configured(std::string_view tenant_id, std::string_view id) const {
-    for (const ConfiguredIntegration& each : *configured_)
-        if (each.integration.tenant_id == tenant_id && each.integration.id == id) return &each;
+    for (const ConfiguredIntegration& each : std::ranges::equal_range(*configured_, id, {}, id_of))
+        if (each.integration.tenant_id == tenant_id) return &each;
     return nullptr;
 }
 
