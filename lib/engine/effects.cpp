@@ -42,9 +42,10 @@ std::string plan_action(const Pair& pair) {
 
 void Run::log(LogLevel level, std::string_view message) const {
     if (!observer_) return;
-    const json::object fields{{"streamId", session_.stream().stream_id},
-                              {"executionId", session_.execution().execution_id},
-                              {"entityType", session_.execution().entity_type}};
+    const Execution& execution = session_.execution();
+    const json::object fields{{"tenantId", session_.tenant()},         {"integrationId", execution.integration_id},
+                              {"taskId", execution.task_id},           {"executionId", execution.execution_id},
+                              {"streamId", session_.stream().stream_id}, {"entityType", execution.entity_type}};
     observer_->on_log(level, message, fields);
 }
 

@@ -396,6 +396,7 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
     }
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (mode.preview) co_return executions;
+    const json::object ids{{"tenantId", request.tenant_id}, {"taskId", progress.task.task_id}};
     if (!is_terminal(progress.task.status)) {
         const Timestamp now = with.runtime.clock->now();
         if (cancelled) castiel_sync::cancel_task(progress.task, now);
@@ -409,11 +410,11 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
         // Where not even its beginning was recorded, nothing has happened at all.
         if (!receipt && !progress.stored) co_return receipt.error();
         if (!receipt && mode.observer)
-            mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, {});
+            mode.observer->on_log(LogLevel::error, "the task's end was not recorded: " + receipt.error().message, ids);
     }
     if (auto published = co_await publish_events(request.tenant_id); !published && mode.observer)
         // They stay in the outbox; the next run or publish_events sends them.
-        mode.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
+        mode.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, ids);
     co_return executions;
 }
 

@@ -341,9 +341,10 @@ Async<Result<SyncTask>> Engine::State::run_task(std::string tenant_id, std::stri
     RunMode mode;
     mode.parts = &parts;
     mode.observer = parts.observer;
-    auto task = co_await take_steps(mode, tenant_id, std::move(task_id));
-    if (auto published = co_await publish_events(std::move(tenant_id)); !published && parts.observer)
-        parts.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message, {});
+    auto task = co_await take_steps(mode, tenant_id, task_id);
+    if (auto published = co_await publish_events(tenant_id); !published && parts.observer)
+        parts.observer->on_log(LogLevel::warning, "events wait in the outbox: " + published.error().message,
+                               {{"tenantId", tenant_id}, {"taskId", task_id}});
     co_return task;
 }
 

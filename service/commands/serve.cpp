@@ -6,6 +6,7 @@
 #include "catalog/embedded_catalog.hpp"
 #include "http/api.hpp"
 #include "metrics/metrics.hpp"
+#include "output/log.hpp"
 
 #include <castiel_sync/http/server.hpp>
 #include <castiel_sync/scheduler.hpp>
@@ -115,6 +116,7 @@ private:
         parts.authentication = authentication_.get();
         parts.contract_text = embedded_contract;
         Console& console = session_.console();
+        parts.wants_log = would_log;
         parts.log = [&console](LogLevel level, std::string_view message, const json::object& fields) {
             console.log(level, message, fields);
         };

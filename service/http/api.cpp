@@ -102,10 +102,11 @@ Async<HttpResponse> Api::handle(HttpRequest request) {
     const std::string request_id = request_id_of(request, *parts_.runtime.random);
     const auto begin = parts_.runtime.clock->monotonic();
     const Operation* operation = nullptr;
+    std::string tenant_id;
     HttpResponse response;
     std::string trouble;
     try {
-        response = co_await answer(request, request_id, operation);
+        response = co_await answer(request, request_id, operation, tenant_id);
     } catch (const std::exception& fault) {
         trouble = fault.what();
     }
@@ -113,16 +114,21 @@ Async<HttpResponse> Api::handle(HttpRequest request) {
         response = engine_answer(Error(ErrorCode::internal, trouble));
         if (parts_.log)
             parts_.log(LogLevel::error, "a request failed: " + trouble,
-                       {{"requestId", request_id}, {"method", request.method}});
+                       {{"tenantId", tenant_id}, {"requestId", request_id}, {"method", request.method}});
     }
     response.headers.set("X-Request-ID", request_id);
-    if (parts_.metrics != nullptr)
-        parts_.metrics->count_request(request.method, operation == nullptr ? std::string_view() : operation->path,
-                                      response.status, parts_.runtime.clock->monotonic() - begin);
+    const std::string_view route = operation == nullptr ? std::string_view() : operation->path;
+    const auto took = parts_.runtime.clock->monotonic() - begin;
+    if (parts_.metrics != nullptr) parts_.metrics->count_request(request.method, route, response.status, took);
+    if (parts_.log && (!parts_.wants_log || parts_.wants_log(LogLevel::debug)))
+        parts_.log(LogLevel::debug, "request",
+                   {{"tenantId", tenant_id}, {"requestId", request_id}, {"method", request.method}, {"route", route},
+                    {"status", response.status}, {"microseconds", took / std::chrono::microseconds(1)}});
     co_return response;
 }
 
-Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_id, const Operation*& operation) {
+Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_id, const Operation*& operation,
+                                std::string& tenant_id) {
     const std::string_view target = request.target;
     const std::size_t mark = target.find('?');
     const std::string_view query = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
@@ -137,7 +143,7 @@ Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_
         auto identity = parts_.authentication->authenticate(authorization, tenant, parts_.runtime.clock->now());
         if (!identity)
             co_return error_answer(identity.error().code == ErrorCode::forbidden ? 403 : 401, identity.error().message);
-        call.tenant_id = std::move(identity->tenant_id);
+        call.tenant_id = tenant_id = std::move(identity->tenant_id);
         call.actor = std::move(identity->actor);
     } else if (const auto authorization = values_of(request, "Authorization"); authorization.size() == 1) {
         call.authorization = authorization.front();
@@ -165,13 +171,13 @@ Async<HttpResponse> Api::call_once(const HttpRequest& request, ApiCall call, Han
     if (!earlier) co_return engine_answer(earlier.error());
     if (*earlier) co_return std::move(**earlier);
     call.made_id = once.made_id();
-    const std::string request_id = call.request_id;
+    const std::string request_id = call.request_id, tenant_id = call.tenant_id;
     HttpResponse response = co_await handler(*this, std::move(call));
     auto kept = co_await once.keep(response);
     // The client has its answer; a repetition does the same again, with the same ids.
     if (!kept && parts_.log)
         parts_.log(LogLevel::warning, "an answer to an Idempotency-Key was not kept: " + kept.error().message,
-                   {{"requestId", request_id}});
+                   {{"tenantId", tenant_id}, {"requestId", request_id}});
     co_return response;
 }
 

@@ -46,6 +46,7 @@ struct ApiParts {
     const bool* stopping = nullptr;     // set by the owner when it begins to stop: /ready says so from then on
     Authentication* authentication = nullptr;
     std::function<void(LogLevel, std::string_view, const json::object&)> log; // may be empty
+    std::function<bool(LogLevel)> wants_log; // whether lines of a level go anywhere; empty: all do
     std::string_view contract_text; // openapi.yaml
 
     ApiParts() = default;
@@ -84,8 +85,9 @@ private:
     using Handler = Async<HttpResponse> (*)(const Api&, ApiCall);
 
     Api(ApiParts parts, Contract contract, std::vector<Handler> handlers);
-    // `operation` is set as soon as it is known.
-    Async<HttpResponse> answer(const HttpRequest& request, std::string request_id, const Operation*& operation);
+    // `operation` and `tenant_id` are set as soon as they are known.
+    Async<HttpResponse> answer(const HttpRequest& request, std::string request_id, const Operation*& operation,
+                               std::string& tenant_id);
     Async<HttpResponse> call_once(const HttpRequest& request, ApiCall call, Handler handler);
 
     ApiParts parts_;

@@ -128,7 +128,7 @@ Async<void> cancel_tasks(const Api& api, std::string tenant_id, std::string inte
     if (trouble && parts.log)
         parts.log(LogLevel::warning,
                   "a task of the deleted integration " + integration_id + " was not cancelled: " + trouble->message,
-                  {{"requestId", request_id}});
+                  {{"tenantId", tenant_id}, {"requestId", request_id}});
 }
 
 // With tokens, tenants do not trust each other, and none of them may use what belongs to this process: the files of its

@@ -40,7 +40,14 @@ Async<Result<SyncTask>> create(const Api& api, const ApiCall& call, SyncRequest 
     options.task_id = call.made_id;
     options.held = held;
     auto task = co_await api.parts().engine->create_task(std::move(request), std::move(options));
-    if (task && api.parts().scheduler != nullptr) api.parts().scheduler->take_note(*task);
+    if (!task) co_return task;
+    if (api.parts().scheduler != nullptr) api.parts().scheduler->take_note(*task);
+    // From here on the task's id leads through the log; this line says which request it came from.
+    if (api.parts().log)
+        api.parts().log(LogLevel::info, "task accepted",
+                        {{"tenantId", call.tenant_id}, {"taskId", task->task_id},
+                         {"integrationId", task->request.integration_id},
+                         {"trigger", to_string(task->request.trigger)}, {"requestId", call.request_id}});
     co_return task;
 }
 

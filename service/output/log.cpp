@@ -76,6 +76,8 @@ void start_log(LogFormat chosen, LogLevel least) {
     spdlog::set_default_logger(std::move(logger));
 }
 
+bool would_log(LogLevel level) { return spdlog::should_log(level_of(level)); }
+
 void set_log_level(LogLevel least) { spdlog::default_logger_raw()->set_level(level_of(least)); }
 
 void log(LogLevel level, std::string_view message, const json::object& fields) {

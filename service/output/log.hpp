@@ -15,6 +15,7 @@ void start_log(LogFormat format, LogLevel least);
 
 // From the next line on.
 void set_log_level(LogLevel least);
+[[nodiscard]] bool would_log(LogLevel level);
 
 void log(LogLevel level, std::string_view message, const json::object& fields = {});
 

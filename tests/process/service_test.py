@@ -218,6 +218,23 @@ class World:
         for one in executions:
             assert len(ends.get(one["executionId"], ())) == 1, (one, ends.get(one["executionId"]))
 
+    def check_log(self):
+        """A line about an execution names its tenant and task, and each task's first line the request it came from."""
+        requests = set()
+        for instance in self.started:
+            for line in instance.text().splitlines():
+                try:
+                    line = json.loads(line)
+                except ValueError:
+                    continue  # cut off by a kill
+                if "executionId" in line:
+                    assert line.get("tenantId") in TENANTS and line.get("taskId"), line
+                if line["message"] == "task accepted":
+                    assert line["tenantId"] in TENANTS and line["requestId"], line
+                    requests.add(line["taskId"])
+        told = sum(task in requests for task in self.accepted)
+        assert told > len(self.accepted) // 2, (told, len(self.accepted))  # the others' lines a kill took
+
     def check_repetitions(self):
         for key, (tenant, body, task) in self.random.sample(sorted(self.keys.items()), min(10, len(self.keys))):
             status, answer = self.any(tenant, "POST", "/sync/trigger", body=body, key=key)
@@ -266,6 +283,7 @@ def main():
             assert all(one["status"] in ("completed", "failed", "cancelled") for one in executions)
             world.check_events(executions)
         world.check_slots()
+        world.check_log()
         world.check_repetitions()
         world.stop()
         print(f"{arguments.kills} kills, {len(world.accepted)} tasks, {count} executions: nothing lost")
