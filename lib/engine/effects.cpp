@@ -465,6 +465,7 @@ Effects Run::effects_of(Pair& pair) {
         if (pair.was_parked && found) forget_parked(pair, effects);
         ++effects.counters.skipped;
         look_again(pair);
+        note_left(pair, effects);
         add_written(pair, effects);
         return effects;
     }
@@ -488,6 +489,7 @@ Effects Run::effects_of(Pair& pair) {
     if (!pair.link && !both) { // an unlinked record that does not flow, or is gone
         ++effects.counters.skipped;
         look_again(pair);
+        note_left(pair, effects);
         add_written(pair, effects);
         return effects;
     }

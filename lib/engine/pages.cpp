@@ -178,13 +178,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
             }
             if (parked != known.parked.end() && linked && !flows_from(side)) {
-                // Its deletion is no news for the other side; what waits may be an edit there. The pair is looked at
-                // again, without this record.
-                parked->second.reason =
-                    Error(ErrorCode::stale, "the record is gone since it was parked; its pair is looked at again");
-                Effects again;
-                again.writes.push_back(put(to_document(parked->second)));
-                work.effects.push_back(std::move(again));
+                work.effects.push_back(look_again_at(parked->second, "the record is gone since it was parked"));
             } else if (parked != known.parked.end() && parked->second.sent.empty()) {
                 if (auto dropped = co_await drop_parked(parked->second, work.effects); !dropped) co_return dropped;
             }
@@ -204,6 +198,8 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             const bool unchanged = !record.version.empty() && record.version == link->version(side) &&
                                    link->evaluated_under == fingerprint_;
             // What was parked is looked at all the same: the other side may have changed while this row was unreadable.
+            if (parked != known.parked.end() && !flows_from(side))
+                work.effects.push_back(look_again_at(parked->second, "the record could not be read, and can be"));
             if ((unchanged && parked == known.parked.end()) || !flows_from(side)) {
                 skip();
                 continue;
@@ -240,6 +236,17 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
     const bool at_once = creates_at_once(side);
     for (; !moved.empty(); moved.pop_front()) sort_moved(side, std::move(moved.front()), at_once, work);
     co_return Result<>();
+}
+
+// Nothing that happens to this record is news for the other side; what waits may be an edit there. The pair is looked
+// at once more at the end of the cycle.
+Effects Run::look_again_at(ParkedRecord& parked, std::string_view why) const {
+    parked.reason = Error(ErrorCode::stale, fmt::format("{}; its pair is looked at again", why));
+    parked.pass = 0;
+    parked.discarded = false;
+    Effects again;
+    again.writes.push_back(put(to_document(parked)));
+    return again;
 }
 
 // Can a create be repeated, or looked up, without making a second record?

@@ -386,6 +386,15 @@ void Run::note_attempted(Intent::Attempt attempt, Effects& effects) const {
     effects.writes.push_back(put(std::move(document)));
 }
 
+// Of a pair that nobody looks at any more.
+void Run::note_left(Pair& pair, Effects& effects) const {
+    for (auto& attempts : pair.attempts) {
+        for (auto& attempt : attempts)
+            if (!attempt.asked && !attempt.refused) note_attempted(std::move(attempt), effects);
+        attempts.clear();
+    }
+}
+
 // Updates and deletions that were under way: their pairs are read and decided again, knowing what may have been
 // written. Both sides' writes of a pair at once, whatever documents they are in: one explains the other.
 Async<Result<>> Run::resume_attempts(std::vector<Intent>& intents) {

@@ -188,6 +188,7 @@ private:
     [[nodiscard]] bool holds_what_was_sent(const Pair& pair) const;
     bool adopt_lost_create(Side side, Pair& pair, const FieldValues& values, PageWork& work);
     Async<Result<Effects>> park_fault(Side side, RecordFault fault, std::uint64_t pass);
+    Effects look_again_at(ParkedRecord& parked, std::string_view why) const;
     Async<Result<>> clear_mended_rows(Side side, std::uint64_t pass);
     [[nodiscard]] std::string seen_id(Side side, std::int64_t chunk) const;
     Async<Result<>> sort_records(Side side, std::vector<Record>& records, PageWork& work);
@@ -241,6 +242,7 @@ private:
                        Effects& effects) const;
     Async<Result<>> park_orphans();
     void note_attempted(Intent::Attempt attempt, Effects& effects) const;
+    void note_left(Pair& pair, Effects& effects) const;
     Async<Result<>> resume_attempts(std::vector<Intent>& intents);
     Async<Result<>> commit_pairs(Pairs& pairs, std::vector<Effects> effects);
     [[nodiscard]] Query of_stream() const;

@@ -58,6 +58,22 @@ void counts_agree(World& world) {
 
 } // namespace
 
+TEST_CASE("what a write without answer was sent over is told although its record is deleted before it is linked (I2)") {
+    Integration integration = contacts_integration();
+    integration.sync.initial_strategy = Strategy::target_wins;
+    World world(integration);
+    const auto id = world.source.create("contacts", person("a@x", "Mine"));
+    world.target.create("contact", {{"email", "a@x"}, {"name", "Theirs"}});
+    world.to_source.pushes.next = {Fate::answer_lost};
+    world.to_source.meanwhile = [&] { world.source.remove("contacts", id); };
+    for (int i = 0; i < 2; ++i) world.sync_well();
+    const auto told = world.journal("attempted", Side::source);
+    REQUIRE(told.size() == 1);
+    REQUIRE(told[0].changes.size() == 1);
+    CHECK(told[0].changes[0].before == json::value("Mine"));
+    CHECK(world.stored<Intent>("intent").empty());
+}
+
 TEST_CASE("an execution on a latched stream begins and fails, and says so once each (I16)") {
     World world;
     const auto people = create_people(world, 40);

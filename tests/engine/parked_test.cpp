@@ -114,6 +114,25 @@ TEST_CASE("a row that can't be read is parked, is no deletion, and ends when it 
     CHECK(world.target.ids("contact").size() == 2);
 }
 
+TEST_CASE("an edit that met a partner which could not be read is written once it can, where that receives only (I1)") {
+    for (const bool feed : {false, true}) {
+        CAPTURE(feed);
+        Integration inbound = contacts_integration(); // its match keys have the target's listing read
+        inbound.sync.direction = Direction::inbound;
+        World world(inbound, able(true), able(feed));
+        world.source.create("contacts", person("a@x", "A"));
+        world.sync_well();
+        world.target.set_broken("contact", world.target_id(), true);
+        world.source.edit("contacts", world.source_id(), person("a@x", "B"));
+        for (int i = 0; i < 2; ++i) CHECK(world.sync().status == SyncStatus::completed);
+        CHECK(world.parked().size() == 1);
+        world.target.set_broken("contact", world.target_id(), false);
+        for (int i = 0; i < 2; ++i) world.sync_well();
+        CHECK(world.shard().at("name").as_string() == "B");
+        CHECK(world.parked().empty());
+    }
+}
+
 TEST_CASE("an edit parked for want of its partner is kept when the partner is deleted (I10, I38)") {
     Integration integration = contacts_integration();
     integration.sync.direction = Direction::inbound;

@@ -63,6 +63,7 @@ public:
         if (!mine->answer) stores_.commit_waiting(process_);
         co_await process_.pass();
         if (!mine->answer) throw std::logic_error("a commit has no answer");
+        mine->heard = true;
         co_return std::move(*mine->answer);
     }
 
@@ -115,7 +116,12 @@ cs::Result<std::shared_ptr<cs::Store>> DiskStores::open(SimulatedProcess& proces
 }
 
 void DiskStores::drop(const std::string& process) {
-    connections_.erase(process);
+    if (const auto connection = connections_.find(process); connection != connections_.end()) {
+        // It died between a commit and its answer.
+        for (const auto& one : connection->second.answered)
+            if (!one->heard && !one->given_up && *one->answer) hooks_.came_to_light(process, one->writes);
+        connections_.erase(connection);
+    }
     disk_.bury(process);
 }
 
@@ -197,6 +203,9 @@ void DiskStores::commit_waiting(SimulatedProcess& process) {
         auto answers = connection.store->commit_many(calls);
         for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->answer = std::move(answers[i]);
     }
+    std::erase_if(connection.answered, [](const auto& one) { return one->heard; });
+    if (disk_.lives(process.name()))
+        connection.answered.insert(connection.answered.end(), waiting.begin(), waiting.end());
     for (const auto& one : waiting) committed(process, *one);
     // What the last of a group was told is known last.
     answered(process, *waiting.back()->answer);

@@ -59,11 +59,13 @@ private:
         std::string partition;
         std::vector<cs::Write> writes;
         std::optional<cs::Result<cs::CommitReceipt>> answer;
+        bool heard = false;    // by whoever called
         bool given_up = false; // whoever called was cancelled: it happens all the same
     };
     struct Connection {
         std::shared_ptr<cs::BlockingStore> store;
         std::vector<std::shared_ptr<Waiting>> waiting; // called in one moment: one transaction, as of the real bridge
+        std::vector<std::shared_ptr<Waiting>> answered; // and perhaps not heard yet
         bool unsettled = false; // the last commit's outcome is unknown
     };
 
