@@ -181,6 +181,25 @@ protected:
     Adapter() = default;
 };
 
+// What the account of an external system is asked for counts against one budget, whichever instance asks.
+//
+// Threading: on Runtime::executor. Ownership: uses the engine's store. Cancellation: as of any call; what was taken is
+// lost then.
+class RequestBudget {
+public:
+    virtual ~RequestBudget() = default;
+    RequestBudget(const RequestBudget&) = delete;
+    RequestBudget& operator=(const RequestBudget&) = delete;
+
+    // Awaited before `requests` (>= 1) are sent, which happens at once then. Waits while the budget is used up for the
+    // moment; throttled, with retry_after, where that would take too long. What a store error leaves unknown is not
+    // allowed: its error is the answer, and nothing may be sent.
+    virtual Async<Result<>> take(std::size_t requests) = 0;
+
+protected:
+    RequestBudget() = default;
+};
+
 // What a factory gets to make an adapter for one integration.
 struct AdapterContext {
     Runtime runtime;
@@ -188,6 +207,7 @@ struct AdapterContext {
     std::string integration_id;
     json::object settings;      // validated against settings_schema by whoever loaded them
     json::object credentials;   // resolved secret, empty when none is referenced; never log it
+    std::shared_ptr<RequestBudget> budget; // to be asked before each request. Null: there is no limit
 };
 
 using AdapterFactory = std::function<Result<std::unique_ptr<Adapter>>(const AdapterContext&)>;

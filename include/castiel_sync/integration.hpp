@@ -119,6 +119,14 @@ struct SyncConfig {
     SyncConfig() = default;
 };
 
+// How many requests the external account stands, over all instances; at least 1 each. Nothing said: no limit.
+struct RateLimit {
+    std::optional<std::size_t> per_minute;
+    std::optional<std::size_t> per_hour;
+
+    friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
 struct Integration {
     std::string id;        // UUID
     std::string tenant_id; // UUID
@@ -126,6 +134,7 @@ struct Integration {
     std::string provider_name;
     json::object settings;
     std::string credential_secret_name;
+    RateLimit rate_limit; // shared by the tenant's integrations with the same provider and credentials
     SyncConfig sync;
 
     Integration() = default;

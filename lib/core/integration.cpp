@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t max_entities = 500;
 constexpr std::int64_t max_interval_minutes = 366 * 24 * 60;
 constexpr std::int64_t max_records = 100'000'000;
+constexpr std::int64_t max_requests = 100'000'000;
 constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 
 using Faults = std::vector<ConfigurationFault>;
@@ -255,6 +256,19 @@ void read_sync_config(ObjectReader& parent, SyncConfig& config, bool strict) {
     if (strict) reader.refuse_unknown("syncConfig");
 }
 
+void read_rate_limit(ObjectReader& parent, RateLimit& limit, bool strict) {
+    const json::object* object = parent.object("rateLimit");
+    if (object == nullptr) return;
+    ObjectReader reader(*object, parent.path("rateLimit"), parent.faults());
+    const auto read = [&](std::string_view name) {
+        const auto requests = reader.integer(name, 1, max_requests);
+        return requests ? std::optional(static_cast<std::size_t>(*requests)) : std::nullopt;
+    };
+    limit.per_minute = read("requestsPerMinute");
+    limit.per_hour = read("requestsPerHour");
+    if (strict) reader.refuse_unknown("rateLimit");
+}
+
 } // namespace
 
 ParsedIntegration parse_integration(const json::value& document, bool strict) {
@@ -277,6 +291,7 @@ ParsedIntegration parse_integration(const json::value& document, bool strict) {
         reader.fault("providerName", "is missing: name the adapter");
     if (const json::object* settings = reader.object("settings")) integration.settings = *settings;
     integration.credential_secret_name = reader.text("credentialSecretName").value_or("");
+    read_rate_limit(reader, integration.rate_limit, strict);
     read_sync_config(reader, integration.sync, strict);
     if (const auto status = reader.text("status"); status == "disabled") integration.sync.sync_enabled = false;
     if (strict) reader.refuse_unknown("an integration");

@@ -12,6 +12,7 @@ std::span<const KindDeclaration> engine_kinds() {
                         {"stream_id", "integration_id", "task_id", "status", "started_at"},
                         {{{"started_at"}}, {{"integration_id", "started_at"}}, {{"status"}}, {{"task_id"}}}},
         KindDeclaration{"cancellation", {}, {}},
+        KindDeclaration{"budget", {}, {}}, // of requests, by account
         KindDeclaration{"schedule", {"next_due"}, {{{"next_due"}}}},
         KindDeclaration{"stream", {"integration_id"}, {}},
         KindDeclaration{"slot", {}, {}},

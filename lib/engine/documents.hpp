@@ -8,6 +8,7 @@
 #include <castiel_sync/store.hpp>
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
+#include <core/request_budget.hpp>
 
 #include <array>
 #include <cstdint>
@@ -222,6 +223,13 @@ struct Schedule {
     std::string etag;
 };
 
+// What one account of an external system was asked for lately.
+struct Budget {
+    std::string account; // a hash: ids of credentials are nobody's business
+    RequestUse use;
+    std::string etag;
+};
+
 struct Slot {
     std::string slot_id;
     std::string execution_id;
@@ -252,6 +260,7 @@ struct Slot {
 [[nodiscard]] Document to_document(const TaskDocument& task);
 [[nodiscard]] Document to_document(const Cancellation& cancellation);
 [[nodiscard]] Document to_document(const Schedule& schedule);
+[[nodiscard]] Document to_document(const Budget& budget, Timestamp kept_until);
 [[nodiscard]] Document to_document(const Slot& slot);
 [[nodiscard]] Document to_document(const Execution& execution);
 [[nodiscard]] Document to_document(const Conflict& conflict);
@@ -284,6 +293,7 @@ template <> Result<StreamDocument> from_document(const Document& document);
 template <> Result<TaskDocument> from_document(const Document& document);
 template <> Result<Cancellation> from_document(const Document& document);
 template <> Result<Schedule> from_document(const Document& document);
+template <> Result<Budget> from_document(const Document& document);
 template <> Result<Slot> from_document(const Document& document);
 template <> Result<Execution> from_document(const Document& document);
 template <> Result<Conflict> from_document(const Document& document);

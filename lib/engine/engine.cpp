@@ -2,6 +2,7 @@
 
 #include <core/task_order.hpp>
 #include <engine/dry_run_adapter.hpp>
+#include <engine/store_budget.hpp>
 #include <stores/overlay.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -142,10 +143,14 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     context.integration_id = integration.id;
     context.settings = integration.settings;
     context.credentials = std::move(*credentials);
+    // Of the store itself, also in a preview: what that reads the account is asked for as well. An execution that waits
+    // for longer may lose its stream.
+    context.budget = make_store_budget(with.runtime, *parts.store, integration, with.limits.lease_duration / 2);
     auto source = with.adapters->make(integration.provider_name, context);
     if (!source) co_return source.error();
     context.settings = json::object();
     context.credentials = json::object();
+    context.budget.reset();
     auto target = with.shards(context);
     if (!target) co_return target.error();
 

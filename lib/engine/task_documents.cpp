@@ -66,6 +66,17 @@ void members(A& a, Schedule& v) {
     a.sparse("frequency", v.frequency);
 }
 
+template <class A>
+void members(A& a, RequestWindow& v) {
+    a("newest", v.newest);
+    a("counts", v.counts);
+}
+template <class A>
+void members(A& a, Budget& v) {
+    a("minute", v.use.minute);
+    a("hour", v.use.hour);
+}
+
 Document to_document(const TaskDocument& task) {
     Document document = make_document("task", task.task_id, task, task.request.integration_id,
                                       std::string(to_string(task.status)), milliseconds(task.created_at));
@@ -88,6 +99,12 @@ Document to_document(const Schedule& schedule) {
     document.etag = schedule.etag;
     return document;
 }
+Document to_document(const Budget& budget, Timestamp kept_until) {
+    Document document = make_document("budget", budget.account, budget);
+    document.expires_at = kept_until;
+    document.etag = budget.etag;
+    return document;
+}
 
 template <> Result<TaskDocument> from_document(const Document& document) {
     TaskDocument task;
@@ -106,6 +123,12 @@ template <> Result<Schedule> from_document(const Document& document) {
     schedule.integration_id = document.id;
     schedule.etag = document.etag;
     return read(IndexReader(document), std::move(schedule));
+}
+template <> Result<Budget> from_document(const Document& document) {
+    Budget budget;
+    budget.account = document.id;
+    budget.etag = document.etag;
+    return read(IndexReader(document), std::move(budget));
 }
 
 } // namespace castiel_sync

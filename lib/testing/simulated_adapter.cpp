@@ -11,22 +11,39 @@ namespace castiel_sync::testing {
 
 class SimulatedAdapter final : public Adapter {
 public:
-    SimulatedAdapter(SimulatedSystem& system, std::string actor) : system_(system), actor_(std::move(actor)) {}
+    SimulatedAdapter(SimulatedSystem& system, std::string actor, std::shared_ptr<RequestBudget> budget)
+        : system_(system), actor_(std::move(actor)), budget_(std::move(budget)) {}
 
     [[nodiscard]] AdapterDescription describe() const override { return system_.describe(); }
     [[nodiscard]] AdapterCapabilities capabilities() const override { return system_.options().capabilities; }
     Async<Result<>> check() override { co_return Result<>(); }
-    Async<Result<RecordPage>> pull(PullRequest request) override { co_return system_.pull(actor_, request); }
+    Async<Result<RecordPage>> pull(PullRequest request) override {
+        if (auto taken = co_await take(); !taken) co_return taken.error();
+        co_return system_.pull(actor_, request);
+    }
     Async<Result<std::vector<FetchedRecord>>> fetch(FetchRequest request) override {
+        if (auto taken = co_await take(); !taken) co_return taken.error();
         co_return system_.fetch(actor_, request);
     }
     Async<Result<std::vector<PushOutcome>>> push(PushRequest request) override {
+        if (auto taken = co_await take(); !taken) co_return taken.error();
         co_return system_.push(actor_, request);
     }
 
 private:
+    // A call is one request here.
+    Async<Result<>> take() {
+        if (budget_) {
+            auto taken = co_await budget_->take(1);
+            if (!taken) co_return taken;
+        }
+        if (system_.on_request_) system_.on_request_(actor_);
+        co_return Result<>();
+    }
+
     SimulatedSystem& system_;
     std::string actor_;
+    std::shared_ptr<RequestBudget> budget_;
 };
 
 namespace {
@@ -72,13 +89,13 @@ PushOutcome outcome_of(PushOutcome::Status status, ErrorCode code, std::string m
 
 } // namespace
 
-std::unique_ptr<Adapter> SimulatedSystem::connect(std::string actor) {
-    return std::make_unique<SimulatedAdapter>(*this, std::move(actor));
+std::unique_ptr<Adapter> SimulatedSystem::connect(std::string actor, std::shared_ptr<RequestBudget> budget) {
+    return std::make_unique<SimulatedAdapter>(*this, std::move(actor), std::move(budget));
 }
 
 AdapterFactory SimulatedSystem::factory(std::string actor) {
-    return [this, actor = std::move(actor)](const AdapterContext&) -> Result<std::unique_ptr<Adapter>> {
-        return connect(actor);
+    return [this, actor = std::move(actor)](const AdapterContext& context) -> Result<std::unique_ptr<Adapter>> {
+        return connect(actor, context.budget);
     };
 }
 

@@ -96,8 +96,9 @@ World::World(Integration integration, SimulatedSystemOptions source_options, Sim
 World::~World() { loop.destroy(); }
 
 AdapterFactory World::wired(SimulatedSystem& system, Wire& wire) {
-    return [&](const AdapterContext&) -> Result<std::unique_ptr<Adapter>> {
-        return std::unique_ptr<Adapter>(std::make_unique<WiredAdapter>(system.connect("sync"), wire, process));
+    return [&](const AdapterContext& context) -> Result<std::unique_ptr<Adapter>> {
+        auto direct = system.connect("sync", context.budget);
+        return std::unique_ptr<Adapter>(std::make_unique<WiredAdapter>(std::move(direct), wire, process));
     };
 }
 

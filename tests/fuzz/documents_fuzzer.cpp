@@ -15,6 +15,9 @@ Document write(const JournalEntry& entry, const Document& read) {
     const auto* link_id = std::get_if<std::string>(&read.index.at(0)); // an entry is found by it, and does not hold it
     return to_document(entry, link_id == nullptr ? std::string() : *link_id);
 }
+Document write(const Budget& budget, const Document& document) {
+    return to_document(budget, document.expires_at.value_or(Timestamp()));
+}
 Document write(const StoredShard& shard, const Document&) { return to_document(shard, "tenant"); }
 template <class T>
 Document write(const T& value, const Document&) {
@@ -76,6 +79,7 @@ constexpr std::array kinds{
     Kind{"task", check<TaskDocument>},
     Kind{"cancellation", check<Cancellation>},
     Kind{"schedule", check<Schedule>},
+    Kind{"budget", check<Budget>},
     Kind{"slot", check<Slot>},
     Kind{"execution", check<Execution>},
     Kind{"conflict", check<Conflict>},

@@ -53,6 +53,14 @@ TEST_CASE("identity: UUIDs and an adapter") {
     CHECK(tells(faults_of("[]"), "", "must be an object, is a list"));
 }
 
+TEST_CASE("a rate limit of nothing, of something else, or with a word that nobody knows") {
+    const auto faults = faults_of(R"({"rateLimit": {"requestsPerMinute": 0, "requestsPerHour": "many", "perDay": 5}})");
+    CHECK(tells(faults, "rateLimit.requestsPerMinute", "from 1 to"));
+    CHECK(tells(faults, "rateLimit.requestsPerHour", "whole number"));
+    CHECK(tells(faults, "rateLimit.perDay", "is not a key of rateLimit"));
+    CHECK(tells(faults_of(R"({"rateLimit": 100})"), "rateLimit", "must be an object"));
+}
+
 TEST_CASE("wrong types, unknown words and values out of range") {
     const auto faults = config_faults(R"("syncEnabled": "yes", "syncDirection": "both", "conflictResolution": "theirs",
         "deleteConflictResolution": "merge", "newestWinsToleranceMs": -1, "maxRecordsPerSync": 0, "propagateDeletions": 1,

@@ -65,13 +65,16 @@ TEST_CASE("the whole shape") {
                 {"externalField": "x", "shardField": "x", "strategy": "custom", "customStrategy": "his"},
                 {"externalField": "boss", "shardField": "boss", "reference": "contacts"},
                 {"shardField": "origin", "constant": "crm"}]}]})",
-        R"(, "name": "CRM", "description": "ours", "settings": {"path": "./crm"}, "credentialSecretName": "crm-key")");
+        R"(, "name": "CRM", "description": "ours", "settings": {"path": "./crm"}, "credentialSecretName": "crm-key",
+             "rateLimit": {"requestsPerMinute": 100, "requestsPerHour": 2000})");
     CHECK(read.id == "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01");
     CHECK(read.tenant_id == "7b1f0f0e-6f0a-4c58-8a37-0b6f8b1c0001");
     CHECK(read.name == "CRM");
     CHECK(read.provider_name == "jsonl");
     CHECK(to_json(read.settings) == R"({"path":"./crm"})");
     CHECK(read.credential_secret_name == "crm-key");
+    CHECK(read.rate_limit.per_minute == 100);
+    CHECK(read.rate_limit.per_hour == 2000);
     const SyncConfig& sync = read.sync;
     CHECK_FALSE(sync.sync_enabled);
     CHECK(sync.direction == Direction::inbound);

@@ -121,7 +121,9 @@ Async<Result<ScanPage>> TroubledStore::scan(std::string kind, Query query) {
 ApiFixture::ApiFixture(ApiFixtureOptions options) : store(make_store(clock)) {
     adapters.add(jsonl_description(), jsonl_factory(loop.executor()));
     adapters.add(vault(), no_adapter);
-    const auto note = [this](LogLevel, std::string_view message, const json::object&) { log.emplace_back(message); };
+    const auto note = [this](LogLevel level, std::string_view message, const json::object&) {
+        if (level != LogLevel::debug && level != LogLevel::info) log.emplace_back(message);
+    };
     EmbeddedCatalogParts catalog_parts;
     catalog_parts.store = store.get();
     catalog_parts.adapters = &adapters;

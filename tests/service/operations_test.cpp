@@ -140,6 +140,7 @@ TEST_CASE("a part that refuses makes the service not ready, and its own words st
 TEST_CASE("what makes a service not ready is told to the log") {
     Service service;
     std::vector<std::string> lines;
+    service.parts.wants_log = [](LogLevel level) { return level != LogLevel::debug; };
     service.parts.log = [&](LogLevel, std::string_view message, const json::object&) { lines.emplace_back(message); };
     service.broker.answer = Error(ErrorCode::unavailable, "refused");
     (void)service.get("/ready");

@@ -188,9 +188,9 @@ cs::Scheduler& Node::begin_scheduling(bool schedules) {
 }
 
 cs::AdapterFactory Node::factory(Side side) {
-    return [this, side](const cs::AdapterContext&) -> cs::Result<std::unique_ptr<cs::Adapter>> {
+    return [this, side](const cs::AdapterContext& context) -> cs::Result<std::unique_ptr<cs::Adapter>> {
         auto& system = side == Side::source ? world.source_ : world.target_;
-        std::shared_ptr<cs::Adapter> direct = system.connect(process.name());
+        std::shared_ptr<cs::Adapter> direct = system.connect(process.name(), context.budget);
         std::shared_ptr<cs::Adapter> faulty = cs::testing::make_faulty_adapter(
             process, break_adapter(world.options_.canary, side, std::move(direct)), *world.plan_,
             side == Side::source ? "source" : "target");

@@ -283,7 +283,10 @@ void draw_tasks(Scenario& scenario) {
     tasks.held = static_cast<std::uint32_t>(dice.between(0, 30));
     tasks.cancelled = static_cast<std::uint32_t>(dice.between(0, 40));
     tasks.restarts = dice.percent(50) ? static_cast<std::size_t>(dice.between(1, 5)) : 0;
+    const auto per_minute = dice.one_of<std::size_t>({20, 60, 300});
+    const bool limited = dice.percent(25);
     if (!scenario.scheduled) return;
+    if (limited) scenario.integration.rate_limit.per_minute = per_minute;
     cs::SyncFrequency& frequency = scenario.integration.sync.frequency;
     frequency.type = dice.one_of({cs::SyncFrequency::Type::manual, cs::SyncFrequency::Type::interval,
                                   cs::SyncFrequency::Type::cron});
@@ -349,6 +352,10 @@ std::string frequency(const cs::SyncFrequency& frequency) {
     return frequency.type == cs::SyncFrequency::Type::cron ? frequency.cron_expression : "no schedule";
 }
 
+std::string rate(const cs::RateLimit& limit) {
+    return limit.per_minute ? fmt::format("{}", *limit.per_minute) : "any number of";
+}
+
 } // namespace
 
 std::string describe(const Scenario& s) {
@@ -379,11 +386,13 @@ std::string describe(const Scenario& s) {
     }
     if (s.scheduled)
         text += fmt::format("  schedulers: {}, {} s between starts, {} at once, {} a tenant, a look every {} s; "
-                            "{}% runs, {}% events, {}% held, {}% cancelled; {} restarts; {} failures end a stream\n",
+                            "{}% runs, {}% events, {}% held, {}% cancelled; {} restarts; {} failures end a stream; "
+                            "{} requests a minute\n",
                             frequency(s.integration.sync.frequency), s.limits.min_interval / 1s,
                             s.tasks.limits.max_running, s.tasks.limits.max_running_per_tenant,
                             s.tasks.limits.interval / 1s, s.tasks.runs, s.tasks.events, s.tasks.held,
-                            s.tasks.cancelled, s.tasks.restarts, s.limits.max_stream_failures);
+                            s.tasks.cancelled, s.tasks.restarts, s.limits.max_stream_failures,
+                            rate(s.integration.rate_limit));
     if (s.on_disk)
         text += fmt::format("  on a disk: checkpoints after {} pages, {} power losses, {} other programs for up to "
                             "{} s; in a million calls: {} deaths, {} power losses, {} full (for up to {} s), "

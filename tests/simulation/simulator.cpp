@@ -24,6 +24,7 @@ struct Options {
     bool twice = false;
     bool canary = false;
     bool keep_going = false;
+    std::string show;
     std::optional<bool> on_disk; // else as the seed draws
 };
 
@@ -50,6 +51,8 @@ std::optional<Options> parse(int argc, char** argv) {
             options.canary = true;
         } else if (option == "--keep-going") {
             options.keep_going = true;
+        } else if (option == "--show" && i + 1 < argc) {
+            options.show = argv[++i];
         } else if (option == "--store" && i + 1 < argc) {
             const std::string_view store = argv[++i];
             if (store != "memory" && store != "sqlite") return std::nullopt;
@@ -67,9 +70,10 @@ std::optional<Options> parse(int argc, char** argv) {
     return options;
 }
 
-WorldReport simulate(const Scenario& scenario, Trace::Mode trace, Canary canary) {
+WorldReport simulate(const Scenario& scenario, Trace::Mode trace, Canary canary, std::string show = {}) {
     WorldOptions options;
     options.trace = trace;
+    options.show = std::move(show);
     options.canary = canary;
     return World(scenario, options).run();
 }
@@ -170,7 +174,8 @@ int run_seeds(const Options& options) {
         Scenario scenario = draw_scenario(seed);
         if (options.on_disk) scenario.on_disk = *options.on_disk;
         if (options.trace) std::printf("%s", describe(scenario).c_str());
-        WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none);
+        WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none,
+                                      options.show);
         if (options.twice && report.violations.empty()) {
             const WorldReport again = simulate(scenario, Trace::Mode::tail, Canary::none);
             if (again.trace_hash != report.trace_hash || again.steps != report.steps)
@@ -217,7 +222,7 @@ int main(int argc, char** argv) {
     const auto options = parse(argc, argv);
     if (!options) {
         std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--store memory|sqlite] "
-                             "[--trace] [--twice] [--keep-going] [--canary]\n");
+                             "[--trace [--show KIND,…]] [--twice] [--keep-going] [--canary]\n");
         return 2;
     }
     return options->canary ? run_canaries() : run_seeds(*options);

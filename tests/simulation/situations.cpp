@@ -15,6 +15,7 @@ std::string_view to_string(Situation situation) {
     case Situation::task_taken_up: return "task taken up by another process";
     case Situation::task_handed_over: return "task handed over at a stop";
     case Situation::task_cancelled_in_work: return "task cancelled after it had begun";
+    case Situation::budget_used: return "request beyond half of a minute's budget";
     case Situation::task_joined: return "event joined a waiting task";
     case Situation::death_in_commit: return "process died within a commit";
     case Situation::death_in_opening: return "process died while it opened the store";

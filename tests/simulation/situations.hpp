@@ -27,6 +27,7 @@ enum class Situation {
     task_handed_over,
     task_cancelled_in_work,
     task_joined,
+    budget_used,
     // Only with the store on a disk:
     death_in_commit,
     death_in_opening,
@@ -40,7 +41,7 @@ enum class Situation {
     power_loss_in_checkpoint,
     commits_together,
 };
-inline constexpr std::size_t situations = 21;
+inline constexpr std::size_t situations = 22;
 [[nodiscard]] std::string_view to_string(Situation situation);
 [[nodiscard]] constexpr bool needs_disk(Situation situation) { return situation >= Situation::death_in_commit; }
 

@@ -92,6 +92,7 @@ void World::listen() {
             situations_.read(side, entity, id);
         });
     }
+    if (scenario_.integration.rate_limit.per_minute) source_.on_request([this](const std::string&) { check_rate(); });
     ledger_.set_base_reader([this](const RecordKey& key, std::size_t field) -> std::optional<json::value> {
         const std::string& name = scenario_.entities[key.entity].fields[field].shard;
         // What a create sends, perhaps in place of a linked record, is what both sides will have agreed on.
@@ -137,6 +138,10 @@ void World::committed(const std::string& node, const std::vector<cs::Write>& wri
         std::string list;
         for (const auto& [kind, count] : kinds) list += fmt::format(" {} {}", count, kind);
         trace_.note("{} commits{}", node, list);
+        for (const cs::Write& write : writes)
+            if (!options_.show.empty() && options_.show.find(write.document.kind) != std::string::npos)
+                trace_.note("  {} {} {} {}", write.action == cs::Write::Action::put ? "puts" : "removes",
+                            write.document.kind, write.document.id, write.document.body);
     }
     mirror_.committed(node, writes);
     tasks_.committed(node, writes);
@@ -237,6 +242,18 @@ void World::check_cap(const cs::Execution& run) {
     if (run.counters.processed > scenario_.limits.max_records_per_sync)
         violations_.add("I20", fmt::format("an execution processed {} records; the cap is {}", run.counters.processed,
                                            scenario_.limits.max_records_per_sync));
+}
+
+// Over all nodes, and wherever the minute begins.
+void World::check_rate() {
+    requests_.push_back(loop_.now());
+    while (requests_.front() + 60s <= loop_.now()) requests_.pop_front();
+    const std::size_t limit = *scenario_.integration.rate_limit.per_minute;
+    const bool clocks_agree = scenario_.widest_jump.count() == 0 && scenario_.widest_skew.count() == 0;
+    if (requests_.size() > limit / 2) situations_.reach(Situation::budget_used);
+    if (clocks_agree && requests_.size() > limit)
+        violations_.add("I20", fmt::format("{} requests within a minute; the account stands {}", requests_.size(),
+                                           limit));
 }
 
 void World::note_runs(Node& node, nanoseconds began, bool resumed,

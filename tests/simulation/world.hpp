@@ -19,6 +19,7 @@
 #include <castiel_sync/testing/simulated_system.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,6 +51,7 @@ using Script = std::vector<ScriptStep>;
 
 struct WorldOptions {
     Trace::Mode trace = Trace::Mode::off;
+    std::string show; // kinds whose documents the trace tells whole
     Canary canary = Canary::none;
     cs::testing::FaultPlan* plan = nullptr; // instead of the scenario's own random faults; borrowed
     const Script* script = nullptr; // borrowed; nodes then run and restart after the longest waits, in a fixed rhythm
@@ -102,6 +104,7 @@ private:
     // The node's own connection, or the store that all nodes share.
     [[nodiscard]] cs::Result<std::shared_ptr<cs::Store>> open_store(cs::testing::SimulatedProcess& process);
     void check_cap(const cs::Execution& run);
+    void check_rate();
     void note_runs(Node& node, nanoseconds began, bool resumed, const cs::Result<std::vector<cs::Execution>>& runs);
 
     void safety_phase();
@@ -164,6 +167,7 @@ private:
     std::vector<Node*> alive_;
     Phase phase_ = Phase::safety;
     std::size_t driving_ = 0;
+    std::deque<nanoseconds> requests_; // to the external system, within the last minute
     bool rounds_wrote_ = false;
     WorldReport report_;
 };

@@ -70,7 +70,8 @@ public:
     [[nodiscard]] const SimulatedSystemOptions& options() const { return options_; }
 
     // Adapters onto it; `actor` names whoever uses them in what the system saw. Every call completes at once.
-    [[nodiscard]] std::unique_ptr<Adapter> connect(std::string actor);
+    // With a budget each call takes one request of it first.
+    [[nodiscard]] std::unique_ptr<Adapter> connect(std::string actor, std::shared_ptr<RequestBudget> budget = {});
     [[nodiscard]] AdapterFactory factory(std::string actor);
 
     // What users do.
@@ -94,6 +95,8 @@ public:
     using ReadListener =
         std::function<void(const std::string& actor, const std::string& entity, const std::string& id)>;
     void on_read(ReadListener listener) { on_read_ = std::move(listener); }
+
+    void on_request(std::function<void(const std::string& actor)> listener) { on_request_ = std::move(listener); }
 
     // The position that a cursor of this system stands for: everything up to it was answered. nullopt for a cursor
     // within a listing, or one of another system.
@@ -145,6 +148,7 @@ private:
     std::uint64_t position_ = 0;
     std::function<void(const SystemWrite&)> on_write_;
     ReadListener on_read_;
+    std::function<void(const std::string& actor)> on_request_;
 };
 
 } // namespace castiel_sync::testing

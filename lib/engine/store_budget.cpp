@@ -1,0 +1,122 @@
+#include <engine/store_budget.hpp>
+
+#include <core/request_budget.hpp>
+#include <core/retry.hpp>
+#include <engine/documents.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace castiel_sync {
+namespace {
+
+using std::chrono::milliseconds;
+
+class StoreBudget final : public RequestBudget {
+public:
+    StoreBudget(const Runtime& runtime, Store& store, const Integration& integration, milliseconds longest_wait)
+        : runtime_(runtime), store_(store), tenant_id_(integration.tenant_id), account_(account_of(integration)),
+          provider_(integration.provider_name), limit_(integration.rate_limit), longest_wait_(longest_wait) {}
+
+    Async<Result<>> take(std::size_t requests) override {
+        milliseconds waited{0};
+        while (requests > 0) {
+            if (runtime_.clock->monotonic() >= lasts_until_) left_ = 0;
+            const std::size_t mine = std::min(left_, requests);
+            left_ -= mine;
+            requests -= mine;
+            if (requests == 0) break;
+            auto grant = co_await claim(std::max(requests, at_once()));
+            if (!grant) co_return grant.error();
+            left_ = grant->granted;
+            if (left_ > 0) continue;
+            waited += grant->wait;
+            if (waited > longest_wait_) {
+                Error error(ErrorCode::throttled,
+                            fmt::format("the request budget of this {} account is used up for {} s; rateLimit of the "
+                                        "integration sets it",
+                                        provider_, (grant->wait.count() + 999) / 1000));
+                error.retry_after = grant->wait;
+                co_return error;
+            }
+            co_await runtime_.clock->sleep_for(grant->wait);
+        }
+        co_return Result<>();
+    }
+
+private:
+    // Who shares the credentials shares the account.
+    static std::string account_of(const Integration& integration) {
+        return integration.credential_secret_name.empty()
+                   ? hash_of({"integration", integration.id})
+                   : hash_of({"account", integration.provider_name, integration.credential_secret_name});
+    }
+
+    // About a second's worth: fewer commits, and little is lost when the execution ends.
+    [[nodiscard]] std::size_t at_once() const {
+        std::size_t most = 1'000;
+        if (limit_.per_minute) most = std::min(most, *limit_.per_minute / 60);
+        if (limit_.per_hour) most = std::min(most, *limit_.per_hour / 3600);
+        return std::max<std::size_t>(1, most);
+    }
+
+    Async<Result<RequestGrant>> claim(std::size_t wanted) {
+        constexpr std::size_t rounds = 32; // others claim in the same moment
+        for (std::size_t round = 0;; ++round) {
+            std::vector<std::string> ids{account_};
+            auto documents = co_await store_.read(tenant_id_, "budget", std::move(ids));
+            if (!documents) co_return documents.error();
+            Budget budget;
+            budget.account = account_;
+            if (documents->front()) {
+                auto stored = from_document<Budget>(*documents->front());
+                if (!stored) co_return stored.error();
+                budget = std::move(*stored);
+            }
+            const auto before = runtime_.clock->monotonic();
+            const Timestamp now = runtime_.clock->now();
+            const RequestGrant grant = grant_requests(budget.use, limit_, wanted, now);
+            if (grant.granted == 0) co_return grant;
+            Write write;
+            write.precondition = budget.etag.empty() ? Write::Precondition::absent : Write::Precondition::etag;
+            write.document = to_document(budget, now + std::chrono::hours(2));
+            std::vector<Write> writes;
+            writes.push_back(std::move(write));
+            auto receipt = co_await store_.commit(tenant_id_, std::move(writes));
+            if (receipt) {
+                lasts_until_ = before + grant_lasts;
+                co_return grant;
+            }
+            const Error error = receipt.error();
+            // Whether it was counted does not matter to the caller: nothing was sent.
+            if (error.code == ErrorCode::unknown_outcome || round == rounds)
+                co_return Error(ErrorCode::unavailable, "the request budget can't be asked: " + error.message);
+            if (error.code != ErrorCode::stale) co_return error;
+            const RetryPolicy policy{milliseconds(5), milliseconds(500)};
+            co_await runtime_.clock->sleep_for(retry_delay(policy, round, error, *runtime_.random));
+        }
+    }
+
+    const Runtime runtime_;
+    Store& store_;
+    const std::string tenant_id_;
+    const std::string account_;
+    const std::string provider_;
+    const RateLimit limit_;
+    const milliseconds longest_wait_;
+    std::size_t left_ = 0;
+    std::chrono::nanoseconds lasts_until_{0};
+};
+
+} // namespace
+
+std::shared_ptr<RequestBudget> make_store_budget(const Runtime& runtime, Store& store, const Integration& integration,
+                                                 milliseconds longest_wait) {
+    if (integration.rate_limit == RateLimit()) return nullptr;
+    return std::make_shared<StoreBudget>(runtime, store, integration, longest_wait);
+}
+
+} // namespace castiel_sync
