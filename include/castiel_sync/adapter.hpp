@@ -30,14 +30,6 @@
 
 namespace castiel_sync {
 
-struct AdapterDescription {
-    std::string name;             // as in providerName: lower case, digits and hyphens
-    std::string summary;          // one sentence
-    json::object settings_schema; // JSON Schema (draft 7) of the integration's settings
-
-    AdapterDescription() = default;
-};
-
 // What the system can promise. The engine relies on every word of it, and the conformance kit checks it: claiming less
 // than the truth costs speed, claiming more costs data.
 struct AdapterCapabilities {
@@ -59,6 +51,16 @@ struct AdapterCapabilities {
     // pages of up to this size from the other side. 0: no preference.
     std::size_t preferred_push_records = 0;
     std::size_t max_in_flight = 1;
+};
+
+struct AdapterDescription {
+    std::string name;             // as in providerName: lower case, digits and hyphens
+    std::string summary;          // one sentence
+    json::object settings_schema; // JSON Schema (draft 7) of the integration's settings
+    // What Adapter::capabilities() will answer, where that does not depend on the settings.
+    std::optional<AdapterCapabilities> capabilities;
+
+    AdapterDescription() = default;
 };
 
 struct PullRequest {

@@ -89,7 +89,7 @@ struct TaskStream {
     std::uint64_t failures = 0;          // executions in a row that failed
     std::optional<Timestamp> not_before; // waits until then, for another attempt
     bool has_more = false;               // the record cap ended its last execution: another one goes on there
-    std::optional<Error> error;          // of the last execution
+    std::optional<Error> error;          // of the last execution; of a completed stream, why none was begun
 
     TaskStream() = default;
 };
@@ -106,7 +106,7 @@ struct SyncTask {
     std::vector<TaskStream> streams;     // parents first; empty before the first execution
     std::uint64_t executions = 0;        // begun so far
     SyncCounters counters;               // over all of them
-    std::optional<Error> error;          // why it failed, or why it waits
+    std::optional<Error> error;          // why it failed, or waits, or left a stream alone
     Timestamp created_at{};
     Timestamp updated_at{};
     std::optional<Timestamp> started_at;

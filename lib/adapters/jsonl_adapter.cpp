@@ -53,7 +53,9 @@ void call(const std::function<void()>& hook) {
 
 AdapterDescription JsonlAdapter::describe() const { return jsonl_description(); }
 
-AdapterCapabilities JsonlAdapter::capabilities() const {
+AdapterCapabilities JsonlAdapter::capabilities() const { return jsonl_capabilities(); }
+
+AdapterCapabilities jsonl_capabilities() {
     AdapterCapabilities capabilities;
     capabilities.writable = true;
     capabilities.conditional_writes = true;

@@ -20,6 +20,7 @@ struct JsonlHooks {
     std::function<void()> before_rename;         // … has been taken
 };
 
+[[nodiscard]] AdapterCapabilities jsonl_capabilities();
 [[nodiscard]] std::shared_ptr<BlockingAdapter> make_jsonl_adapter(JsonlOptions options, JsonlHooks hooks);
 
 class JsonlAdapter final : public BlockingAdapter {

@@ -1,4 +1,5 @@
 // How an integration's settings become a jsonl adapter.
+#include <adapters/jsonl_adapter.hpp>
 #include <castiel_sync/adapters/jsonl.hpp>
 
 #include <adapters/jsonl_line.hpp>
@@ -83,6 +84,7 @@ AdapterDescription jsonl_description() {
     description.name = "jsonl";
     description.summary = "A folder with one file per entity, <entity>.jsonl, one JSON object per line";
     description.settings_schema = json::parse(json::string_view(schema.data(), schema.size())).as_object();
+    description.capabilities = jsonl_capabilities();
     return description;
 }
 

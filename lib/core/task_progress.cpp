@@ -110,11 +110,11 @@ void end_stream(SyncTask& task, std::size_t index, const Execution& execution, c
     settle(task, now);
 }
 
-void skip_stream(SyncTask& task, std::size_t index, Timestamp now) {
+void skip_stream(SyncTask& task, std::size_t index, const Error& why, Timestamp now) {
     TaskStream& stream = task.streams[index];
     stream.status = SyncStatus::completed;
     stream.not_before.reset();
-    stream.error.reset();
+    stream.error = why;
     settle(task, now);
 }
 

@@ -31,8 +31,8 @@ void begin_stream(SyncTask& task, std::size_t index, const Execution& execution,
 void end_stream(SyncTask& task, std::size_t index, const Execution& execution, const TaskRules& rules, Timestamp now,
                 Random& random);
 
-// Nothing of it is to be done now, and that is no failure.
-void skip_stream(SyncTask& task, std::size_t index, Timestamp now);
+// Nothing of it is to be done now, which `why` tells, and that is no failure.
+void skip_stream(SyncTask& task, std::size_t index, const Error& why, Timestamp now);
 
 // Whoever ran it has gone without a word, or gives it up to be gone on with elsewhere (which is no failure).
 void lose_stream(SyncTask& task, std::size_t index, const TaskRules& rules, Timestamp now);

@@ -53,13 +53,14 @@ EventDraft completed_event(const Execution& execution) {
                          {"hasMore", execution.has_more}}};
 }
 
-Error latched_error(const StreamDocument& stream) {
-    if (stream.latch)
-        return {ErrorCode::latched, stream.latch->reason + " (latch " + stream.latch->latch_id + ")"};
-    return {ErrorCode::latched, "the stream is paused; resume it to go on"};
-}
-
 } // namespace
+
+std::optional<Error> why_it_stands_still(const StreamDocument& stream) {
+    if (stream.latch)
+        return Error(ErrorCode::latched, stream.latch->reason + " (latch " + stream.latch->latch_id + ")");
+    if (stream.paused) return Error(ErrorCode::latched, "the stream is paused; resume it to go on");
+    return std::nullopt;
+}
 
 std::vector<TaskStream> streams_of(const std::vector<StreamPlan>& plans) {
     std::vector<TaskStream> streams;
@@ -246,7 +247,7 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     if (!checkpoint) checkpoint.emplace();
     // Refused only once it is claimed: it was asked for, so it begins and ends in history and events like any other.
     std::optional<Error> stands_still;
-    if (!mode.preview && (stream.latch || stream.paused)) stands_still = latched_error(stream);
+    if (!mode.preview) stands_still = why_it_stands_still(stream);
     Session session(with, integration.tenant_id, std::move(stream), execution);
     std::vector<EventDraft> started{started_event(execution)};
     const std::size_t slots =

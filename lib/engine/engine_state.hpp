@@ -23,6 +23,9 @@ struct StreamPlan {
     bool narrowed = false;
 };
 
+// None: it runs.
+[[nodiscard]] std::optional<Error> why_it_stands_still(const StreamDocument& stream);
+
 [[nodiscard]] std::vector<TaskStream> streams_of(const std::vector<StreamPlan>& plans);
 
 struct RunMode {
@@ -73,7 +76,12 @@ struct Engine::State {
     Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);
     Async<Result<SyncTask>> take_steps(const RunMode& mode, std::string tenant_id, std::string task_id);
     Async<Result<bool>> take_step(const RunMode& mode, TaskProgress& progress);
-    Async<Result<bool>> is_paused(std::string tenant_id, std::string stream_id);
+    struct Hold {
+        std::optional<Error> why; // none: nothing holds it
+
+        Hold() = default;
+    };
+    Async<Result<Hold>> leaves_alone(std::string tenant_id, std::string stream_id, Trigger trigger);
     Async<Result<bool>> reap_streams(TaskProgress& progress);
     Async<Result<std::optional<Timestamp>>> wait_for_interval(TaskProgress& progress);
     [[nodiscard]] TaskRules task_rules() const;

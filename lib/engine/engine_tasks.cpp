@@ -222,10 +222,16 @@ Async<Result<bool>> Engine::State::reap_streams(TaskProgress& progress) {
     co_return true;
 }
 
-Async<Result<bool>> Engine::State::is_paused(std::string tenant_id, std::string stream_id) {
+// Whoever paused a stream wants it to stand still. A schedule or an event has nothing to say against that; a person
+// has. What a rail holds has been told of, and a schedule comes again by itself: it need not fail every time.
+Async<Result<Engine::State::Hold>> Engine::State::leaves_alone(std::string tenant_id, std::string stream_id,
+                                                               Trigger trigger) {
+    Hold hold;
+    if (trigger == Trigger::manual) co_return hold;
     auto stream = co_await find_stream(*parts.store, std::move(tenant_id), std::move(stream_id));
     if (!stream) co_return stream.error();
-    co_return *stream && (*stream)->paused;
+    if (*stream && ((*stream)->paused || trigger == Trigger::schedule)) hold.why = why_it_stands_still(**stream);
+    co_return hold;
 }
 
 // One execution of the task, where one is due. True: look again at once.
@@ -284,15 +290,12 @@ Async<Result<bool>> Engine::State::take_step(const RunMode& mode, TaskProgress& 
         progress.up_to_date = false;
         co_return false;
     }
-    if (task.request.trigger != Trigger::manual) {
-        // Whoever paused it wants it to stand still. A schedule has nothing to say against that; a person has.
-        auto paused = co_await is_paused(task.request.tenant_id, stream_id);
-        if (!paused) co_return paused.error();
-        if (*paused) {
-            skip_stream(task, *next, now);
-            progress.up_to_date = false;
-            co_return true;
-        }
+    auto hold = co_await leaves_alone(task.request.tenant_id, stream_id, task.request.trigger);
+    if (!hold) co_return hold.error();
+    if (hold->why) {
+        skip_stream(task, *next, *hold->why, now);
+        progress.up_to_date = false;
+        co_return true;
     }
     SyncRequest request = task.request;
     request.resume = task.streams[*next].has_more;

@@ -58,7 +58,22 @@ HttpResponse without_body() {
 }
 
 json::object adapter_document(const AdapterDescription& adapter) {
-    return {{"name", adapter.name}, {"summary", adapter.summary}, {"settingsSchema", adapter.settings_schema}};
+    json::object document{
+        {"name", adapter.name}, {"summary", adapter.summary}, {"settingsSchema", adapter.settings_schema}};
+    if (!adapter.capabilities) return document;
+    const AdapterCapabilities& can = *adapter.capabilities;
+    document["capabilities"] = json::object{{"writable", can.writable},
+                                            {"changeFeed", can.change_feed},
+                                            {"reportsDeletions", can.reports_deletions},
+                                            {"conditionalWrites", can.conditional_writes},
+                                            {"conditionalDeletes", can.conditional_deletes},
+                                            {"idempotentCreates", can.idempotent_creates},
+                                            {"findsByIdempotencyKey", can.finds_by_idempotency_key},
+                                            {"readLagMs", can.read_lag.count()},
+                                            {"maxPageRecords", can.max_page_records},
+                                            {"maxFetchRecords", can.max_fetch_records},
+                                            {"maxPushRecords", can.max_push_records}};
+    return document;
 }
 
 HttpResponse page_answer(json::array items, const std::string& next_cursor) {

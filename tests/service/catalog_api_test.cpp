@@ -66,6 +66,8 @@ TEST_CASE("adapters are listed and read") {
     const auto one = api.send("GET", "/api/v1/adapters/jsonl");
     CHECK(one.status == 200);
     CHECK(body_of(one).at("settingsSchema").at("required") == json::array{"path"});
+    CHECK(body_of(one).at("capabilities").at("conditionalWrites") == true);
+    CHECK(body_of(one).at("capabilities").at("changeFeed") == false);
     const auto none = api.send("GET", "/api/v1/adapters/carrier-pigeon");
     CHECK(none.status == 404);
     CHECK(message_of(none) == "no adapter is called carrier-pigeon; /api/v1/adapters lists them");
