@@ -121,9 +121,11 @@ Async<Result<SyncTask>> Engine::create_task(SyncRequest request, TaskOptions opt
     task.request = std::move(request);
     task.held = options.held;
     task.created_at = task.updated_at = now;
-    auto wait = co_await state.wait_for_interval(progress);
-    if (!wait) co_return wait.error();
-    task.not_before = *wait;
+    if (!task.held) { // else that is asked when it is let go
+        auto wait = co_await state.wait_for_interval(progress);
+        if (!wait) co_return wait.error();
+        task.not_before = *wait;
+    }
     std::vector<Write> writes{insert(to_document(task))};
     auto receipt = co_await state.parts.store->commit(task.request.tenant_id, std::move(writes));
     if (receipt) co_return std::move(task);
