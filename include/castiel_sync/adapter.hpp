@@ -193,10 +193,10 @@ public:
     RequestBudget(const RequestBudget&) = delete;
     RequestBudget& operator=(const RequestBudget&) = delete;
 
-    // Awaited before `requests` (>= 1) are sent, which happens at once then. Waits while the budget is used up for the
-    // moment; throttled, with retry_after, where that would take too long. What a store error leaves unknown is not
-    // allowed: its error is the answer, and nothing may be sent.
-    virtual Async<Result<>> take(std::size_t requests) = 0;
+    // Awaited before each request, which is sent at once then. Waits while the budget is used up for the moment;
+    // throttled, with retry_after, where that would take too long. What a store error leaves unknown is not allowed:
+    // its error is the answer, and nothing may be sent.
+    virtual Async<Result<>> take() = 0;
 
 protected:
     RequestBudget() = default;

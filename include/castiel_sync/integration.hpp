@@ -119,7 +119,7 @@ struct SyncConfig {
     SyncConfig() = default;
 };
 
-// How many requests the external account stands, over all instances; at least 1 each. Nothing said: no limit.
+// How many requests the external account stands, over all instances; at least 10 each. Nothing said: no limit.
 struct RateLimit {
     std::optional<std::size_t> per_minute;
     std::optional<std::size_t> per_hour;
@@ -134,7 +134,8 @@ struct Integration {
     std::string provider_name;
     json::object settings;
     std::string credential_secret_name;
-    RateLimit rate_limit; // shared by the tenant's integrations with the same provider and credentials
+    // Shared by the tenant's integrations with the same provider and credentials, which should name the same limits.
+    RateLimit rate_limit;
     SyncConfig sync;
 
     Integration() = default;

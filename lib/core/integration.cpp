@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t max_entities = 500;
 constexpr std::int64_t max_interval_minutes = 366 * 24 * 60;
 constexpr std::int64_t max_records = 100'000'000;
+// An execution waits for its turn up to half a lease, and begins its page anew then: with less it might never end.
+constexpr std::int64_t min_requests = 10;
 constexpr std::int64_t max_requests = 100'000'000;
 constexpr std::int64_t max_tolerance_ms = 24 * 60 * 60 * 1000;
 
@@ -261,7 +263,7 @@ void read_rate_limit(ObjectReader& parent, RateLimit& limit, bool strict) {
     if (object == nullptr) return;
     ObjectReader reader(*object, parent.path("rateLimit"), parent.faults());
     const auto read = [&](std::string_view name) {
-        const auto requests = reader.integer(name, 1, max_requests);
+        const auto requests = reader.integer(name, min_requests, max_requests);
         return requests ? std::optional(static_cast<std::size_t>(*requests)) : std::nullopt;
     };
     limit.per_minute = read("requestsPerMinute");

@@ -16,19 +16,30 @@ std::uint64_t& slot(RequestWindow& window, std::int64_t slice) {
     return window.counts[static_cast<std::size_t>(slice) % RequestWindow::slices];
 }
 
-// Forgets what lies too far back. A window that ends in the future was written by another clock: what it holds counts
-// as of now.
+std::int64_t slice_of(Timestamp now, milliseconds slice_time) {
+    return std::max<std::int64_t>(0, now.time_since_epoch() / slice_time);
+}
+
+// Forgets what lies too far back. A window that ends a little in the future is that of a clock which is ahead, and is
+// shared as it is; what one holds that ends far in the future counts as of now.
 void move_to(RequestWindow& window, std::int64_t slice) {
     constexpr auto all = static_cast<std::int64_t>(RequestWindow::slices);
     if (slice > window.newest) {
         const std::int64_t kept = std::max(window.newest, slice - all);
         for (std::int64_t begun = kept + 1; begun <= slice; ++begun) slot(window, begun) = 0;
-    } else if (slice < window.newest) {
+    } else if (slice >= window.newest - all) {
+        return;
+    } else {
         const std::uint64_t sum = std::accumulate(window.counts.begin(), window.counts.end(), std::uint64_t{0});
         window.counts.fill(0);
         slot(window, slice) = sum;
     }
     window.newest = slice;
+}
+
+void count(RequestWindow& window, milliseconds slice_time, std::size_t requests, Timestamp now) {
+    move_to(window, slice_of(now, slice_time));
+    slot(window, window.newest) += requests;
 }
 
 struct Room {
@@ -38,9 +49,9 @@ struct Room {
 
 // `share`: of one slice, at most.
 Room room_in(RequestWindow& window, std::size_t limit, std::size_t share, milliseconds slice_time, Timestamp now) {
-    const std::int64_t slice = std::max<std::int64_t>(0, now.time_since_epoch() / slice_time);
-    move_to(window, slice);
-    const milliseconds until_next = (slice + 1) * slice_time - now.time_since_epoch();
+    move_to(window, slice_of(now, slice_time));
+    const std::int64_t slice = window.newest;
+    const milliseconds until_next = std::min((slice + 1) * slice_time - now.time_since_epoch(), slice_time);
     const std::size_t used = std::accumulate(window.counts.begin(), window.counts.end(), std::size_t{0});
     const std::size_t here = slot(window, slice);
     Room room;
@@ -70,8 +81,9 @@ RequestGrant grant_requests(RequestUse& use, const RateLimit& limit, std::size_t
     if (limit.per_hour) limit_by(use.hour, *limit.per_hour, *limit.per_hour, hour_slice);
     if (grant.granted == 0) return grant;
     grant.wait = milliseconds(0);
-    if (limit.per_minute) slot(use.minute, use.minute.newest) += grant.granted;
-    if (limit.per_hour) slot(use.hour, use.hour.newest) += grant.granted;
+    // Both, whatever limits this one: others of the account may be limited by the other.
+    count(use.minute, minute_slice, grant.granted, now);
+    count(use.hour, hour_slice, grant.granted, now);
     return grant;
 }
 

@@ -16,6 +16,9 @@ void add(SyncCounters& total, const SyncCounters& more) {
 
 namespace {
 
+// What asks for more is asked again then: an hour's budget is back by that time, and so is a day's.
+constexpr std::chrono::milliseconds longest_retry_after = std::chrono::hours(24);
+
 bool any(const SyncTask& task, SyncStatus status) {
     return std::any_of(task.streams.begin(), task.streams.end(),
                        [status](const TaskStream& stream) { return stream.status == status; });
@@ -48,8 +51,10 @@ void settle(SyncTask& task, Timestamp now) {
     task.completed_at = now;
 }
 
+// Whoever was asked to wait comes back more seldom each time, but does not fail for that, where anybody comes back.
 void fail_once_more(TaskStream& stream, const Error& error, const TaskRules& rules) {
-    ++stream.failures;
+    const bool waits = error.code == ErrorCode::throttled && stream.failures + 1 >= rules.max_failures;
+    if (!waits || rules.max_failures == 1) ++stream.failures;
     stream.error = error;
     stream.status = stream.failures < rules.max_failures ? SyncStatus::pending : SyncStatus::failed;
 }
@@ -100,7 +105,9 @@ void end_stream(SyncTask& task, std::size_t index, const Execution& execution, c
         fail_once_more(stream, error, rules);
         if (!may_succeed_later(error.code)) stream.status = SyncStatus::failed;
         if (stream.status == SyncStatus::pending)
-            stream.not_before = now + retry_delay(rules.retry, stream.failures - 1, error, random);
+            stream.not_before = now + std::max(retry_delay(rules.retry, stream.failures - 1, error, random),
+                                               std::min(error.retry_after.value_or(std::chrono::milliseconds(0)),
+                                                        longest_retry_after));
     } else {
         stream.failures = 0;
         stream.status = execution.status;

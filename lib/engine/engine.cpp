@@ -387,6 +387,15 @@ Async<Result<std::vector<Execution>>> Engine::State::run(RunMode mode, SyncReque
         const auto asked = co_await asio::this_coro::cancellation_state;
         cancelled = cancelled || asked.cancelled() != asio::cancellation_type::none;
         if (cancelled) break;
+        if (i > 0 && !mode.preview) {
+            // Somebody may have ended it meanwhile, or taken this process for dead.
+            auto known = co_await load_task(request.tenant_id, progress.task.task_id);
+            if (known && is_terminal(known->status)) {
+                progress.task = std::move(*known);
+                progress.up_to_date = true;
+                break;
+            }
+        }
         Execution execution =
             co_await asio::co_spawn(with.runtime.executor,
                                     run_stream(mode, *integration, std::move((*plans)[i]), request, progress, i),

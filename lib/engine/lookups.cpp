@@ -52,8 +52,10 @@ Async<Result<std::vector<FetchedRecord>>> Run::fetch(Side side, std::vector<std:
                 break;
             }
             const Error error = page.error();
-            if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts) co_return error;
+            if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(error))
+                co_return error;
             co_await pause(attempt, error);
+            if (auto held = co_await session_.hold(); !held) co_return held.error();
         }
     }
     co_return answers;

@@ -58,8 +58,10 @@ Async<Result<RecordPage>> Run::pull(Side side, std::string cursor, std::size_t m
             co_return page;
         }
         const Error error = page.error();
-        if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts) co_return error;
+        if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(error))
+            co_return error;
         co_await pause(attempt, error);
+        if (auto held = co_await session_.hold(); !held) co_return held.error();
     }
 }
 
@@ -177,7 +179,7 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
                 effects.writes.push_back(
                     remove("candidate", candidate_id(session_.stream().stream_id, side, record.id)));
             }
-            if (parked != known.parked.end() && linked && !flows_from(side)) {
+            if (parked != known.parked.end() && linked && !flows_from(side) && !narrowed_) {
                 work.effects.push_back(look_again_at(parked->second, "the record is gone since it was parked"));
             } else if (parked != known.parked.end() && parked->second.sent.empty()) {
                 if (auto dropped = co_await drop_parked(parked->second, work.effects); !dropped) co_return dropped;
@@ -198,8 +200,11 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
             const bool unchanged = !record.version.empty() && record.version == link->version(side) &&
                                    link->evaluated_under == fingerprint_;
             // What was parked is looked at all the same: the other side may have changed while this row was unreadable.
-            if (parked != known.parked.end() && !flows_from(side))
+            // Of a row that could not be read no version is known.
+            if (parked != known.parked.end() && !flows_from(side) && !narrowed_ && parked->second.version.empty()) {
+                parked->second.discarded = false;
                 work.effects.push_back(look_again_at(parked->second, "the record could not be read, and can be"));
+            }
             if ((unchanged && parked == known.parked.end()) || !flows_from(side)) {
                 skip();
                 continue;
@@ -243,7 +248,6 @@ Async<Result<>> Run::sort_records(Side side, std::vector<Record>& records, PageW
 Effects Run::look_again_at(ParkedRecord& parked, std::string_view why) const {
     parked.reason = Error(ErrorCode::stale, fmt::format("{}; its pair is looked at again", why));
     parked.pass = 0;
-    parked.discarded = false;
     Effects again;
     again.writes.push_back(put(to_document(parked)));
     return again;

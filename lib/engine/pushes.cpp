@@ -414,9 +414,8 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
                 if (item.action == PushItem::Action::update) item.previous = waiting[i]->records[at(side)]->fields;
             }
             reached_[at(side)].clear();
-            if (begin > 0) { // what was checked before the first of them may hold no longer
-                if (auto held = co_await session_.hold(); !held) co_return held;
-            }
+            // What was checked before may hold no longer: reading once more, another push or a pause takes its time.
+            if (auto held = co_await session_.hold(); !held) co_return held;
             auto outcomes = co_await pinned_.adapters[at(side)]->push(std::move(request));
             if (!outcomes) {
                 const Error error = outcomes.error();
@@ -451,10 +450,8 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             }
         }
         if (again.empty()) break;
-        if (attempt + 1 >= parts_.limits.max_push_attempts) co_return *delay_reason;
+        if (attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(*delay_reason)) co_return *delay_reason;
         co_await pause(attempt, *delay_reason);
-        // The wait may have outlasted the lease.
-        if (auto fence = co_await session_.verify_fence(); !fence) co_return fence;
         waiting = std::move(again);
     }
     co_return Result<>();

@@ -20,6 +20,7 @@ std::size_t at(Side side) { return index_of(side); }
 struct Run::CreateChains {
     std::set<std::string> followed;                          // by key
     std::map<std::string, std::set<std::string>> replaced;   // by key: what it and those before it were to replace
+    std::map<std::string, std::set<std::string>> earlier;    // by key: the keys of those
 
     explicit CreateChains(const std::vector<Intent>& intents) {
         std::map<std::string, std::string> follows;
@@ -30,12 +31,13 @@ struct Run::CreateChains {
                 followed.insert(item.follows);
                 follows[item.idempotency_key] = item.follows;
             }
-        for (const auto& [key, before] : follows) {
+        for (const auto& [key, predecessor] : follows) {
             std::set<std::string> met{key}; // of a damaged document a chain might be a ring
             for (auto next = follows.find(key); next != follows.end(); next = follows.find(next->second)) {
                 if (!met.insert(next->second).second) break;
-                const auto earlier = replaced.find(next->second);
-                if (earlier != replaced.end()) replaced[key].insert(earlier->second.begin(), earlier->second.end());
+                earlier[key].insert(next->second);
+                const auto known = replaced.find(next->second);
+                if (known != replaced.end()) replaced[key].insert(known->second.begin(), known->second.end());
             }
         }
     }
@@ -81,6 +83,8 @@ Async<Result<>> Run::retry_reason(ErrorCode reason) {
             auto one = from_document<ParkedRecord>(document);
             if (!one) co_return one.error();
             if (one->discarded || one->record_id.empty()) continue;
+            // A run that was asked for one direction alone has nothing to decide about what waits for the other one.
+            if (narrowed_ && !flows_from(one->side)) continue;
             if (reason == ErrorCode::unknown_outcome && !tells_outcome(other(one->side)))
                 continue; // only a person may repeat this one
             parked.push_back(std::move(*one));
@@ -253,8 +257,16 @@ Async<Result<>> Run::ask_written(const std::vector<Intent>& intents, Side writte
 Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t number,
                                      const CreateChains& chains) {
     Intent intent = intents[number];
+    // One that is followed stays with its document until its successor's outcome is stored: only the two together tell
+    // what that one was to replace.
+    const auto is_followed = [&](const Intent::Item& item) { return chains.followed.contains(item.idempotency_key); };
+    std::erase_if(intent.items, is_followed);
+    std::erase_if(intents[number].items, [&](const Intent::Item& item) { return !is_followed(item); });
     if (intent.items.empty()) co_return Result<>();
-    intents[number].items.clear();
+    std::set<std::string> settled; // by what becomes of those that follow them
+    for (const auto& item : intent.items)
+        if (const auto known = chains.earlier.find(item.idempotency_key); known != chains.earlier.end())
+            settled.insert(known->second.begin(), known->second.end());
     const Side written = intent.written;
     const Side from = other(written);
     const auto& capabilities = pinned_.capabilities[at(written)];
@@ -264,7 +276,6 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     std::map<std::string, std::string> follows;
     std::map<std::string, std::set<std::string>> replaced;
     for (auto& item : intent.items) {
-        if (chains.followed.contains(item.idempotency_key)) continue;
         auto& before = replaced[item.origin_id];
         if (const auto known = chains.replaced.find(item.idempotency_key); known != chains.replaced.end())
             before = known->second;
@@ -365,10 +376,15 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
     references_.clear();
     lost_references_.clear();
     // Its other writes are settled later.
-    if (intents[number].attempts.empty())
-        effects.front().writes.push_back(remove("intent", intent.intent_id));
-    else
-        effects.front().writes.push_back(put(to_document(intents[number])));
+    for (std::size_t i = 0; i < intents.size(); ++i) {
+        const auto dropped = std::erase_if(
+            intents[i].items, [&](const Intent::Item& item) { return settled.contains(item.idempotency_key); });
+        if (i != number && dropped == 0) continue;
+        if (intents[i].attempts.empty() && intents[i].items.empty())
+            effects.front().writes.push_back(remove("intent", intents[i].intent_id));
+        else
+            effects.front().writes.push_back(put(to_document(intents[i])));
+    }
     intents_.clear();
     page_updates_ = {};
     if (auto processed = co_await process(pairs); !processed) co_return processed;

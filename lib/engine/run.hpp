@@ -333,6 +333,10 @@ private:
     void report_progress() const;
 
     Async<void> pause(std::size_t attempt, const Error& error);
+    // Whoever is to wait for so long does so outside of an execution, whose stream others may want.
+    [[nodiscard]] bool waits_outside(const Error& error) const {
+        return error.retry_after && *error.retry_after > parts_.limits.lease_duration / 2;
+    }
 
     const EngineParts& parts_;
     Session& session_;

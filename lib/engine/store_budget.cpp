@@ -21,20 +21,24 @@ public:
         : runtime_(runtime), store_(store), tenant_id_(integration.tenant_id), account_(account_of(integration)),
           provider_(integration.provider_name), limit_(integration.rate_limit), longest_wait_(longest_wait) {}
 
-    Async<Result<>> take(std::size_t requests) override {
-        milliseconds waited{0};
-        while (requests > 0) {
-            if (runtime_.clock->monotonic() >= lasts_until_) left_ = 0;
-            const std::size_t mine = std::min(left_, requests);
-            left_ -= mine;
-            requests -= mine;
-            if (requests == 0) break;
-            auto grant = co_await claim(std::max(requests, at_once()));
+    Async<Result<>> take() override {
+        Clock& clock = *runtime_.clock;
+        const auto end = clock.monotonic() + longest_wait_;
+        for (;;) {
+            if (left_ > 0 && clock.monotonic() < lasts_until_) {
+                --left_;
+                co_return Result<>();
+            }
+            left_ = 0;
+            auto grant = co_await claim(at_once());
             if (!grant) co_return grant.error();
-            left_ = grant->granted;
-            if (left_ > 0) continue;
-            waited += grant->wait;
-            if (waited > longest_wait_) {
+            if (grant->granted > 0) {
+                if (clock.monotonic() >= lasts_until_)
+                    co_return Error(ErrorCode::unavailable, "the store took so long that what it granted is too old");
+                left_ = grant->granted;
+                continue;
+            }
+            if (clock.monotonic() + grant->wait > end) {
                 Error error(ErrorCode::throttled,
                             fmt::format("the request budget of this {} account is used up for {} s; rateLimit of the "
                                         "integration sets it",
@@ -42,9 +46,8 @@ public:
                 error.retry_after = grant->wait;
                 co_return error;
             }
-            co_await runtime_.clock->sleep_for(grant->wait);
+            co_await clock.sleep_for(grant->wait);
         }
-        co_return Result<>();
     }
 
 private:

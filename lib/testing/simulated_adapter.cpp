@@ -34,7 +34,7 @@ private:
     // A call is one request here.
     Async<Result<>> take() {
         if (budget_) {
-            auto taken = co_await budget_->take(1);
+            auto taken = co_await budget_->take();
             if (!taken) co_return taken;
         }
         if (system_.on_request_) system_.on_request_(actor_);

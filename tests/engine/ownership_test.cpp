@@ -1,6 +1,8 @@
 // Two instances, one stream: which of them may go on.
 #include "world.hpp"
 
+#include <utility>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 
@@ -39,14 +41,18 @@ TEST_CASE("a stream that another instance holds is left to it until its lease ha
 }
 
 TEST_CASE("who waited longer than its lease lasts sends nothing more once another instance has taken over (I19)") {
-    World world;
-    world.to_target.refused_for = world.limits.retry_cap = 2 * world.limits.lease_duration;
-    world.rebuild();
+    AdapterCapabilities one_by_one = able(true);
+    one_by_one.max_push_records = 1;
+    World world(contacts_integration(), able(false), one_by_one);
     world.source.create("contacts", person("a@x", "A"));
-    world.to_target.pushes.next = {Fate::refused};
+    world.source.create("contacts", person("b@x", "B"));
+    bool first = true;
+    world.to_target.passes = [&]() -> Async<void> {
+        if (std::exchange(first, false)) co_await world.clock.sleep_for(2 * world.limits.lease_duration);
+    };
     std::vector<Execution> slow;
     world.loop.spawn(run_into(*world.engine, world.request(), slow));
-    // Until it is refused and waits. A moment longer than its lease, which its last commit renewed.
+    // Until its first push is on its way. A moment longer than its lease, which its last commit renewed.
     for (int i = 0; i < 10'000 && world.to_target.sent.empty(); ++i) world.loop.run_for(1ms);
     REQUIRE_FALSE(world.to_target.sent.empty());
     world.loop.run_for(world.limits.lease_duration + 1ms);

@@ -264,12 +264,11 @@ TEST_CASE("a task that an instance keeps dying of fails at last (I16)") {
 
 TEST_CASE("who was taken for dead finds its stream gone, and what its task says of it stays true (I18, I19)") {
     World world;
-    world.to_target.refused_for = world.limits.retry_cap = 2 * world.limits.lease_duration;
     world.limits.max_stream_failures = 1;
     world.rebuild();
     one_person(world);
     const SyncTask task = create(world);
-    world.to_target.pushes.next = {Fate::refused};
+    world.to_target.passes = [&]() -> Async<void> { co_await world.clock.sleep_for(2 * world.limits.lease_duration); };
     std::optional<Result<SyncTask>> slow;
     world.loop.spawn(run_into(*world.engine, task.task_id, slow));
     for (int i = 0; i < 10'000 && world.to_target.sent.empty(); ++i)

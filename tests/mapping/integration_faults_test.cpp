@@ -54,8 +54,8 @@ TEST_CASE("identity: UUIDs and an adapter") {
 }
 
 TEST_CASE("a rate limit of nothing, of something else, or with a word that nobody knows") {
-    const auto faults = faults_of(R"({"rateLimit": {"requestsPerMinute": 0, "requestsPerHour": "many", "perDay": 5}})");
-    CHECK(tells(faults, "rateLimit.requestsPerMinute", "from 1 to"));
+    const auto faults = faults_of(R"({"rateLimit": {"requestsPerMinute": 9, "requestsPerHour": "many", "perDay": 5}})");
+    CHECK(tells(faults, "rateLimit.requestsPerMinute", "from 10 to"));
     CHECK(tells(faults, "rateLimit.requestsPerHour", "whole number"));
     CHECK(tells(faults, "rateLimit.perDay", "is not a key of rateLimit"));
     CHECK(tells(faults_of(R"({"rateLimit": 100})"), "rateLimit", "must be an object"));

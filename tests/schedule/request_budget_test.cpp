@@ -84,4 +84,8 @@ TEST_CASE("a clock that is behind or ahead makes nobody wait for it") {
     CHECK(grant_requests(use, limit, 1, start).granted == 1); // what the other one used counts as of now
     CHECK(grant_requests(use, limit, 9, start).granted == 1); // of five a slice
     CHECK(grant_requests(use, limit, 9, start + 24h).granted == 5);
+    // A little behind it shares the slice of the other one, and waits for the next one no longer than a slice.
+    const RequestGrant behind = grant_requests(use, limit, 1, start + 24h - 20s);
+    CHECK(behind.granted == 0);
+    CHECK(behind.wait <= 5s);
 }

@@ -283,10 +283,11 @@ void draw_tasks(Scenario& scenario) {
     tasks.held = static_cast<std::uint32_t>(dice.between(0, 30));
     tasks.cancelled = static_cast<std::uint32_t>(dice.between(0, 40));
     tasks.restarts = dice.percent(50) ? static_cast<std::size_t>(dice.between(1, 5)) : 0;
-    const auto per_minute = dice.one_of<std::size_t>({20, 60, 300});
+    const auto per_minute = dice.one_of<std::size_t>({30, 60, 300});
     const bool limited = dice.percent(25);
     if (!scenario.scheduled) return;
-    if (limited) scenario.integration.rate_limit.per_minute = per_minute;
+    // Of a shorter lease's half too little is left to wait in.
+    if (limited && scenario.limits.lease_duration >= 60s) scenario.integration.rate_limit.per_minute = per_minute;
     cs::SyncFrequency& frequency = scenario.integration.sync.frequency;
     frequency.type = dice.one_of({cs::SyncFrequency::Type::manual, cs::SyncFrequency::Type::interval,
                                   cs::SyncFrequency::Type::cron});

@@ -84,9 +84,12 @@ cs::Async<void> World::run_to_an_end(Node& node, cs::SyncRequest request, std::v
         bool pending = false;
         for (const cs::Execution& run : *runs) {
             if (counts_exactly) check_counters(run, before);
-            pending = pending || run.status == cs::SyncStatus::pending;
+            // The account's budget is used up for the moment.
+            const bool waits = scenario_.integration.rate_limit.per_minute && run.error &&
+                               run.error->code == cs::ErrorCode::throttled;
+            pending = pending || waits || run.status == cs::SyncStatus::pending;
             const bool latched = run.error && run.error->code == cs::ErrorCode::latched;
-            if (run.status != cs::SyncStatus::completed && run.status != cs::SyncStatus::pending && !latched)
+            if (run.status != cs::SyncStatus::completed && run.status != cs::SyncStatus::pending && !latched && !waits)
                 violations_.add("I1", fmt::format("a run ended as {} after all faults had ended: {}",
                                                   to_string(run.status), run.error ? run.error->message : "no reason"));
         }
@@ -239,6 +242,11 @@ cs::Async<void> World::resolve_conflicts(std::size_t& deletions_met) {
                     conflict.target_id, to_string(chosen));
         cs::ConflictResolution first = resolution;
         auto resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, std::move(first));
+        for (int i = 0; i < 10 && !resolved && resolved.error().code == cs::ErrorCode::throttled; ++i) {
+            co_await loop_.sleep(30s); // as above
+            cs::ConflictResolution again = resolution;
+            resolved = co_await node.engine().resolve_conflict(list.tenant_id, conflict.conflict_id, std::move(again));
+        }
         const bool unread = !scenario_.flows_to(Side::source) || !scenario_.flows_to(Side::target);
         if (!resolved && resolved.error().code == cs::ErrorCode::stale && unread) {
             // It moved where nobody reads: it is shown anew, or another one in its place.

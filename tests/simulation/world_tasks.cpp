@@ -19,6 +19,7 @@ constexpr nanoseconds longest_end = std::chrono::days{4}; // as for streams: lea
 } // namespace
 
 void World::execution_ended(Node& node, const cs::Execution& execution) {
+    if (!scenario_.scheduled) return; // only those who trace hear of it, and a trace changes nothing
     trace_.mix(to_string(execution.status));
     trace_.mix(execution.counters.processed);
     trace_.note("{}: an execution of {} {}{}{}", node.process.name(), execution.entity_type,
