@@ -67,6 +67,13 @@ Room room_in(RequestWindow& window, std::size_t limit, std::size_t share, millis
 
 } // namespace
 
+std::size_t requests_at_once(const RateLimit& limit) {
+    std::size_t most = 1'000;
+    if (limit.per_minute) most = std::min(most, *limit.per_minute / 60);
+    if (limit.per_hour) most = std::min(most, *limit.per_hour / 3600);
+    return std::max<std::size_t>(1, most);
+}
+
 RequestGrant grant_requests(RequestUse& use, const RateLimit& limit, std::size_t wanted, Timestamp now) {
     RequestGrant grant;
     grant.granted = wanted;

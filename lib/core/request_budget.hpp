@@ -34,6 +34,10 @@ struct RequestGrant {
 
 inline constexpr std::chrono::milliseconds grant_lasts{5'000};
 
+// How many to ask for at once: about a second's worth, so that commits are few, and little is lost when an execution
+// ends.
+[[nodiscard]] std::size_t requests_at_once(const RateLimit& limit);
+
 // Takes up to `wanted` requests out of what is left, and at once at most a slice's share of a minute, so that nobody
 // waits for long because somebody was fast. Sent within grant_lasts, no minute and no hour holds more than the limit,
 // wherever it begins, as far as the clocks of all instances agree.

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -30,7 +29,7 @@ public:
                 co_return Result<>();
             }
             left_ = 0;
-            auto grant = co_await claim(at_once());
+            auto grant = co_await claim(requests_at_once(limit_));
             if (!grant) co_return grant.error();
             if (grant->granted > 0) {
                 if (clock.monotonic() >= lasts_until_)
@@ -56,14 +55,6 @@ private:
         return integration.credential_secret_name.empty()
                    ? hash_of({"integration", integration.id})
                    : hash_of({"account", integration.provider_name, integration.credential_secret_name});
-    }
-
-    // About a second's worth: fewer commits, and little is lost when the execution ends.
-    [[nodiscard]] std::size_t at_once() const {
-        std::size_t most = 1'000;
-        if (limit_.per_minute) most = std::min(most, *limit_.per_minute / 60);
-        if (limit_.per_hour) most = std::min(most, *limit_.per_hour / 3600);
-        return std::max<std::size_t>(1, most);
     }
 
     Async<Result<RequestGrant>> claim(std::size_t wanted) {

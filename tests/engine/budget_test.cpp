@@ -101,6 +101,30 @@ TEST_CASE("a budget that is used up for long fails the execution as throttled, a
     CHECK(requests.at.size() == 5);
 }
 
+TEST_CASE("a task whose account's hour is used up waits for the next one, and never fails for that (I16, I20)") {
+    Integration integration = contacts_integration();
+    integration.rate_limit.per_hour = 10;
+    World world(integration, in_small_pages(), able(true));
+    world.limits.max_stream_failures = 2;
+    world.limits.min_interval = 0ms;
+    world.rebuild();
+    create_people(world, 60);
+    auto task = world.loop.run(world.engine->create_task(world.request(), TaskOptions()));
+    REQUIRE(task.has_value());
+    int waits = 0;
+    while (!is_terminal(task->status) && waits < 100) {
+        task = world.loop.run(world.engine->run_task(tenant, task->task_id));
+        REQUIRE_MESSAGE(task.has_value(), task.error().message);
+        if (!task->not_before) continue;
+        CHECK(*task->not_before > world.clock.now() + 30s);
+        ++waits;
+        world.loop.run_for(*task->not_before - world.clock.now());
+    }
+    CHECK(task->status == SyncStatus::completed);
+    CHECK(waits > 2);
+    CHECK(world.target.ids("contact").size() == 60);
+}
+
 TEST_CASE("a budget that the store can't tell is none: nothing is sent (I20)") {
     World world(limited(100));
     const Requests requests(world);

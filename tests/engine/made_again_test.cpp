@@ -398,6 +398,36 @@ TEST_CASE("of creates that follow one another, each to replace the last one's re
     }
 }
 
+TEST_CASE("creates that follow one another are one record, wherever their recovery stops (I6)") {
+    int struck = 0;
+    for (const auto& capabilities : {creates(true, false), creates(false, true), creates(true, true)})
+        for (std::size_t at = 0; at < 20; ++at) {
+            CAPTURE(capabilities.idempotent_creates);
+            CAPTURE(capabilities.finds_by_idempotency_key);
+            CAPTURE(at);
+            World world(recreating(), able(true), capabilities);
+            world.source.create("contacts", person("a@x", "A"));
+            world.sync_well();
+            for (const bool again : {false, true}) {
+                world.target.remove("contact", world.target_id());
+                world.source.edit("contacts", world.source_id(), person("a@x", again ? "C" : "B"));
+                world.to_target.pushes.next.assign(again && capabilities.idempotent_creates ? 1 : 0, Fate::arrives);
+                world.to_target.pushes.next.push_back(Fate::dies_after);
+                world.sync_and_die();
+            }
+            world.commits.next.assign(at, Fate::arrives);
+            world.commits.next.push_back(Fate::dies_after);
+            if (!world.sync_and_perhaps_die()) break;
+            ++struck;
+            for (int i = 0; i < 3; ++i) world.sync_well();
+            CHECK(world.target.ids("contact").size() == 1);
+            CHECK(world.source.ids("contacts").size() == 1);
+            CHECK(world.live_links().size() == 1);
+            CHECK(world.parked().empty());
+        }
+    CHECK(struck > 6);
+}
+
 TEST_CASE("the create that follows one found after a crash is asked for as well when its answer is lost (I6)") {
     World world(recreating(), creates(false, true), creates(false, true));
     world.source.create("contacts", person("a@x", "A"));

@@ -37,6 +37,48 @@ std::size_t named(const World& world, const char* name) {
 
 } // namespace
 
+TEST_CASE("what waits on one side for a parent still waits after a run of the other direction (I10, I38)") {
+    World world(contacts_of_companies(), able(true), able(true));
+    SyncRequest contacts = world.request();
+    contacts.entity = "contacts";
+    const auto parent = world.target.create("company", {{"title", "C"}});
+    world.target.create("contact", {{"name", "N"}, {"companyId", parent}});
+    CHECK(world.sync(contacts).status == SyncStatus::completed);
+    REQUIRE(world.parked().size() == 1);
+    SyncRequest inbound = contacts;
+    inbound.direction = Direction::inbound;
+    CHECK(world.sync(inbound).status == SyncStatus::completed);
+    CHECK(world.parked().size() == 1);
+    for (const char* entity : {"companies", "contacts"}) {
+        SyncRequest request = world.request();
+        request.entity = entity;
+        CHECK(world.sync(request).status == SyncStatus::completed);
+    }
+    CHECK(world.parked().empty());
+    CHECK(world.source.ids("contacts").size() == 1);
+}
+
+TEST_CASE("a run of one direction leaves alone what is parked for the other one (I10, I38)") {
+    SimulatedSystemOptions source = system_options("crm", able(true));
+    source.refuses = [](const json::object& fields) -> std::optional<std::string> {
+        const json::value* name = fields.if_contains("name");
+        if (name && *name == json::value("Bad")) return "not this name";
+        return std::nullopt;
+    };
+    World world(contacts_integration(), std::move(source), system_options("shards", able(true)));
+    world.source.create("contacts", person("a@x", "A"));
+    world.sync_well();
+    world.target.edit("contact", world.target_id(), {{"email", "a@x"}, {"name", "Bad"}});
+    world.sync_well();
+    REQUIRE(world.parked().size() == 1);
+    SyncRequest inbound = world.request();
+    inbound.direction = Direction::inbound;
+    for (int i = 0; i < 2; ++i) CHECK(world.sync(inbound).status == SyncStatus::completed);
+    REQUIRE(world.parked().size() == 1);
+    CHECK(world.parked()[0].reason.code == ErrorCode::invalid_record);
+    CHECK(world.shard().at("name").as_string() == "Bad");
+}
+
 TEST_CASE("a task's own filters carry the records that match, and a later run carries the others (I10)") {
     for (const bool feed : {false, true}) {
         CAPTURE(feed);

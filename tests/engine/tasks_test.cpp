@@ -1,6 +1,8 @@
 // Tasks: accepted by one call and run by another one, of this instance or of another.
 #include "world.hpp"
 
+#include <utility>
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -43,6 +45,11 @@ std::vector<Execution> executions_of(World& world, const SyncTask& task) {
 Async<void> run_into(Engine& engine, std::string task_id, std::optional<Result<SyncTask>>& answer) {
     auto task = co_await engine.run_task(tenant, std::move(task_id));
     answer = std::move(task);
+}
+
+Async<void> run_all_into(Engine& engine, SyncRequest request, std::vector<Execution>& ended) {
+    auto executions = co_await engine.run(std::move(request));
+    if (executions) ended = std::move(*executions);
 }
 
 void one_person(World& world) { world.source.create("contacts", person("ada@example.org", "Ada")); }
@@ -385,6 +392,28 @@ TEST_CASE("Engine::run's own task is left to it between two of its streams (I18)
     CHECK(early.error().code == ErrorCode::busy);
     world.loop.run_for(world.limits.lease_duration);
     CHECK(run(world, task).status == SyncStatus::failed);
+}
+
+TEST_CASE("Engine::run goes on with no further stream once its task was ended elsewhere (I16, I18)") {
+    World world(contacts_of_companies(), able(true), able(true));
+    world.source.create("companies", {{"title", "C"}});
+    world.source.create("contacts", {{"name", "N"}});
+    bool first = true;
+    world.to_target.passes = [&]() -> Async<void> {
+        if (std::exchange(first, false)) co_await world.clock.sleep_for(2 * world.limits.lease_duration);
+    };
+    std::vector<Execution> ran;
+    world.loop.spawn(run_all_into(*world.engine, world.request(), ran));
+    while (world.to_target.sent.empty()) world.loop.run_for(std::chrono::milliseconds(1));
+    world.loop.run_for(world.limits.lease_duration + std::chrono::milliseconds(1));
+    const auto other = world.make_engine("other");
+    auto judged = try_run(world, *other, world.stored<TaskDocument>("task").at(0));
+    REQUIRE(judged.has_value());
+    CHECK(judged->status == SyncStatus::failed);
+    world.loop.run_until_idle();
+    CHECK(ran.size() == 1);
+    CHECK(find(world, *judged).status == SyncStatus::failed);
+    CHECK(world.target.ids("contact").empty());
 }
 
 TEST_CASE("a request names no more records than one execution may read") {
