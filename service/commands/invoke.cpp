@@ -1,6 +1,7 @@
 #include "invoke.hpp"
 
 #include "commands.hpp"
+#include "hangups.hpp"
 #include "loading.hpp"
 
 #include "output/log.hpp"
@@ -54,8 +55,8 @@ ExitCode invoke(int count, const char* const* arguments) {
     // A reader that goes away must not kill a run between two steps; finish() reports it.
     std::signal(SIGPIPE, SIG_IGN);
     const CommonArguments& common = parsed.invocation.common;
-    // To serve, a hang-up says that its configuration has changed; one that comes before it listens must not end it.
-    if (std::holds_alternative<ServeArguments>(parsed.invocation.command)) std::signal(SIGHUP, SIG_IGN);
+    // To serve, a hang-up says that its configuration has changed.
+    if (std::holds_alternative<ServeArguments>(parsed.invocation.command)) mask_hangups(SIG_BLOCK);
     start_log(logs_json(common) ? LogFormat::json : LogFormat::human, least_log_level(common, std::nullopt));
     Console console(common.json, common.quiet);
     ExitCode code = ExitCode::failed;

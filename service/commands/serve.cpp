@@ -1,5 +1,6 @@
 // serve: the HTTP API and the scheduler on one store, until somebody asks the process to stop.
 #include "commands.hpp"
+#include "hangups.hpp"
 #include "reload.hpp"
 
 #include "configuration/embedded.hpp"
@@ -62,6 +63,7 @@ public:
 
     // Until stop() is called.
     Async<void> run() {
+        const HangupsArrive while_it_runs;
         asio::co_spawn(session_.runtime().executor, scheduler_->run(), rethrow);
         asio::co_spawn(session_.runtime().executor, server_->run(), rethrow);
         Reload reload(session_, *scheduler_, *authentication_);
@@ -144,7 +146,7 @@ private:
 
     Session& session_;
     bool stopping_ = false;
-    asio::signal_set hangups_; // from the beginning to the end: otherwise a hang-up ends the process
+    asio::signal_set hangups_;
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<Api> api_;
