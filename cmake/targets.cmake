@@ -55,3 +55,14 @@ function(castiel_sync_precompile target)
     target_precompile_headers(${target} REUSE_FROM castiel_sync_precompiled)
   endif()
 endfunction()
+
+# For programs, never for libraries: their allocator is the host's choice. Two threads pass documents to each other, and
+# the C library's allocator locks when one frees what the other has allocated.
+function(castiel_sync_allocator target)
+  if(CASTIEL_SYNC_MIMALLOC AND NOT CASTIEL_SYNC_SANITIZE)
+    find_package(mimalloc 2.0 REQUIRED)
+    # Call it before other libraries are linked, so that its operator new is the one that is found.
+    target_link_options(${target} BEFORE PRIVATE -Wl,--no-as-needed)
+    target_link_libraries(${target} PRIVATE mimalloc)
+  endif()
+endfunction()

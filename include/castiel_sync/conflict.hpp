@@ -73,8 +73,9 @@ struct Conflict {
     Conflict() = default;
 };
 
-// The JSON document of the HTTP API and the command line.
+// The JSON document of the HTTP API and the command line; append_json writes its text at once.
 [[nodiscard]] json::object to_json_object(const Conflict& conflict);
+void append_json(std::string& out, const Conflict& conflict);
 
 // What a person may answer.
 struct ConflictResolution {

@@ -24,10 +24,13 @@ struct JsonLimits {
 // Refused with invalid_record, naming the byte offset: text over the limits, syntax faults, invalid UTF-8, lone
 // surrogates, raw control characters, duplicate member names, and numbers that neither a 64-bit integer nor the
 // shortest decimal form of a double carries exactly (12345678901234567890123, 0.1234567890123456789, 1e400).
-[[nodiscard]] Result<json::value> parse_json(std::string_view text, const JsonLimits& limits = {});
+// The value lives in the memory of `storage`: for one that is soon thrown away, an arena.
+[[nodiscard]] Result<json::value> parse_json(std::string_view text, const JsonLimits& limits = {},
+                                             const json::storage_ptr& storage = {});
 
 // The same for text that must be an object.
-[[nodiscard]] Result<json::object> parse_json_object(std::string_view text, const JsonLimits& limits = {});
+[[nodiscard]] Result<json::object> parse_json_object(std::string_view text, const JsonLimits& limits = {},
+                                                     const json::storage_ptr& storage = {});
 
 // Shortest exact form: 0.1 stays 0.1, 1.0 stays 1.0, members keep their order. parse_json(to_json(v)) equals v.
 // Values made by hand may hold more than JSON can: bytes that are not UTF-8 (in a fault's payload) are shown as U+FFFD;

@@ -38,6 +38,7 @@ struct Latch {
 };
 
 [[nodiscard]] json::object to_json_object(const Latch& latch);
+void append_json(std::string& out, const Latch& latch);
 
 struct StreamSummary {
     std::string stream_id;
@@ -58,6 +59,7 @@ struct StreamSummary {
 };
 
 [[nodiscard]] json::object to_json_object(const StreamSummary& stream);
+void append_json(std::string& out, const StreamSummary& stream);
 
 struct ParkedRecord {
     std::string parked_id;
@@ -83,6 +85,7 @@ struct ParkedRecord {
 };
 
 [[nodiscard]] json::object to_json_object(const ParkedRecord& parked);
+void append_json(std::string& out, const ParkedRecord& parked);
 
 struct JournalChange {
     std::string field;                 // shard field
@@ -112,6 +115,7 @@ struct JournalEntry {
 };
 
 [[nodiscard]] json::object to_json_object(const JournalEntry& entry);
+void append_json(std::string& out, const JournalEntry& entry);
 
 // One line of a plan: what a run would do with a record, writing nothing.
 struct PlannedField {
@@ -136,5 +140,6 @@ struct PlannedRecord {
 };
 
 [[nodiscard]] json::object to_json_object(const PlannedRecord& planned);
+void append_json(std::string& out, const PlannedRecord& planned);
 
 } // namespace castiel_sync

@@ -115,8 +115,11 @@ struct SyncTask {
     SyncTask() = default;
 };
 
-// The members of `run --json` and of the HTTP API.
+// The members of `run --json` and of the HTTP API; append_json writes the same text as to_json would of the object,
+// without making it.
 [[nodiscard]] json::object to_json_object(const Execution& execution);
+void append_json(std::string& out, const Execution& execution);
 [[nodiscard]] json::object to_json_object(const SyncTask& task);
+void append_json(std::string& out, const SyncTask& task);
 
 } // namespace castiel_sync

@@ -1,5 +1,5 @@
 #include <adapters/shard_document.hpp>
-#include <core/json_text.hpp>
+#include <core/json_members.hpp>
 
 #include <fmt/format.h>
 
@@ -81,62 +81,36 @@ private:
     std::string fault_;
 };
 
-template <class Add>
-void each_member(const Shard& shard, std::optional<std::string_view> tenant_id, Add add) {
-    add("id", std::string_view(shard.id));
-    if (tenant_id) add("tenantId", *tenant_id);
-    add("shardTypeId", std::string_view(shard.shard_type_id));
-    add("structuredData", shard.structured_data);
-    add("status", std::string_view(shard.status));
-    add("revisionNumber", shard.revision);
-    add("createdAt", std::string_view(to_string(shard.created_at)));
-    add("updatedAt", std::string_view(to_string(shard.updated_at)));
-    if (shard.status == deleted_status) add("deletedAt", std::string_view(to_string(shard.updated_at)));
+template <class Show>
+void show_shard(Show& show, const Shard& shard, std::optional<std::string_view> tenant_id) {
+    show("id", shard.id);
+    show("tenantId", tenant_id);
+    show("shardTypeId", shard.shard_type_id);
+    show("structuredData", shard.structured_data);
+    show("status", shard.status);
+    show("revisionNumber", shard.revision);
+    show("createdAt", shard.created_at);
+    show("updatedAt", shard.updated_at);
+    if (shard.status == deleted_status) show("deletedAt", shard.updated_at);
     for (const auto& member : shard.other)
         if (std::find(own_members.begin(), own_members.end(), std::string_view(member.key())) == own_members.end())
-            add(member.key(), member.value());
+            show(member.key(), member.value());
 }
-
-class ObjectMembers {
-public:
-    explicit ObjectMembers(json::object& object) : object_(object) {}
-    void operator()(std::string_view name, std::string_view text) const { object_.emplace(view(name), view(text)); }
-    template <class Value>
-    void operator()(std::string_view name, const Value& value) const {
-        object_.emplace(view(name), value);
-    }
-
-private:
-    json::object& object_;
-};
-
-class TextMembers {
-public:
-    explicit TextMembers(std::string& text) : text_(text) {}
-    template <class Value>
-    void operator()(std::string_view name, const Value& value) const {
-        text_ += text_.empty() ? '{' : ',';
-        append_json_string(text_, name);
-        text_ += ':';
-        put(value);
-    }
-
-private:
-    void put(std::string_view text) const { append_json_string(text_, text); }
-    void put(std::uint64_t number) const { append_json_integer(text_, number); }
-    void put(const json::object& object) const { append_json_object(text_, object); }
-    void put(const json::value& value) const { append_json(text_, value); }
-
-    std::string& text_;
-};
 
 } // namespace
 
 json::object to_json_object(const Shard& shard) {
     json::object object;
     object.reserve(own_members.size() + shard.other.size());
-    each_member(shard, std::nullopt, ObjectMembers(object));
+    ObjectMembers members(object);
+    show_shard(members, shard, std::nullopt);
     return object;
+}
+
+void append_json(std::string& out, const Shard& shard) {
+    TextMembers members(out);
+    show_shard(members, shard, std::nullopt);
+    members.finish();
 }
 
 Document to_document(const StoredShard& stored, std::string_view tenant_id) {
@@ -149,8 +123,9 @@ Document to_document(const StoredShard& stored, std::string_view tenant_id) {
     document.index.emplace_back(static_cast<std::int64_t>(stored.sequence));
     document.index.emplace_back(shard.status);
     document.body = written_text([&](std::string& text) {
-        each_member(shard, tenant_id, TextMembers(text));
-        text += '}';
+        TextMembers members(text);
+        show_shard(members, shard, tenant_id);
+        members.finish();
     });
     if (stored.deleted()) document.expires_at = shard.updated_at + tombstone_retention + tombstone_slack;
     return document;

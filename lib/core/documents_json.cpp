@@ -4,91 +4,125 @@
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
 #include <core/filter.hpp>
+#include <core/json_members.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
 namespace castiel_sync {
+
+template <class Show>
+static void show_members(Show& show, const Error& error) {
+    show("code", to_string(error.code));
+    show("message", error.message);
+    if (error.retry_after) show("retryAfterMs", error.retry_after->count());
+}
+
+template <class Show>
+static void show_members(Show& show, const Filter& filter) {
+    show("field", filter.field);
+    show("operator", to_string(filter.op));
+    show("value", filter.value);
+}
+
+template <class Show>
+static void show_members(Show& show, const ConflictField& field) {
+    show("field", field.field);
+    show("base", field.base);
+    show("source", field.source);
+    show("target", field.target);
+    show("result", field.result);
+    show.unless_empty("rule", field.rule);
+}
+
+template <class Show>
+static void show_members(Show& show, const PlannedField& field) {
+    show("field", field.field);
+    show("base", field.base);
+    show("source", field.source);
+    show("target", field.target);
+    show("result", field.result);
+}
+
+template <class Show>
+static void show_members(Show& show, const JournalChange& change) {
+    show("field", change.field);
+    show("before", change.before);
+    show("after", change.after);
+    show.unless_empty("rule", change.rule);
+}
+
+template <class Show>
+static void show_counters(Show& show, const SyncCounters& counters) {
+    show("recordsProcessed", counters.processed);
+    show("recordsCreated", counters.created);
+    show("recordsUpdated", counters.updated);
+    show("recordsDeleted", counters.deleted);
+    show("recordsSkipped", counters.skipped);
+    show("recordsFailed", counters.failed);
+    show("conflicts", counters.conflicts);
+}
+
+template <class Show>
+static void show_members(Show& show, const Execution& execution) {
+    show("executionId", execution.execution_id);
+    show("taskId", execution.task_id);
+    show("integrationId", execution.integration_id);
+    show("entityType", execution.entity_type);
+    show("direction", to_string(execution.direction));
+    show("status", to_string(execution.status));
+    show("hasMore", execution.has_more);
+    show_counters(show, execution.counters);
+    show("startedAt", execution.started_at);
+    show("completedAt", execution.completed_at);
+    show("error", execution.error);
+    show("pages", execution.pages);
+    if (!execution.completed_at) return;
+    // A clock that was put back makes no time negative.
+    const auto duration = std::max(*execution.completed_at - execution.started_at, std::chrono::milliseconds(0));
+    show("durationMs", duration.count());
+    if (duration.count() > 0)
+        show("recordsPerSecond", execution.counters.processed * 1000 / static_cast<std::uint64_t>(duration.count()));
+}
+
+template <class Show>
+static void show_members(Show& show, const TaskStream& stream) {
+    show("entityType", stream.entity_type);
+    show("streamId", stream.stream_id);
+    show("status", to_string(stream.status));
+    show.unless_empty("executionId", stream.execution_id);
+    show("failures", stream.failures);
+    show("notBefore", stream.not_before);
+    if (stream.has_more) show("hasMore", true);
+    show("error", stream.error);
+}
+
+template <class Show>
+static void show_members(Show& show, const SyncTask& task) {
+    show("taskId", task.task_id);
+    show("tenantId", task.request.tenant_id);
+    show("integrationId", task.request.integration_id);
+    if (task.request.direction) show("direction", to_string(*task.request.direction));
+    show.unless_empty("entityType", task.request.entity);
+    if (!task.request.filters.empty()) show("filters", task.request.filters);
+    show("trigger", to_string(task.request.trigger));
+    show("status", to_string(task.status));
+    if (task.held) show("held", true);
+    show("notBefore", task.not_before);
+    show("attempts", task.executions);
+    show("hasMore", std::any_of(task.streams.begin(), task.streams.end(),
+                                [](const TaskStream& stream) { return stream.has_more; }));
+    show_counters(show, task.counters);
+    show("streams", task.streams);
+    show("startedAt", task.started_at);
+    show("completedAt", task.completed_at);
+    show("error", task.error);
+    show("createdAt", task.created_at);
+    show("updatedAt", task.updated_at);
+}
+
 namespace {
-
-json::string text(std::string_view value) { return json::string(value); }
-json::string text(Timestamp time) { return text(to_string(time)); }
-
-json::object to_json_object(const Error& error) {
-    json::object object{{"code", text(to_string(error.code))}, {"message", text(error.message)}};
-    if (error.retry_after) object.emplace("retryAfterMs", error.retry_after->count());
-    return object;
-}
-
-// An object that leaves out what there is not.
-class Members {
-public:
-    explicit Members(json::object& object) : object_(object) {}
-
-    void add(std::string_view name, json::value value) { object_.emplace(name, std::move(value)); }
-    void add_unless_empty(std::string_view name, std::string_view value) {
-        if (!value.empty()) add(name, text(value));
-    }
-    void add_if_known(std::string_view name, const std::optional<Timestamp>& time) {
-        if (time) add(name, text(*time));
-    }
-    void add_if_present(std::string_view name, const std::optional<json::value>& value) {
-        if (value) add(name, *value);
-    }
-
-private:
-    json::object& object_;
-};
-
-template <class Items, class Convert>
-json::array to_array(const Items& items, Convert convert) {
-    json::array array;
-    array.reserve(items.size());
-    for (const auto& item : items)
-        array.push_back(convert(item));
-    return array;
-}
-
-json::array to_array(const std::vector<std::string>& texts) {
-    return to_array(texts, [](const std::string& item) { return text(item); });
-}
-
-json::value field_object(const ConflictField& field) {
-    json::object object{{"field", text(field.field)}};
-    Members members(object);
-    members.add_if_present("base", field.base);
-    members.add_if_present("source", field.source);
-    members.add_if_present("target", field.target);
-    members.add_if_present("result", field.result);
-    members.add_unless_empty("rule", field.rule);
-    return object;
-}
-
-json::value field_object(const PlannedField& field) {
-    json::object object{{"field", text(field.field)}};
-    Members members(object);
-    members.add_if_present("base", field.base);
-    members.add_if_present("source", field.source);
-    members.add_if_present("target", field.target);
-    members.add_if_present("result", field.result);
-    return object;
-}
-
-json::value change_object(const JournalChange& change) {
-    json::object object{{"field", text(change.field)}};
-    Members members(object);
-    members.add_if_present("before", change.before);
-    members.add_if_present("after", change.after);
-    members.add_unless_empty("rule", change.rule);
-    return object;
-}
-
-json::array filters_object(const std::vector<Filter>& filters) {
-    return to_array(filters, [](const Filter& filter) {
-        return json::object{
-            {"field", text(filter.field)}, {"operator", text(to_string(filter.op))}, {"value", filter.value}};
-    });
-}
 
 bool equal_presence(const std::optional<json::value>& left, const std::optional<json::value>& right) {
     return left && right ? equal_values(*left, *right) : left.has_value() == right.has_value();
@@ -117,205 +151,129 @@ std::string resolution_strategy(const Conflict& conflict) {
 
 } // namespace
 
-json::object to_json_object(const Execution& execution) {
-    const SyncCounters& counters = execution.counters;
-    json::object object{
-        {"executionId", text(execution.execution_id)},
-        {"taskId", text(execution.task_id)},
-        {"integrationId", text(execution.integration_id)},
-        {"entityType", text(execution.entity_type)},
-        {"direction", text(to_string(execution.direction))},
-        {"status", text(to_string(execution.status))},
-        {"hasMore", execution.has_more},
-        {"recordsProcessed", counters.processed},
-        {"recordsCreated", counters.created},
-        {"recordsUpdated", counters.updated},
-        {"recordsDeleted", counters.deleted},
-        {"recordsSkipped", counters.skipped},
-        {"recordsFailed", counters.failed},
-        {"conflicts", counters.conflicts},
-        {"startedAt", text(execution.started_at)},
-    };
-    Members members(object);
-    members.add_if_known("completedAt", execution.completed_at);
-    if (execution.error) members.add("error", to_json_object(*execution.error));
-    members.add("pages", execution.pages);
-    if (execution.completed_at) {
-        // A clock that was put back makes no time negative.
-        const auto duration = std::max(*execution.completed_at - execution.started_at, std::chrono::milliseconds(0));
-        members.add("durationMs", duration.count());
-        if (duration.count() > 0)
-            members.add("recordsPerSecond", counters.processed * 1000 / static_cast<std::uint64_t>(duration.count()));
-    }
-    return object;
-}
-
-namespace {
-
-json::value stream_object(const TaskStream& stream) {
-    json::object object{{"entityType", text(stream.entity_type)},
-                        {"streamId", text(stream.stream_id)},
-                        {"status", text(to_string(stream.status))}};
-    Members members(object);
-    members.add_unless_empty("executionId", stream.execution_id);
-    members.add("failures", stream.failures);
-    members.add_if_known("notBefore", stream.not_before);
-    if (stream.has_more) members.add("hasMore", true);
-    if (stream.error) members.add("error", to_json_object(*stream.error));
-    return object;
-}
-
-} // namespace
-
-json::object to_json_object(const SyncTask& task) {
-    const SyncCounters& counters = task.counters;
-    json::object object{{"taskId", text(task.task_id)},
-                        {"tenantId", text(task.request.tenant_id)},
-                        {"integrationId", text(task.request.integration_id)}};
-    object.reserve(18); // of one that has not run; otherwise it grows five times on its way there
-    Members members(object);
-    if (task.request.direction) members.add("direction", text(to_string(*task.request.direction)));
-    members.add_unless_empty("entityType", task.request.entity);
-    if (!task.request.filters.empty()) members.add("filters", filters_object(task.request.filters));
-    members.add("trigger", text(to_string(task.request.trigger)));
-    members.add("status", text(to_string(task.status)));
-    if (task.held) members.add("held", true);
-    members.add_if_known("notBefore", task.not_before);
-    members.add("attempts", task.executions);
-    members.add("hasMore", std::any_of(task.streams.begin(), task.streams.end(),
-                                       [](const TaskStream& stream) { return stream.has_more; }));
-    members.add("recordsProcessed", counters.processed);
-    members.add("recordsCreated", counters.created);
-    members.add("recordsUpdated", counters.updated);
-    members.add("recordsDeleted", counters.deleted);
-    members.add("recordsSkipped", counters.skipped);
-    members.add("recordsFailed", counters.failed);
-    members.add("conflicts", counters.conflicts);
-    members.add("streams", to_array(task.streams, stream_object));
-    members.add_if_known("startedAt", task.started_at);
-    members.add_if_known("completedAt", task.completed_at);
-    if (task.error) members.add("error", to_json_object(*task.error));
-    members.add("createdAt", text(task.created_at));
-    members.add("updatedAt", text(task.updated_at));
-    return object;
-}
-
-json::object to_json_object(const Conflict& conflict) {
-    json::object object{
-        {"conflictId", text(conflict.conflict_id)},
-        {"tenantId", text(conflict.tenant_id)},
-        {"taskId", text(conflict.task_id)},
-        {"executionId", text(conflict.execution_id)},
-        {"integrationId", text(conflict.integration_id)},
-        {"streamId", text(conflict.stream_id)},
-        {"entityType", text(conflict.entity_type)},
-        {"type", text(to_string(conflict.type))},
-        {"state", text(to_string(conflict.state))},
-    };
-    Members members(object);
+template <class Show>
+static void show_members(Show& show, const Conflict& conflict) {
+    show("conflictId", conflict.conflict_id);
+    show("tenantId", conflict.tenant_id);
+    show("taskId", conflict.task_id);
+    show("executionId", conflict.execution_id);
+    show("integrationId", conflict.integration_id);
+    show("streamId", conflict.stream_id);
+    show("entityType", conflict.entity_type);
+    show("type", to_string(conflict.type));
+    show("state", to_string(conflict.state));
     // The platform names a conflict's record by its shard; one that only the external system has, by that id.
-    members.add_unless_empty("entityId", conflict.target_id.empty() ? conflict.source_id : conflict.target_id);
-    members.add_unless_empty("linkId", conflict.link_id);
-    members.add_unless_empty("sourceId", conflict.source_id);
-    members.add_unless_empty("targetId", conflict.target_id);
-    if (!conflict.candidates.empty()) members.add("candidates", to_array(conflict.candidates));
-    members.add_unless_empty("sourceVersion", conflict.source_version);
-    members.add_unless_empty("targetVersion", conflict.target_version);
-    members.add("sourceData", conflict.source_data);
-    members.add("targetData", conflict.target_data);
-    members.add("baseData", conflict.base_data);
-    members.add("fields", to_array(conflict.fields, [](const ConflictField& field) { return field_object(field); }));
-    members.add("resolutionStrategy", text(resolution_strategy(conflict)));
-    const bool resolved = conflict.state == ConflictState::resolved || conflict.state == ConflictState::auto_resolved;
-    members.add("resolved", resolved);
-    members.add_if_known("resolvedAt", conflict.resolved_at);
-    members.add_unless_empty("resolvedBy", conflict.resolved_by);
-    members.add_unless_empty("note", conflict.note);
-    members.add("createdAt", text(conflict.created_at));
-    return object;
+    show.unless_empty("entityId", conflict.target_id.empty() ? conflict.source_id : conflict.target_id);
+    show.unless_empty("linkId", conflict.link_id);
+    show.unless_empty("sourceId", conflict.source_id);
+    show.unless_empty("targetId", conflict.target_id);
+    if (!conflict.candidates.empty()) show("candidates", conflict.candidates);
+    show.unless_empty("sourceVersion", conflict.source_version);
+    show.unless_empty("targetVersion", conflict.target_version);
+    show("sourceData", conflict.source_data);
+    show("targetData", conflict.target_data);
+    show("baseData", conflict.base_data);
+    show("fields", conflict.fields);
+    show("resolutionStrategy", resolution_strategy(conflict));
+    show("resolved", conflict.state == ConflictState::resolved || conflict.state == ConflictState::auto_resolved);
+    show("resolvedAt", conflict.resolved_at);
+    show.unless_empty("resolvedBy", conflict.resolved_by);
+    show.unless_empty("note", conflict.note);
+    show("createdAt", conflict.created_at);
 }
 
-json::object to_json_object(const Latch& latch) {
-    return {
-        {"latchId", text(latch.latch_id)},
-        {"streamId", text(latch.stream_id)},
-        {"integrationId", text(latch.integration_id)},
-        {"entityType", text(latch.entity_type)},
-        {"rail", text(to_string(latch.rail))},
-        {"flow", text(to_string(latch.flow))},
-        {"reason", text(latch.reason)},
-        {"count", latch.count},
-        {"examples", to_array(latch.examples)},
-        {"executionId", text(latch.execution_id)},
-        {"trippedAt", text(latch.tripped_at)},
-    };
+template <class Show>
+static void show_members(Show& show, const Latch& latch) {
+    show("latchId", latch.latch_id);
+    show("streamId", latch.stream_id);
+    show("integrationId", latch.integration_id);
+    show("entityType", latch.entity_type);
+    show("rail", to_string(latch.rail));
+    show("flow", to_string(latch.flow));
+    show("reason", latch.reason);
+    show("count", latch.count);
+    show("examples", latch.examples);
+    show("executionId", latch.execution_id);
+    show("trippedAt", latch.tripped_at);
 }
 
-json::object to_json_object(const StreamSummary& stream) {
-    json::object object{
-        {"streamId", text(stream.stream_id)},
-        {"integrationId", text(stream.integration_id)},
-        {"entityType", text(stream.entity_type)},
-        {"shardTypeId", text(stream.shard_type_id)},
-        {"paused", stream.paused},
-        {"running", stream.running},
-        {"links", stream.links},
-        {"openConflicts", stream.open_conflicts},
-        {"parked", stream.parked},
-        {"caughtUp", stream.caught_up},
-    };
-    Members members(object);
-    if (stream.latch) members.add("latch", to_json_object(*stream.latch));
-    members.add_unless_empty("lastExecutionId", stream.last_execution_id);
-    members.add_if_known("lastRunAt", stream.last_run_at);
-    return object;
+template <class Show>
+static void show_members(Show& show, const StreamSummary& stream) {
+    show("streamId", stream.stream_id);
+    show("integrationId", stream.integration_id);
+    show("entityType", stream.entity_type);
+    show("shardTypeId", stream.shard_type_id);
+    show("paused", stream.paused);
+    show("running", stream.running);
+    show("links", stream.links);
+    show("openConflicts", stream.open_conflicts);
+    show("parked", stream.parked);
+    show("caughtUp", stream.caught_up);
+    show("latch", stream.latch);
+    show.unless_empty("lastExecutionId", stream.last_execution_id);
+    show("lastRunAt", stream.last_run_at);
 }
 
-json::object to_json_object(const ParkedRecord& parked) {
-    json::object object{
-        {"parkedId", text(parked.parked_id)},           {"streamId", text(parked.stream_id)},
-        {"integrationId", text(parked.integration_id)}, {"entityType", text(parked.entity_type)},
-        {"executionId", text(parked.execution_id)},     {"side", text(to_string(parked.side))},
-    };
-    Members members(object);
-    members.add_unless_empty("recordId", parked.record_id);
-    members.add_unless_empty("place", parked.place);
-    members.add("reason", to_json_object(parked.reason));
-    members.add_unless_empty("field", parked.field);
-    members.add_unless_empty("payload", parked.payload);
-    if (!parked.sent.empty()) members.add("sent", parked.sent);
-    members.add("attempts", parked.attempts);
-    if (parked.discarded) members.add("discarded", true);
-    members.add("parkedAt", text(parked.parked_at));
-    return object;
+template <class Show>
+static void show_members(Show& show, const ParkedRecord& parked) {
+    show("parkedId", parked.parked_id);
+    show("streamId", parked.stream_id);
+    show("integrationId", parked.integration_id);
+    show("entityType", parked.entity_type);
+    show("executionId", parked.execution_id);
+    show("side", to_string(parked.side));
+    show.unless_empty("recordId", parked.record_id);
+    show.unless_empty("place", parked.place);
+    show("reason", parked.reason);
+    show.unless_empty("field", parked.field);
+    show.unless_empty("payload", parked.payload);
+    if (!parked.sent.empty()) show("sent", parked.sent);
+    show("attempts", parked.attempts);
+    if (parked.discarded) show("discarded", true);
+    show("parkedAt", parked.parked_at);
 }
 
-json::object to_json_object(const JournalEntry& entry) {
-    json::object object{
-        {"journalId", text(entry.journal_id)},
-        {"streamId", text(entry.stream_id)},
-        {"entityType", text(entry.entity_type)},
-    };
-    Members members(object);
-    members.add_unless_empty("sourceId", entry.source_id);
-    members.add_unless_empty("targetId", entry.target_id);
-    members.add("executionId", text(entry.execution_id));
-    members.add("actor", text(entry.actor));
-    members.add("written", text(to_string(entry.written)));
-    members.add("action", text(entry.action));
-    members.add("changes", to_array(entry.changes, change_object));
-    members.add("at", text(entry.at));
-    return object;
+template <class Show>
+static void show_members(Show& show, const JournalEntry& entry) {
+    show("journalId", entry.journal_id);
+    show("streamId", entry.stream_id);
+    show("entityType", entry.entity_type);
+    show.unless_empty("sourceId", entry.source_id);
+    show.unless_empty("targetId", entry.target_id);
+    show("executionId", entry.execution_id);
+    show("actor", entry.actor);
+    show("written", to_string(entry.written));
+    show("action", entry.action);
+    show("changes", entry.changes);
+    show("at", entry.at);
 }
 
-json::object to_json_object(const PlannedRecord& planned) {
-    json::object object{{"action", text(planned.action)}, {"entityType", text(planned.entity_type)}};
-    Members members(object);
-    members.add_unless_empty("sourceId", planned.source_id);
-    members.add_unless_empty("shardId", planned.shard_id);
-    members.add("fields", to_array(planned.fields, [](const PlannedField& field) { return field_object(field); }));
-    members.add_unless_empty("reason", planned.reason);
-    return object;
+template <class Show>
+static void show_members(Show& show, const PlannedRecord& planned) {
+    show("action", planned.action);
+    show("entityType", planned.entity_type);
+    show.unless_empty("sourceId", planned.source_id);
+    show.unless_empty("shardId", planned.shard_id);
+    show("fields", planned.fields);
+    show.unless_empty("reason", planned.reason);
 }
+
+json::object to_json_object(const Execution& execution) { return shown_object(execution); }
+json::object to_json_object(const SyncTask& task) { return shown_object(task); }
+json::object to_json_object(const Conflict& conflict) { return shown_object(conflict); }
+json::object to_json_object(const Latch& latch) { return shown_object(latch); }
+json::object to_json_object(const StreamSummary& stream) { return shown_object(stream); }
+json::object to_json_object(const ParkedRecord& parked) { return shown_object(parked); }
+json::object to_json_object(const JournalEntry& entry) { return shown_object(entry); }
+json::object to_json_object(const PlannedRecord& planned) { return shown_object(planned); }
+
+void append_json(std::string& out, const Execution& execution) { append_shown(out, execution); }
+void append_json(std::string& out, const SyncTask& task) { append_shown(out, task); }
+void append_json(std::string& out, const Conflict& conflict) { append_shown(out, conflict); }
+void append_json(std::string& out, const Latch& latch) { append_shown(out, latch); }
+void append_json(std::string& out, const StreamSummary& stream) { append_shown(out, stream); }
+void append_json(std::string& out, const ParkedRecord& parked) { append_shown(out, parked); }
+void append_json(std::string& out, const JournalEntry& entry) { append_shown(out, entry); }
+void append_json(std::string& out, const PlannedRecord& planned) { append_shown(out, planned); }
 
 } // namespace castiel_sync

@@ -62,8 +62,8 @@ struct NullHandler {
 
 // Builds the value.
 struct Builder : NullHandler {
-    void start(std::size_t allowed_depth) {
-        stack.reset();
+    void start(std::size_t allowed_depth, const json::storage_ptr& storage) {
+        stack.reset(storage);
         depth_left = allowed_depth;
         members = 0;
         inexact_number = nullptr;
@@ -218,10 +218,11 @@ Error parser_fault(const error_code& error, std::string_view text, std::size_t o
     return fault_at(offset, error.message());
 }
 
-Result<json::value> parse_with(json::basic_parser<Builder>& parser, std::string_view text, const JsonLimits& limits) {
+Result<json::value> parse_with(json::basic_parser<Builder>& parser, std::string_view text, const JsonLimits& limits,
+                               const json::storage_ptr& storage) {
     Builder& builder = parser.handler();
     parser.reset();
-    builder.start(limits.max_depth);
+    builder.start(limits.max_depth, storage);
     error_code error;
     const std::size_t end = parser.write_some(false, text.data(), text.size(), error);
     if (!error && end < text.size()) error = make_error_code(json::error::extra_data);
@@ -233,27 +234,29 @@ Result<json::value> parse_with(json::basic_parser<Builder>& parser, std::string_
         return parser_fault(error, text, end, limits);
     }
     json::value value = builder.stack.release();
+    builder.stack.reset(); // the storage may end before the parser is used again
     if (count_members(value) != builder.members) return duplicate_fault(text);
     return Result<json::value>(boost::system::in_place_value, std::move(value));
 }
 
 } // namespace
 
-Result<json::value> parse_json(std::string_view text, const JsonLimits& limits) {
+Result<json::value> parse_json(std::string_view text, const JsonLimits& limits, const json::storage_ptr& storage) {
     if (text.size() > limits.max_bytes)
         return fault_at(limits.max_bytes,
                         fmt::format("the text has {} bytes; at most {} are taken", text.size(), limits.max_bytes));
     if (text.size() > kept_room_bytes) {
         json::basic_parser<Builder> parser(strict_options());
-        return parse_with(parser, text, limits);
+        return parse_with(parser, text, limits, storage);
     }
     // The parser keeps no state between calls but its room.
     thread_local json::basic_parser<Builder> kept(strict_options());
-    return parse_with(kept, text, limits);
+    return parse_with(kept, text, limits, storage);
 }
 
-Result<json::object> parse_json_object(std::string_view text, const JsonLimits& limits) {
-    auto parsed = parse_json(text, limits);
+Result<json::object> parse_json_object(std::string_view text, const JsonLimits& limits,
+                                       const json::storage_ptr& storage) {
+    auto parsed = parse_json(text, limits, storage);
     if (!parsed) return parsed.error();
     if (auto* object = parsed->if_object())
         return Result<json::object>(boost::system::in_place_value, std::move(*object));

@@ -8,6 +8,9 @@
 #include <castiel_sync/sync_task.hpp>
 #include <engine/archive.hpp>
 
+#include <boost/json/monotonic_resource.hpp>
+
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -99,7 +102,10 @@ Result<T> read(const IndexReader& index, std::string_view body, T value) {
     const Document& document = index.document();
     if (index.fault())
         return corrupted(document, "index value " + std::to_string(*index.fault()) + " is missing or malformed");
-    auto object = parse_json_object(body);
+    // The tree ends with this call: an arena spares it an allocation for each name and text.
+    std::array<unsigned char, 4096> room;
+    json::monotonic_resource arena(room.data(), room.size());
+    auto object = parse_json_object(body, {}, &arena);
     if (!object) return corrupted(document, object.error().message);
     ArchiveReader reader(*object);
     members(reader, value);

@@ -28,6 +28,7 @@ Async<Result<ListPage<T>>> Engine::State::list(std::string kind, const ListReque
     if (!page) co_return page.error();
     ListPage<T> answer;
     answer.next_cursor = page->continuation;
+    answer.items.reserve(page->documents.size());
     for (const auto& document : page->documents) {
         auto item = from_document<T>(document);
         if (!item) co_return item.error();
@@ -98,6 +99,7 @@ Async<Result<ListPage<SyncTask>>> Engine::list_tasks(ListRequest request) {
     if (!page) co_return page.error();
     ListPage<SyncTask> answer;
     answer.next_cursor = std::move(page->next_cursor);
+    answer.items.reserve(page->items.size());
     for (TaskDocument& task : page->items) {
         task.request.tenant_id = request.tenant_id;
         answer.items.push_back(std::move(task));

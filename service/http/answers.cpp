@@ -29,11 +29,13 @@ std::string_view code_of(unsigned status) {
 
 } // namespace
 
-HttpResponse json_answer(unsigned status, const json::value& body) {
+HttpResponse json_answer(unsigned status, const json::value& body) { return json_text_answer(status, to_json(body)); }
+
+HttpResponse json_text_answer(unsigned status, std::string body) {
     HttpResponse response;
     response.status = status;
     response.headers.add("Content-Type", "application/json");
-    response.body = to_json(body);
+    response.body = std::move(body);
     return response;
 }
 

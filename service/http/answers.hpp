@@ -15,6 +15,9 @@ namespace castiel_sync::service {
 // An object that is not moved into its value is copied, with all that it holds.
 [[nodiscard]] HttpResponse json_answer(unsigned status, const json::value& body);
 
+// For JSON that is text already.
+[[nodiscard]] HttpResponse json_text_answer(unsigned status, std::string body);
+
 // {error: {code, message, details?}}; the code is the status's own (`VALIDATION_ERROR` for 400).
 [[nodiscard]] HttpResponse error_answer(unsigned status, std::string_view message, json::object details = {});
 

@@ -120,7 +120,7 @@ Async<HttpResponse> Api::handle(HttpRequest request) {
     const std::string_view route = operation == nullptr ? std::string_view() : operation->path;
     const auto took = parts_.runtime.clock->monotonic() - begin;
     if (parts_.metrics != nullptr) parts_.metrics->count_request(request.method, route, response.status, took);
-    if (parts_.log && (!parts_.wants_log || parts_.wants_log(LogLevel::debug)))
+    if (logs(LogLevel::debug))
         parts_.log(LogLevel::debug, "request",
                    {{"tenantId", tenant_id}, {"requestId", request_id}, {"method", request.method}, {"route", route},
                     {"status", response.status}, {"microseconds", took / std::chrono::microseconds(1)}});

@@ -77,6 +77,10 @@ public:
     Async<HttpResponse> handle(HttpRequest request);
 
     [[nodiscard]] const ApiParts& parts() const { return parts_; }
+    // Whether a line of this level goes anywhere; what it would hold need not be made otherwise.
+    [[nodiscard]] bool logs(LogLevel level) const {
+        return parts_.log && (!parts_.wants_log || parts_.wants_log(level));
+    }
     [[nodiscard]] const Contract& contract() const { return contract_; }
     [[nodiscard]] const std::string& contract_etag() const { return contract_etag_; }
     [[nodiscard]] Readiness& readiness() const { return *readiness_; }

@@ -35,7 +35,8 @@ Async<void> follow(std::shared_ptr<Followed> followed, HttpStream& stream) {
         // A store that does not answer is asked again; one that has forgotten the execution ends it.
         if (!execution && execution.error().code == ErrorCode::not_found) co_return;
         if (execution) {
-            const std::string data = to_json(to_json_object(*execution));
+            std::string data;
+            append_json(data, *execution);
             const std::string id = sha256(data).substr(0, 16);
             const bool ended = is_terminal(execution->status);
             if (id != followed->last_event_id || ended) {

@@ -10,8 +10,10 @@
 #include <castiel_sync/adapters/local_shards.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace castiel_sync::service {
 namespace {
@@ -76,15 +78,10 @@ json::object adapter_document(const AdapterDescription& adapter) {
     return document;
 }
 
-HttpResponse page_answer(json::array items, const std::string& next_cursor) {
-    json::object page;
-    page["items"] = std::move(items);
-    if (!next_cursor.empty()) page["nextCursor"] = next_cursor;
-    return json_answer(200, std::move(page));
-}
-
 HttpResponse shard_answer(unsigned status, const Shard& shard) {
-    HttpResponse response = json_answer(status, to_json_object(shard));
+    std::string body;
+    append_json(body, shard);
+    HttpResponse response = json_text_answer(status, std::move(body));
     response.headers.add("ETag", '"' + shard.etag + '"');
     if (status == 201) response.headers.add("Location", "/api/v1/shards/" + encode_segment(shard.id));
     return response;
@@ -166,10 +163,10 @@ std::optional<HttpResponse> refuse_untrusted(const Api& api, const ApiCall& call
 } // namespace
 
 Async<HttpResponse> list_adapters(const Api& api, ApiCall) {
-    json::array items;
+    std::vector<json::value> items;
     for (const AdapterDescription& adapter : api.parts().adapters->list())
-        items.push_back(adapter_document(adapter));
-    co_return page_answer(std::move(items), "");
+        items.emplace_back(adapter_document(adapter));
+    co_return page_answer(items, "");
 }
 
 Async<HttpResponse> find_adapter(const Api& api, ApiCall call) {
@@ -189,10 +186,8 @@ Async<HttpResponse> list_integrations(const Api& api, ApiCall call) {
         co_return refusal("query.cursor", "is not the nextCursor of a page of integrations; begin without one");
     auto page = co_await api.parts().catalog->list_documents(std::move(request));
     if (!page) co_return failure(api, call.request_id, page.error());
-    json::array items;
-    for (json::object& document : page->items)
-        items.push_back(std::move(document));
-    co_return page_answer(std::move(items), page->next_cursor);
+    std::vector<json::value> items(std::move_iterator(page->items.begin()), std::move_iterator(page->items.end()));
+    co_return page_answer(items, page->next_cursor);
 }
 
 Async<HttpResponse> find_integration(const Api& api, ApiCall call) {
@@ -238,10 +233,7 @@ Async<HttpResponse> list_shards(const Api& api, ApiCall call) {
     if (!page && page.error().code == ErrorCode::invalid_request)
         co_return refusal("query.cursor", "is not the nextCursor of a page of shards; begin without one");
     if (!page) co_return failure(api, call.request_id, page.error());
-    json::array items;
-    for (const Shard& shard : page->items)
-        items.push_back(to_json_object(shard));
-    co_return page_answer(std::move(items), page->continuation);
+    co_return page_answer(page->items, page->continuation);
 }
 
 Async<HttpResponse> create_shard(const Api& api, ApiCall call) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace castiel_sync::service {
 
@@ -35,23 +36,36 @@ namespace castiel_sync::service {
     return request;
 }
 
+// {"items": […], "nextCursor": …}; a list has many of what is shown, so that its text is written at once.
+template <class T>
+[[nodiscard]] HttpResponse page_answer(const std::vector<T>& items, const std::string& next_cursor) {
+    std::string body = R"({"items":[)";
+    for (const T& item : items) {
+        if (&item != items.data()) body += ',';
+        append_json(body, item);
+    }
+    body += ']';
+    if (!next_cursor.empty()) {
+        body += R"(,"nextCursor":)";
+        append_json(body, json::value(next_cursor));
+    }
+    body += '}';
+    return json_text_answer(200, std::move(body));
+}
+
 template <class T>
 [[nodiscard]] HttpResponse list_answer(const Api& api, const ApiCall& call, const Result<ListPage<T>>& page) {
     if (!page) return failure(api, call.request_id, page.error());
-    json::array items;
-    items.reserve(page->items.size());
-    for (const T& item : page->items)
-        items.push_back(to_json_object(item));
-    json::object body{{"items", std::move(items)}};
-    if (!page->next_cursor.empty()) body["nextCursor"] = page->next_cursor;
-    return json_answer(200, std::move(body));
+    return page_answer(page->items, page->next_cursor);
 }
 
 template <class T>
 [[nodiscard]] HttpResponse document_answer(const Api& api, const ApiCall& call, unsigned status,
                                            const Result<T>& document) {
     if (!document) return failure(api, call.request_id, document.error());
-    return json_answer(status, to_json_object(*document));
+    std::string body;
+    append_json(body, *document);
+    return json_text_answer(status, std::move(body));
 }
 
 // A member of the body as text; "" when it is absent.

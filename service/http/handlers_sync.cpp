@@ -43,7 +43,7 @@ Async<Result<SyncTask>> create(const Api& api, const ApiCall& call, SyncRequest 
     if (!task) co_return task;
     if (api.parts().scheduler != nullptr) api.parts().scheduler->take_note(*task);
     // From here on the task's id leads through the log; this line says which request it came from.
-    if (api.parts().log)
+    if (api.logs(LogLevel::info))
         api.parts().log(LogLevel::info, "task accepted",
                         {{"tenantId", call.tenant_id}, {"taskId", task->task_id},
                          {"integrationId", task->request.integration_id},
@@ -56,18 +56,21 @@ public:
     explicit Plan(std::size_t most) : most_(most) {}
 
     void on_planned(const PlannedRecord& record) override {
-        if (items_.size() < most_) items_.push_back(to_json_object(record));
-        else truncated_ = true;
+        if (count_ == most_) {
+            truncated_ = true;
+            return;
+        }
+        if (count_++ > 0) items_ += ',';
+        append_json(items_, record);
     }
-    [[nodiscard]] json::object take() {
-        json::object body{{"items", std::move(items_)}};
-        if (truncated_) body["truncated"] = true;
-        return body;
+    [[nodiscard]] std::string text() const {
+        return R"({"items":[)" + items_ + (truncated_ ? R"(],"truncated":true})" : "]}");
     }
 
 private:
     std::size_t most_;
-    json::array items_;
+    std::size_t count_ = 0;
+    std::string items_;
     bool truncated_ = false;
 };
 
@@ -124,7 +127,7 @@ Async<HttpResponse> preview_sync(const Api& api, ApiCall call) {
     if (!executions) co_return failure(api, call.request_id, executions.error());
     for (const Execution& execution : *executions)
         if (execution.error) co_return failure(api, call.request_id, *execution.error);
-    co_return json_answer(200, plan.take());
+    co_return json_text_answer(200, plan.text());
 }
 
 Async<HttpResponse> list_task_executions(const Api& api, ApiCall call) {

@@ -27,6 +27,7 @@ struct Shard {
 };
 
 [[nodiscard]] json::object to_json_object(const Shard& shard);
+void append_json(std::string& out, const Shard& shard);
 
 struct ShardPage {
     std::vector<Shard> items;
