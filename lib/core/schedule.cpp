@@ -4,10 +4,13 @@
 #include <core/hashes.hpp>
 #include <core/transform_zone.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace castiel_sync {
 namespace {
@@ -18,6 +21,7 @@ using std::chrono::minutes;
 using Due = Result<std::optional<Timestamp>>;
 
 constexpr milliseconds longest_delay = minutes(1);
+constexpr minutes long_overdue{2}; // by so much nobody is late who looked at all
 
 // Further away nobody can have been, and sums can't overflow.
 constexpr Timestamp earliest = std::chrono::sys_days{std::chrono::year{0} / 1 / 1};
@@ -94,6 +98,16 @@ private:
     std::string_view id_;
 };
 
+// Equal for frequencies that are due at the same times.
+std::string fingerprint(const SyncFrequency& frequency) {
+    switch (frequency.type) {
+    case SyncFrequency::Type::manual: return "";
+    case SyncFrequency::Type::interval: return fmt::format("every {} minutes", frequency.interval.count());
+    case SyncFrequency::Type::cron: return fmt::format("{} in {}", frequency.cron_expression, frequency.time_zone);
+    }
+    return "";
+}
+
 } // namespace
 
 Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::string_view integration_id,
@@ -108,6 +122,34 @@ Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::s
     auto zone = TimeZone::find(frequency.time_zone);
     if (!zone) return zone.error();
     return CronSchedule(*expression, std::move(*zone), integration_id).next(last_due, now);
+}
+
+Result<ScheduleLook> look_at(DueTimes times, const SyncFrequency& frequency, std::string_view integration_id,
+                             bool at_start, Timestamp now) {
+    ScheduleLook look;
+    look.times = std::move(times);
+    const auto reckon = [&]() -> Result<> {
+        auto due = next_due(frequency, integration_id, look.times.last_due, now);
+        if (!due) return due.error();
+        look.times.next_due = *due;
+        look.changed = true;
+        return {};
+    };
+    const std::string wanted = fingerprint(frequency);
+    const bool another = look.times.frequency != wanted;
+    const auto& due = look.times.next_due;
+    if (another) {
+        look.times.last_due.reset();
+        look.times.frequency = wanted;
+    }
+    if (another || (!due && !wanted.empty()) || (at_start && due && *due + long_overdue < now))
+        if (auto reckoned = reckon(); !reckoned) return reckoned.error();
+    if (due && *due <= now) {
+        look.due = true;
+        look.times.last_due = due;
+        if (auto reckoned = reckon(); !reckoned) return reckoned.error();
+    }
+    return look;
 }
 
 std::optional<Timestamp> wait_until(std::optional<Timestamp> last_start, std::chrono::milliseconds min_interval,

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace castiel_sync {
@@ -32,6 +33,25 @@ namespace castiel_sync {
 // next_after (core/cron.hpp) finds nothing.
 [[nodiscard]] Result<std::optional<Timestamp>> next_due(const SyncFrequency& frequency, std::string_view integration_id,
                                                         std::optional<Timestamp> last_due, Timestamp now);
+
+// Where an integration's schedule stands between two looks at it.
+struct DueTimes {
+    std::optional<Timestamp> last_due;
+    std::optional<Timestamp> next_due; // none: it is not scheduled
+    std::string frequency;             // that next_due was reckoned by; equal where the due times are
+};
+
+struct ScheduleLook {
+    DueTimes times;       // from now on
+    bool changed = false; // they are no longer what was given, and have to be stored
+    bool due = false;     // a run is asked for now, for which the times have moved on already
+};
+
+// One look at a schedule. Another frequency begins anew; a time that has come asks for one run, whatever was missed.
+// `at_start`: the first look of a process. What is overdue by minutes is then put off by up to a minute, as next_due
+// does with what was missed: a thousand integrations do not start at once after a downtime. Errors are next_due's.
+[[nodiscard]] Result<ScheduleLook> look_at(DueTimes times, const SyncFrequency& frequency,
+                                           std::string_view integration_id, bool at_start, Timestamp now);
 
 // Until when the minimum interval makes an integration's next task wait; nullopt: it may begin. A clock that was put
 // back makes nobody wait for longer than the interval.

@@ -9,6 +9,7 @@
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
 #include <core/request_budget.hpp>
+#include <core/schedule.hpp>
 
 #include <array>
 #include <cstdint>
@@ -217,9 +218,7 @@ struct Schedule {
     std::string integration_id;
     std::optional<Timestamp> last_start; // of a task's first execution: what the minimum interval is counted from
     std::string last_task_id;            // that the schedule made
-    std::optional<Timestamp> last_due;
-    std::optional<Timestamp> next_due;   // none: it is not scheduled
-    std::string frequency;               // that next_due was reckoned by
+    DueTimes times;
     std::string etag;
 };
 

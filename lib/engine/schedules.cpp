@@ -3,28 +3,9 @@
 
 #include <core/schedule.hpp>
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
 
 namespace castiel_sync {
-namespace {
-
-constexpr std::chrono::minutes long_overdue{2}; // by so much nobody is late who looked at all
-
-// Equal for frequencies that are due at the same times.
-std::string fingerprint(const SyncFrequency& frequency) {
-    switch (frequency.type) {
-    case SyncFrequency::Type::manual: return "";
-    case SyncFrequency::Type::interval: return fmt::format("every {} minutes", frequency.interval.count());
-    case SyncFrequency::Type::cron: return fmt::format("{} in {}", frequency.cron_expression, frequency.time_zone);
-    }
-    return "";
-}
-
-} // namespace
-
 Async<Result<Schedule>> Engine::State::load_schedule(std::string tenant_id, std::string integration_id) {
     std::vector<std::string> ids{integration_id};
     auto documents = co_await parts.store->read(std::move(tenant_id), "schedule", std::move(ids));
@@ -53,22 +34,14 @@ Async<Result<ScheduleStep>> Engine::step_schedule(std::string tenant_id, std::st
     auto loaded = co_await state.load_schedule(tenant_id, integration_id);
     if (!loaded) co_return loaded.error();
     Schedule schedule = std::move(*loaded);
+    auto look = look_at(std::move(schedule.times), frequency, integration_id, at_start, now);
+    if (!look) co_return look.error();
+    schedule.times = std::move(look->times);
     ScheduleStep step;
-    const std::string wanted = fingerprint(frequency);
-    const bool changed = schedule.frequency != wanted;
-    const bool overdue = at_start && schedule.next_due && *schedule.next_due + long_overdue < now;
+    step.next_due = schedule.times.next_due;
+    if (!look->changed) co_return step;
     std::vector<Write> writes(1); // the schedule's own, filled in last
-    if (changed || overdue || (!schedule.next_due && !wanted.empty())) {
-        if (changed) schedule.last_due.reset();
-        auto due = next_due(frequency, integration_id, schedule.last_due, now);
-        if (!due) co_return due.error();
-        schedule.frequency = wanted;
-        schedule.next_due = *due;
-    } else if (!schedule.next_due || *schedule.next_due > now) {
-        step.next_due = schedule.next_due;
-        co_return step;
-    }
-    if (schedule.next_due && *schedule.next_due <= now) {
+    if (look->due) {
         auto ended = co_await state.has_ended(tenant_id, schedule.last_task_id);
         if (!ended) co_return ended.error();
         if (*ended) {
@@ -83,15 +56,10 @@ Async<Result<ScheduleStep>> Engine::step_schedule(std::string tenant_id, std::st
             schedule.last_task_id = task.task_id;
             step.task = std::move(task);
         }
-        schedule.last_due = schedule.next_due;
-        auto due = next_due(frequency, integration_id, schedule.last_due, now);
-        if (!due) co_return due.error();
-        schedule.next_due = *due;
     }
     writes.front() = schedule.etag.empty() ? insert(to_document(schedule)) : replace(to_document(schedule));
     auto receipt = co_await state.parts.store->commit(tenant_id, std::move(writes));
     if (!receipt) co_return receipt.error();
-    step.next_due = schedule.next_due;
     co_return step;
 }
 

@@ -61,9 +61,9 @@ template <class A>
 void members(A& a, Schedule& v) {
     a("lastStart", v.last_start);
     a("lastTask", v.last_task_id);
-    a("lastDue", v.last_due);
-    a("nextDue", v.next_due);
-    a.sparse("frequency", v.frequency);
+    a("lastDue", v.times.last_due);
+    a("nextDue", v.times.next_due);
+    a.sparse("frequency", v.times.frequency);
 }
 
 template <class A>
@@ -95,7 +95,8 @@ Document to_document(const Cancellation& cancellation) {
 }
 Document to_document(const Schedule& schedule) {
     Document document = make_document("schedule", schedule.integration_id, schedule);
-    document.index.emplace_back(schedule.next_due ? IndexValue(milliseconds(*schedule.next_due)) : IndexValue());
+    const auto& due = schedule.times.next_due;
+    document.index.emplace_back(due ? IndexValue(milliseconds(*due)) : IndexValue());
     document.etag = schedule.etag;
     return document;
 }

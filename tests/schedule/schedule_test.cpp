@@ -308,3 +308,57 @@ TEST_CASE("what can't be read is a fault, and no time is too far away") {
         CHECK(next_due(cron("0 6 * * *"), "", start, time).has_value());
     }
 }
+
+TEST_CASE("a look at a schedule: nothing before its time, then one run, and the next time at once") {
+    const SyncFrequency frequency = every(minutes(15));
+    auto look = look_at({}, frequency, id_of(1), false, start);
+    REQUIRE(look.has_value());
+    CHECK(look->changed);
+    CHECK_FALSE(look->due);
+    const DueTimes times = look->times;
+    REQUIRE(times.next_due.has_value());
+    look = look_at(times, frequency, id_of(1), false, *times.next_due - milliseconds(1));
+    CHECK_FALSE(look->changed);
+    CHECK_FALSE(look->due);
+    look = look_at(times, frequency, id_of(1), false, *times.next_due);
+    CHECK(look->changed);
+    CHECK(look->due);
+    CHECK(look->times.last_due == times.next_due);
+    CHECK(look->times.next_due == *times.next_due + minutes(15));
+}
+
+TEST_CASE("a look at a schedule: another frequency begins anew, and a manual one is never due") {
+    const DueTimes times = look_at({}, every(minutes(15)), id_of(1), false, start)->times;
+    const Timestamp late = *times.next_due + minutes(1);
+    const auto hourly = look_at(times, every(minutes(60)), id_of(1), false, late);
+    CHECK(hourly->changed);
+    CHECK_FALSE(hourly->due); // what the old one missed is nobody's wish any more
+    CHECK_FALSE(hourly->times.last_due.has_value());
+    CHECK(hourly->times.next_due == due(every(minutes(60)), id_of(1), std::nullopt, late));
+    SyncFrequency manual;
+    const auto stopped = look_at(times, manual, id_of(1), false, late);
+    CHECK(stopped->changed);
+    CHECK_FALSE(stopped->due);
+    CHECK_FALSE(stopped->times.next_due.has_value());
+    CHECK_FALSE(look_at(stopped->times, manual, id_of(1), false, late)->changed);
+}
+
+TEST_CASE("a look at a schedule: after a downtime a process puts off what is long overdue, once") {
+    DueTimes times = look_at({}, every(minutes(60)), id_of(7), false, start)->times;
+    times.last_due = times.next_due;
+    times.next_due = *times.next_due + hours(1);
+    const Timestamp back = *times.next_due + hours(5) + minutes(30);
+    const auto first = look_at(times, every(minutes(60)), id_of(7), true, back);
+    CHECK(first->changed);
+    CHECK_FALSE(first->due);
+    CHECK(*first->times.next_due > back);
+    CHECK(*first->times.next_due <= back + minutes(1));
+    CHECK(look_at(first->times, every(minutes(60)), id_of(7), true, *first->times.next_due)->due);
+    // One that looked all the time is only late.
+    CHECK(look_at(times, every(minutes(60)), id_of(7), false, back)->due);
+    CHECK(look_at(times, every(minutes(60)), id_of(7), true, *times.next_due + minutes(1))->due);
+}
+
+TEST_CASE("a look at a schedule that can't be read is a fault, and changes nothing") {
+    CHECK(look_at({}, cron("0 6 * *"), id_of(1), false, start).error().code == ErrorCode::invalid_configuration);
+}
