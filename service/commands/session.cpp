@@ -2,6 +2,7 @@
 
 #include "catalog/embedded_catalog.hpp"
 #include "http/api.hpp"
+#include "http/discreet_store.hpp"
 #include "metrics/metered.hpp"
 
 #include "uuid.hpp"
@@ -154,14 +155,18 @@ Metrics& Session::meter() {
 Result<> Session::open_store(Missing when_missing) {
     auto opened = open_bare_store(when_missing);
     if (!opened) return opened;
-    if (metrics_) metered_store_ = make_metered_store(*store_, *metrics_, *clock_);
+    const auto log = [this](LogLevel level, std::string_view message, const json::object& fields) {
+        console_.log(level, message, fields);
+    };
+    if (metrics_) {
+        metered_store_ = make_metered_store(*store_, *metrics_, *clock_);
+        discreet_store_ = make_discreet_store(*metered_store_, *clock_, log);
+    }
     EmbeddedCatalogParts parts;
     parts.store = &store();
     parts.adapters = &adapters_;
     parts.secrets = [](const std::string& name) { return find_secret(process_environment(), name); };
-    parts.log = [this](LogLevel level, std::string_view message, const json::object& fields) {
-        console_.log(level, message, fields);
-    };
+    parts.log = log;
     catalog_ = std::make_unique<EmbeddedCatalog>(std::move(parts), configured_integrations(configuration_));
     return {};
 }

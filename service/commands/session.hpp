@@ -56,7 +56,8 @@ public:
     [[nodiscard]] Runtime runtime() const;
     // Where files are read: a thread of its own.
     [[nodiscard]] boost::asio::any_io_executor files() const;
-    [[nodiscard]] Store& store() const { return metered_store_ ? *metered_store_ : *store_; }
+    // Serving, it tells its faults to the log only.
+    [[nodiscard]] Store& store() const { return discreet_store_ ? *discreet_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
 
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
@@ -103,6 +104,7 @@ private:
     std::unique_ptr<Watch> watch_;
     std::unique_ptr<Store> store_;
     std::unique_ptr<Store> metered_store_;
+    std::unique_ptr<Store> discreet_store_; // null: whoever asks may know what the store says
     std::unique_ptr<EmbeddedCatalog> catalog_;
     std::unique_ptr<Engine> engine_;
 };
