@@ -71,7 +71,7 @@ struct Scheduler::State {
     Async<Result<>> look_for_schedules();
     void note_schedule(const IntegrationName& name, std::optional<Timestamp> due);
     Async<> step_schedule(IntegrationName name, bool at_start);
-    Async<> make_due_tasks();
+    Async<> begin_what_is_due();
     Async<> watch();
     Async<Result<>> look_for_cancellations();
 };
@@ -95,12 +95,7 @@ Async<> Scheduler::State::loop() {
             }
             next_look = parts.runtime.clock->monotonic() + pause;
         }
-        co_await make_due_tasks();
-        while (!stopping && running.size() < parts.limits.max_running) {
-            auto item = agenda.take(now());
-            if (!item) break;
-            begin(*item);
-        }
+        co_await begin_what_is_due();
         if (stopping) break;
         std::chrono::nanoseconds pause = next_look - parts.runtime.clock->monotonic();
         if (const auto due = agenda.next_due(); due && running.size() < parts.limits.max_running)
@@ -200,6 +195,7 @@ Async<Result<>> Scheduler::State::look_for_tasks(SyncStatus status) {
             agenda.add_if_new({scanned.partition, task->task_id}, task->not_before.value_or(now()));
         }
         query.continuation = page->continuation;
+        co_await begin_what_is_due();
     } while (!query.continuation.empty());
     co_return Result<>();
 }
@@ -230,6 +226,7 @@ Async<Result<>> Scheduler::State::look_for_schedules() {
         const bool scheduled = integration.sync.frequency.type != SyncFrequency::Type::manual;
         if (!scheduled && !schedules.contains(name)) continue;
         co_await step_schedule(name, first_look);
+        co_await begin_what_is_due(); // a look at thousands takes seconds, and nobody's start has to wait for it
     }
     co_return Result<>();
 }
@@ -262,8 +259,14 @@ Async<> Scheduler::State::step_schedule(IntegrationName name, bool at_start) {
         agenda.add({name.tenant_id, step->task->task_id}, step->task->not_before.value_or(now()));
 }
 
-Async<> Scheduler::State::make_due_tasks() {
-    while (!stopping && !due_schedules.empty() && due_schedules.begin()->first <= now()) {
+Async<> Scheduler::State::begin_what_is_due() {
+    for (;;) {
+        while (!stopping && running.size() < parts.limits.max_running) {
+            auto item = agenda.take(now());
+            if (!item) break;
+            begin(*item);
+        }
+        if (stopping || due_schedules.empty() || due_schedules.begin()->first > now()) co_return;
         const IntegrationName name = due_schedules.begin()->second;
         co_await step_schedule(name, false);
     }

@@ -130,32 +130,61 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     if (!force && stream_.lease && stream_.lease->expires_at > now)
         co_return Error(ErrorCode::busy, fmt::format("stream {} is held by {} until {}", stream_.stream_id,
                                                      stream_.lease->owner, to_string(stream_.lease->expires_at)));
-    StreamDocument claimed = stream_;
-    renew(claimed);
-    std::optional<Write> slot_write;
-    if (slots > 0) {
-        std::vector<std::string> ids;
-        for (std::size_t i = 0; i < slots; ++i) ids.push_back(fmt::format("slot-{}", i));
-        auto documents = co_await parts_.store->read(tenant_id_, "slot", ids);
-        if (!documents) co_return documents.error();
-        for (std::size_t i = 0; i < slots && !slot_write; ++i) {
-            Slot slot{ids[i], execution_.execution_id, claimed.lease->expires_at}; // both or neither
-            const auto& held = (*documents)[i];
-            if (!held) {
-                slot_write = insert(to_document(slot));
-            } else {
-                auto current = from_document<Slot>(*held);
-                if (!current) co_return current.error();
-                if (!force && current->expires_at > now) continue;
-                Document document = to_document(slot);
-                document.etag = held->etag;
-                slot_write = replace(std::move(document));
-            }
-            slot_id_ = ids[i];
+    const Error busy(ErrorCode::busy, "another execution claimed the stream or the slot at the same moment");
+    // A slot that others took in between costs a round; there are no more of them.
+    for (std::size_t round = 0; round <= slots; ++round) {
+        StreamDocument claimed = stream_;
+        renew(claimed);
+        std::optional<Write> slot;
+        if (slots > 0) {
+            auto found = co_await find_slot(slots, force, claimed.lease->expires_at); // both expire, or neither
+            if (!found) co_return found.error();
+            slot = std::move(*found);
         }
-        if (!slot_write)
-            co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
+        auto committed = co_await commit_claim(std::move(claimed), std::move(slot), events, with);
+        if (committed || committed.error().code != ErrorCode::stale) co_return committed;
+        auto unchanged = co_await stream_is_unchanged();
+        if (!unchanged) co_return unchanged.error();
+        if (!*unchanged) co_return busy;
     }
+    co_return busy;
+}
+
+Async<Result<bool>> Session::stream_is_unchanged() {
+    std::vector<std::string> ids{stream_.stream_id};
+    auto documents = co_await parts_.store->read(tenant_id_, "stream", std::move(ids));
+    if (!documents) co_return documents.error();
+    const auto& present = documents->front();
+    co_return (present ? present->etag : std::string()) == stream_.etag;
+}
+
+Async<Result<Write>> Session::find_slot(std::size_t slots, bool force, Timestamp held_until) {
+    std::vector<std::string> ids;
+    // Executions that claim at the same moment begin their search in different places.
+    const std::size_t first = hash64(execution_.execution_id) % slots;
+    for (std::size_t i = 0; i < slots; ++i)
+        ids.push_back(fmt::format("slot-{}", (first + i) % slots));
+    auto documents = co_await parts_.store->read(tenant_id_, "slot", ids);
+    if (!documents) co_return documents.error();
+    const Timestamp now = parts_.runtime.clock->now();
+    for (std::size_t i = 0; i < slots; ++i) {
+        Document document = to_document(Slot{ids[i], execution_.execution_id, held_until});
+        const auto& held = (*documents)[i];
+        if (!held) co_return insert(std::move(document));
+        auto current = from_document<Slot>(*held);
+        if (!current) co_return current.error();
+        if (!force && current->expires_at > now) continue;
+        document.etag = held->etag;
+        co_return replace(std::move(document));
+    }
+    co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
+}
+
+Async<Result<>> Session::commit_claim(StreamDocument claimed, std::optional<Write> slot,
+                                      const std::vector<EventDraft>& events, const std::vector<Write>& with) {
+    const Timestamp now = parts_.runtime.clock->now();
+    slot_id_.reset();
+    if (slot) slot_id_ = slot->document.id;
     token_ = ++claimed.token;
     commit_number_ = ++claimed.commit_sequence;
     claimed.last_execution_id = administrative_ ? claimed.last_execution_id : execution_.execution_id;
@@ -170,13 +199,11 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
     if (auto reaped = co_await reap_predecessor(claimed, writes); !reaped) co_return reaped.error();
     for (const auto& draft : events) writes.push_back(put(to_document(make_event(draft, execution_, claimed))));
     writes.front().document = to_document(claimed);
-    for (auto& write : with) writes.push_back(std::move(write));
-    if (slot_write) writes.push_back(std::move(*slot_write));
+    writes.insert(writes.end(), with.begin(), with.end());
+    if (slot) writes.push_back(std::move(*slot));
     auto receipt = co_await parts_.store->commit(tenant_id_, std::move(writes));
     if (!receipt) {
-        Error error = receipt.error();
-        if (error.code == ErrorCode::stale)
-            co_return Error(ErrorCode::busy, "another execution claimed the stream or the slot at the same moment");
+        const Error error = receipt.error();
         if (error.code != ErrorCode::unknown_outcome) co_return error;
         auto current = co_await read_stream();
         if (!current || !is_ours(*current)) co_return error;

@@ -86,7 +86,11 @@ private:
     };
     Async<Result<>> commit_chunk(Chunk chunk);
     Async<Result<CountChanges>> count_changes(const std::vector<Write>& writes);
+    Async<Result<Write>> find_slot(std::size_t slots, bool force, Timestamp held_until);
+    Async<Result<>> commit_claim(StreamDocument claimed, std::optional<Write> slot,
+                                 const std::vector<EventDraft>& events, const std::vector<Write>& with);
     Async<Result<StreamDocument>> read_stream();
+    Async<Result<bool>> stream_is_unchanged();
     Async<Result<>> refresh_slot();
     Async<Result<>> reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes);
     [[nodiscard]] Event make_event(const EventDraft& draft, const Execution& about, StreamDocument& stream);

@@ -126,7 +126,8 @@ private:
             const std::string path = join_path(at, each.path);
             if (is_faulty(path)) continue;
             const Place place = document_.place_of(path);
-            (each.notice ? loaded_.notices : faults).push_back({place, path, without_values(each.message, place)});
+            auto& list = each.notice ? loaded_.notices : faults;
+            list.push_back({place, path, fault_without_values(each.message, place)});
         }
         std::ranges::move(faults, std::back_inserter(loaded_.faults));
     }

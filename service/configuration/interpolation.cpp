@@ -163,13 +163,21 @@ void interpolate(LocatedDocument& document, const Environment& environment, cons
     Interpolation(document, environment, schema, faults).walk(document.value, "");
 }
 
-std::string without_values(std::string message, const Place& place) {
+std::string without_values(std::string text, const Place& place) {
     for (const auto& [name, value] : place.variables) {
         const std::string shown = "${" + name + "}";
-        message = value.size() < shortest_value ? without_word(std::move(message), value, shown)
-                                                : without_parts(message, value, shown);
+        text = value.size() < shortest_value ? without_word(std::move(text), value, shown)
+                                             : without_parts(text, value, shown);
     }
-    return message;
+    return text;
+}
+
+std::string fault_without_values(std::string message, const Place& place) {
+    constexpr std::string_view before_value = ", is ";
+    const auto end = message.starts_with("must be ") ? message.find(before_value) : std::string::npos;
+    if (end == std::string::npos) return without_values(std::move(message), place);
+    const std::size_t wanted = end + before_value.size();
+    return message.substr(0, wanted) + without_values(message.substr(wanted), place);
 }
 
 } // namespace castiel_sync::service

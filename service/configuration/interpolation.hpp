@@ -18,7 +18,10 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 void interpolate(LocatedDocument& document, const Environment& environment, const json::value& schema,
                  std::vector<Fault>& faults);
 
-// Hides the values of environment variables in a message about the value at `place`.
-[[nodiscard]] std::string without_values(std::string message, const Place& place);
+// Hides the values of environment variables in a text about, or from, the value at `place`.
+[[nodiscard]] std::string without_values(std::string text, const Place& place);
+// The same for a fault. Of "must be …, is …" the first half comes from a schema, and may begin as the value does:
+// "must be info or warning, is warn".
+[[nodiscard]] std::string fault_without_values(std::string message, const Place& place);
 
 } // namespace castiel_sync::service

@@ -78,6 +78,27 @@ TEST_CASE("a schedule makes a task each time it is due, whether one instance kee
     }
 }
 
+TEST_CASE("a look at thousands of schedules holds up no task that is due meanwhile") {
+    World world(every_quarter_of_an_hour());
+    std::vector<Integration> integrations;
+    for (std::size_t i = 0; i < 1'000; ++i) {
+        Integration integration = every_quarter_of_an_hour();
+        integration.id = fmt::format("7d3c5f5e-0a0e-4b57-9c1e-{:012x}", i);
+        integration.sync.frequency.interval = 24h;
+        integrations.push_back(std::move(integration));
+    }
+    integrations.push_back(contacts_integration()); // without a schedule
+    world.catalog = make_fixed_catalog(integrations);
+    world.rebuild();
+    world.wired_store.read_passes = [&]() -> Async<void> { co_await world.clock.sleep_for(10ms); };
+    Instance instance(world, "one"); // its first look takes ten seconds
+    world.loop.run_for(1s);
+    const SyncTask task = instance.create();
+    world.loop.run_for(1s);
+    CHECK(instance.find(task).status == SyncStatus::completed);
+    CHECK(world.stored<Schedule>("schedule").size() < 500); // else this has tested nothing
+}
+
 TEST_CASE("what was missed while nothing ran comes to one run") {
     World world(every_quarter_of_an_hour());
     {

@@ -87,6 +87,7 @@ StoreLimits WiredStore::limits() const { return inner_.limits(); }
 Async<Result<std::vector<std::optional<Document>>>> WiredStore::read(std::string partition, std::string kind,
                                                                      std::vector<std::string> ids) {
     process_.step();
+    if (read_passes) co_await read_passes();
     if (unreadable > 0) {
         --unreadable;
         co_return Error(ErrorCode::unavailable, "the store does not answer");
@@ -110,6 +111,7 @@ Async<Result<CommitReceipt>> WiredStore::commit(std::string partition, std::vect
     if (fate == Fate::dies_before) process_.die();
     auto receipt = Result<CommitReceipt>(Error(ErrorCode::unknown_outcome, "the store did not answer"));
     if (fate == Fate::refused) co_return Error(ErrorCode::unavailable, "the store is not there now");
+    if (passes) co_await passes();
     const std::vector<Write> copy = writes;
     if (fate != Fate::request_lost) receipt = co_await inner_.commit(std::move(partition), std::move(writes));
     if (receipt && witness) witness(copy);

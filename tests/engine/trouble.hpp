@@ -105,6 +105,8 @@ public:
     Async<Result<ScanPage>> scan(std::string kind, Query query) override;
     Async<Result<CommitReceipt>> commit(std::string partition, std::vector<Write> writes) override;
 
+    std::function<Async<void>()> passes;      // awaited by each commit before it arrives
+    std::function<Async<void>()> read_passes; // the same of a read
     std::function<void(const std::vector<Write>&)> witness; // of what was committed
     int unreadable = 0; // so many reads from now on are not answered
 

@@ -295,6 +295,9 @@ TEST_CASE("I23: no part of a variable's value appears, though a message cuts it 
     CHECK(without_values("is xPQ7Zx", place) == "is x${NAME}x");
     place.variables = {{"NAME", "12"}};
     CHECK(without_values("is 12, not 120", place) == "is ${NAME}, not 120");
+    place.variables = {{"LEVEL", "warn"}}; // what is allowed stays readable
+    CHECK(fault_without_values("must be info or warning, is warn", place) == "must be info or warning, is ${LEVEL}");
+    CHECK(fault_without_values("warn is no level", place) == "${LEVEL} is no level");
 }
 
 TEST_CASE("cosmos is a known storage that this build does not have") {
