@@ -93,11 +93,14 @@ unsigned status_of(ErrorCode code) noexcept {
     return 500;
 }
 
+std::string shown_message(const Error& error) {
+    if (status_of(error.code) != 500) return error.message;
+    return "this is a fault of the service; its log tells more under the request's X-Request-ID";
+}
+
 HttpResponse engine_answer(const Error& error) {
     const unsigned status = status_of(error.code);
-    if (status == 500)
-        return error_answer(500, "this is a fault of the service; its log tells more under the request's X-Request-ID");
-    HttpResponse response = error_answer(status, error.message);
+    HttpResponse response = error_answer(status, shown_message(error));
     const bool later = status == 429 || status == 503 || error.code == ErrorCode::busy;
     if (later) {
         using std::chrono::ceil, std::chrono::seconds;

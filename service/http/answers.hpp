@@ -27,6 +27,7 @@ namespace castiel_sync::service {
 // The engine's errors, by what the client does next. What nobody but us can mend is a 500 without details: those are
 // in the log.
 [[nodiscard]] HttpResponse engine_answer(const Error& error);
+[[nodiscard]] std::string shown_message(const Error& error);
 [[nodiscard]] unsigned status_of(ErrorCode code) noexcept;
 
 } // namespace castiel_sync::service

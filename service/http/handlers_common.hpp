@@ -14,9 +14,12 @@
 namespace castiel_sync::service {
 
 // An error of the engine. The client is not told what nobody but us can mend, so the log is.
-[[nodiscard]] inline HttpResponse failure(const Api& api, const std::string& request_id, const Error& error) {
+inline void log_own_fault(const Api& api, const std::string& request_id, const Error& error) {
     if (status_of(error.code) == 500 && api.parts().log)
         api.parts().log(LogLevel::error, error.message, {{"requestId", request_id}});
+}
+[[nodiscard]] inline HttpResponse failure(const Api& api, const std::string& request_id, const Error& error) {
+    log_own_fault(api, request_id, error);
     return engine_answer(error);
 }
 

@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -107,10 +110,44 @@ std::optional<HttpResponse> not_to_be_decided(const Conflict& conflict) {
     return std::nullopt;
 }
 
+// What became of the conflicts of one stream that were to be resolved alike.
+class Applied {
+public:
+    void resolved() { ++resolved_; }
+    // Why one stays open: counted by its class, with the first as an example.
+    void left(const std::string& code, const std::string& message, const std::string& conflict_id) {
+        ++left_;
+        ++reasons_.try_emplace(code, Reason{message, conflict_id, 0}).first->second.count;
+    }
+    [[nodiscard]] json::object to_json() const {
+        json::object applied{{"resolved", resolved_}, {"left", left_}};
+        json::array reasons;
+        for (const auto& [code, reason] : reasons_)
+            reasons.push_back(json::object{{"code", code},
+                                           {"count", reason.count},
+                                           {"message", reason.message},
+                                           {"conflictId", reason.conflict_id}});
+        if (!reasons.empty()) applied["reasons"] = std::move(reasons);
+        return applied;
+    }
+
+private:
+    struct Reason {
+        std::string message;
+        std::string conflict_id;
+        std::uint64_t count;
+    };
+    std::uint64_t resolved_ = 0;
+    std::uint64_t left_ = 0;
+    std::map<std::string, Reason> reasons_;
+};
+
 // The other open conflicts of the same stream and type, the oldest last.
 Async<Result<json::object>> resolve_alike(const Api& api, const ApiCall& call, const Conflict& first,
                                           const ConflictResolution& resolution) {
-    std::uint64_t resolved = 1, left = 0;
+    Applied applied;
+    applied.resolved(); // the first
+    const std::string too_many = fmt::format("one call resolves {} at most; call again", most_resolved_at_once);
     std::vector<std::string> ids;
     ListRequest request;
     request.tenant_id = call.tenant_id;
@@ -125,17 +162,22 @@ Async<Result<json::object>> resolve_alike(const Api& api, const ApiCall& call, c
         for (const Conflict& conflict : page->items) {
             if (conflict.stream_id != first.stream_id || conflict.type != first.type) continue;
             if (ids.size() < most_resolved_at_once) ids.push_back(conflict.conflict_id);
-            else ++left;
+            else applied.left("not_tried", too_many, conflict.conflict_id);
         }
         request.cursor = std::move(page->next_cursor);
     } while (!request.cursor.empty());
     for (const std::string& id : ids) {
         ConflictResolution copy = resolution;
         auto one = co_await api.parts().engine->resolve_conflict(call.tenant_id, id, std::move(copy));
-        if (one) ++resolved;
-        else ++left;
+        if (one) {
+            applied.resolved();
+        } else {
+            const Error error = one.error();
+            log_own_fault(api, call.request_id, error);
+            applied.left(std::string(to_string(error.code)), shown_message(error), id);
+        }
     }
-    co_return json::object{{"resolved", resolved}, {"left", left}};
+    co_return applied.to_json();
 }
 
 } // namespace

@@ -248,6 +248,50 @@ TEST_CASE("a preview tells what a sync would do, and does none of it") {
     CHECK(body_of(cut).at("truncated") == true);
 }
 
+TEST_CASE("conflicts resolved alike: those that stay open are told with their reasons") {
+    Office office;
+    for (const char* name : {"ada", "bob", "cleo", "dora"})
+        office.crm.create("contacts", {{"mail", std::string(name) + "@x.example"}, {"name", "old"}});
+    office.sync();
+    const json::object shards = office.get("/shards");
+    for (const json::value& shard : shards.at("items").as_array()) {
+        const std::string mail = office.text(shard.at("structuredData").as_object(), "email");
+        const json::object ours{{"shardTypeId", "contact"}, {"structuredData", {{"email", mail}, {"name", "ours"}}}};
+        const std::string path = "/api/v1/shards/" + office.text(shard.as_object(), "id");
+        REQUIRE(office.api.send("PUT", path, to_json(ours)).status == 200);
+    }
+    const auto edit_all = [&](const std::string& name, std::size_t from) {
+        const auto ids = office.crm.ids("contacts");
+        for (std::size_t i = from; i < ids.size(); ++i) {
+            const std::string mail = office.text(*office.crm.find("contacts", ids[i]), "mail");
+            office.crm.edit("contacts", ids[i], {{"mail", mail}, {"name", name}});
+        }
+    };
+    edit_all("theirs", 0);
+    office.sync();
+    edit_all("theirs, moved", 2);
+    const json::object open = office.get("/sync/conflicts?state=open");
+    std::string asked;
+    for (const json::value& conflict : open.at("items").as_array())
+        if (office.text(conflict.as_object(), "sourceId") == office.crm.ids("contacts").at(0))
+            asked = office.text(conflict.as_object(), "conflictId");
+    const auto resolved =
+        office.post("/sync/conflicts/" + asked + "/resolve", R"({"resolution": "source_wins", "applyTo": "stream"})");
+    REQUIRE_MESSAGE(resolved.status == 200, resolved.body);
+    const json::object applied = body_of(resolved).at("appliedTo").as_object();
+    CHECK(applied.at("resolved").to_number<int>() == 2);
+    CHECK(applied.at("left").to_number<int>() == 2);
+    REQUIRE(applied.at("reasons").as_array().size() == 1);
+    const json::object reason = applied.at("reasons").as_array()[0].as_object();
+    CHECK(reason.at("code") == "stale");
+    CHECK(reason.at("count").to_number<int>() == 2);
+    CHECK(office.get("/sync/conflicts/" + office.text(reason, "conflictId")).at("state") == "superseded");
+    const json::object now = office.get("/sync/conflicts?state=open"); // the questions as they are now
+    CHECK(now.at("items").as_array().size() == 2);
+    for (const json::value& conflict : now.at("items").as_array())
+        CHECK(conflict.at("sourceData").at("name") == "theirs, moved");
+}
+
 TEST_CASE("a conflict is shown with both sides, and resolving it writes the choice to both (I37)") {
     Office office;
     const std::string conflict = "/sync/conflicts/" + office.make_conflict();
