@@ -60,9 +60,8 @@ endfunction()
 # the C library's allocator locks when one frees what the other has allocated.
 function(castiel_sync_allocator target)
   if(CASTIEL_SYNC_MIMALLOC AND NOT CASTIEL_SYNC_SANITIZE)
-    find_package(mimalloc 2.0 REQUIRED)
+    find_package(mimalloc REQUIRED)
     # Call it before other libraries are linked, so that its operator new is the one that is found.
-    target_link_options(${target} BEFORE PRIVATE -Wl,--no-as-needed)
-    target_link_libraries(${target} PRIVATE mimalloc)
+    target_link_libraries(${target} PRIVATE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
   endif()
 endfunction()

@@ -251,7 +251,7 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     Session session(with, integration.tenant_id, std::move(stream), execution);
     std::vector<EventDraft> started{started_event(execution)};
     const std::size_t slots =
-        mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, 10);
+        mode.preview ? 0 : std::clamp<std::size_t>(with.limits.max_concurrent_syncs_per_tenant, 1, most_slots);
     std::vector<Write> task_begins;
     TaskDocument begun = progress.task;
     begin_stream(begun, index, execution, execution.started_at);

@@ -22,6 +22,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::chrono::milliseconds between_begins{10};
+
 struct IntegrationName {
     std::string tenant_id;
     std::string integration_id;
@@ -50,6 +52,7 @@ struct Scheduler::State {
     std::map<std::string, std::size_t> busy;      // how often in a row a task could not run
     std::set<std::pair<Timestamp, IntegrationName>> due_schedules;
     std::map<IntegrationName, Timestamp> schedules; // when each of these is due
+    std::chrono::nanoseconds last_begin{0};
     bool first_look = true;
     bool stopping = false;
     bool looping = false;
@@ -72,6 +75,7 @@ struct Scheduler::State {
     void note_schedule(const IntegrationName& name, std::optional<Timestamp> due);
     Async<> step_schedule(IntegrationName name, bool at_start);
     Async<> begin_what_is_due();
+    Async<> begin_meanwhile();
     Async<> watch();
     Async<Result<>> look_for_cancellations();
 };
@@ -195,8 +199,8 @@ Async<Result<>> Scheduler::State::look_for_tasks(SyncStatus status) {
             agenda.add_if_new({scanned.partition, task->task_id}, task->not_before.value_or(now()));
         }
         query.continuation = page->continuation;
-        co_await begin_what_is_due();
-    } while (!query.continuation.empty());
+        co_await begin_meanwhile();
+    } while (!query.continuation.empty() && !stopping);
     co_return Result<>();
 }
 
@@ -209,10 +213,13 @@ Async<Result<>> Scheduler::State::look_for_events() {
     std::set<std::string> tenants;
     for (const ScannedDocument& scanned : page->documents)
         tenants.insert(scanned.partition);
-    for (const std::string& tenant : tenants)
+    for (const std::string& tenant : tenants) {
+        if (stopping) break;
         if (auto published = co_await parts.engine->publish_events(tenant); !published)
             log(LogLevel::warning, "events wait in the outbox: " + published.error().message,
                 {{"tenantId", tenant}});
+        co_await begin_meanwhile();
+    }
     co_return Result<>();
 }
 
@@ -226,7 +233,8 @@ Async<Result<>> Scheduler::State::look_for_schedules() {
         const bool scheduled = integration.sync.frequency.type != SyncFrequency::Type::manual;
         if (!scheduled && !schedules.contains(name)) continue;
         co_await step_schedule(name, first_look);
-        co_await begin_what_is_due(); // a look at thousands takes seconds, and nobody's start has to wait for it
+        co_await begin_meanwhile();
+        if (stopping) break;
     }
     co_return Result<>();
 }
@@ -259,7 +267,13 @@ Async<> Scheduler::State::step_schedule(IntegrationName name, bool at_start) {
         agenda.add({name.tenant_id, step->task->task_id}, step->task->not_before.value_or(now()));
 }
 
+// A look at thousands takes seconds, and nobody's start has to wait for it. Asking has its price, too.
+Async<> Scheduler::State::begin_meanwhile() {
+    if (parts.runtime.clock->monotonic() - last_begin >= between_begins) co_await begin_what_is_due();
+}
+
 Async<> Scheduler::State::begin_what_is_due() {
+    last_begin = parts.runtime.clock->monotonic();
     for (;;) {
         while (!stopping && running.size() < parts.limits.max_running) {
             auto item = agenda.take(now());

@@ -131,7 +131,6 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
         co_return Error(ErrorCode::busy, fmt::format("stream {} is held by {} until {}", stream_.stream_id,
                                                      stream_.lease->owner, to_string(stream_.lease->expires_at)));
     const Error busy(ErrorCode::busy, "another execution claimed the stream or the slot at the same moment");
-    // A slot that others took in between costs a round; there are no more of them.
     for (std::size_t round = 0; round <= slots; ++round) {
         StreamDocument claimed = stream_;
         renew(claimed);
@@ -141,43 +140,54 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
             if (!found) co_return found.error();
             slot = std::move(*found);
         }
-        auto committed = co_await commit_claim(std::move(claimed), std::move(slot), events, with);
+        auto committed = co_await commit_claim(std::move(claimed), slot, events, with);
         if (committed || committed.error().code != ErrorCode::stale) co_return committed;
-        auto unchanged = co_await stream_is_unchanged();
-        if (!unchanged) co_return unchanged.error();
-        if (!*unchanged) co_return busy;
+        if (!slot || !co_await only_slot_was_taken(*slot)) co_return busy;
     }
     co_return busy;
 }
 
-Async<Result<bool>> Session::stream_is_unchanged() {
-    std::vector<std::string> ids{stream_.stream_id};
-    auto documents = co_await parts_.store->read(tenant_id_, "stream", std::move(ids));
-    if (!documents) co_return documents.error();
-    const auto& present = documents->front();
-    co_return (present ? present->etag : std::string()) == stream_.etag;
+// After a claim that was refused: another slot may be free. Where nobody can tell, the refusal stands.
+Async<bool> Session::only_slot_was_taken(const Write& slot) {
+    std::vector<std::string> streams{stream_.stream_id}, slots{slot.document.id};
+    auto stream = co_await parts_.store->read(tenant_id_, "stream", std::move(streams));
+    if (!stream) co_return false;
+    auto present = co_await parts_.store->read(tenant_id_, "slot", std::move(slots));
+    if (!present) co_return false;
+    const auto etag = [](const std::optional<Document>& document) { return document ? document->etag : std::string(); };
+    co_return etag(stream->front()) == stream_.etag && etag(present->front()) != slot.document.etag;
 }
 
 Async<Result<Write>> Session::find_slot(std::size_t slots, bool force, Timestamp held_until) {
-    std::vector<std::string> ids;
-    // Executions that claim at the same moment begin their search in different places.
+    // Executions that claim at the same moment begin their search in different places. Slots beyond the limit are those
+    // of processes that have a higher one: none of them is taken, but each counts.
     const std::size_t first = hash64(execution_.execution_id) % slots;
-    for (std::size_t i = 0; i < slots; ++i)
-        ids.push_back(fmt::format("slot-{}", (first + i) % slots));
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < most_slots; ++i)
+        ids.push_back(fmt::format("slot-{}", i < slots ? (first + i) % slots : i));
     auto documents = co_await parts_.store->read(tenant_id_, "slot", ids);
     if (!documents) co_return documents.error();
     const Timestamp now = parts_.runtime.clock->now();
-    for (std::size_t i = 0; i < slots; ++i) {
-        Document document = to_document(Slot{ids[i], execution_.execution_id, held_until});
+    std::optional<Write> free;
+    std::size_t in_use = 0;
+    for (std::size_t i = 0; i < most_slots; ++i) {
         const auto& held = (*documents)[i];
-        if (!held) co_return insert(std::move(document));
-        auto current = from_document<Slot>(*held);
-        if (!current) co_return current.error();
-        if (!force && current->expires_at > now) continue;
-        document.etag = held->etag;
-        co_return replace(std::move(document));
+        if (held) {
+            auto current = from_document<Slot>(*held);
+            if (!current) co_return current.error();
+            if (!force && current->expires_at > now) {
+                ++in_use;
+                continue;
+            }
+        }
+        if (free || i >= slots) continue;
+        Document document = to_document(Slot{ids[i], execution_.execution_id, held_until});
+        if (held) document.etag = held->etag;
+        free = held ? replace(std::move(document)) : insert(std::move(document));
     }
-    co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
+    if (!free || in_use >= slots)
+        co_return Error(ErrorCode::busy, fmt::format("all {} sync slots of the tenant are in use", slots));
+    co_return std::move(*free);
 }
 
 Async<Result<>> Session::commit_claim(StreamDocument claimed, std::optional<Write> slot,

@@ -34,6 +34,8 @@ struct Effects {
     }
 };
 
+inline constexpr std::size_t most_slots = 10; // of one tenant, whatever its limit
+
 class Session {
 public:
     Session(const EngineParts& parts, std::string tenant_id, StreamDocument stream, Execution execution);
@@ -90,7 +92,7 @@ private:
     Async<Result<>> commit_claim(StreamDocument claimed, std::optional<Write> slot,
                                  const std::vector<EventDraft>& events, const std::vector<Write>& with);
     Async<Result<StreamDocument>> read_stream();
-    Async<Result<bool>> stream_is_unchanged();
+    Async<bool> only_slot_was_taken(const Write& slot);
     Async<Result<>> refresh_slot();
     Async<Result<>> reap_predecessor(StreamDocument& claimed, std::vector<Write>& writes);
     [[nodiscard]] Event make_event(const EventDraft& draft, const Execution& about, StreamDocument& stream);

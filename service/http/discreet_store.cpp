@@ -1,6 +1,8 @@
 #include "discreet_store.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,7 +11,7 @@
 namespace castiel_sync::service {
 namespace {
 
-constexpr std::chrono::seconds between_equal_lines{10};
+constexpr std::chrono::seconds between_lines{10};
 
 // What a client is told instead; empty: the error is about what was asked, and is told as it is.
 std::string_view told(ErrorCode code) {
@@ -17,8 +19,9 @@ std::string_view told(ErrorCode code) {
     case ErrorCode::unavailable:
     case ErrorCode::invalid_configuration: return "the store does not answer now; try again";
     case ErrorCode::out_of_space: return "the store has no space left; nothing was changed, try again later";
-    case ErrorCode::corrupted: return "what is stored does not read back";
-    case ErrorCode::internal: return "the store failed";
+    case ErrorCode::unknown_outcome: return "the store did not say whether this was stored; ask before you try again";
+    case ErrorCode::corrupted: return "what is stored does not read back; the log has the store's own words";
+    case ErrorCode::internal: return "the store failed; the log has its own words";
     default: return "";
     }
 }
@@ -54,17 +57,21 @@ public:
     }
 
 private:
+    struct Line { // the last one that was logged of a class
+        std::optional<std::chrono::nanoseconds> at;
+        std::uint64_t left_out = 0; // since then
+    };
+
     Error discreet(const Error& error) {
         const std::string_view instead = told(error.code);
         if (instead.empty()) return error;
+        Line& line = lines_[error.code];
         const auto now = clock_.monotonic();
-        if (error.message != last_message_ || !last_line_ || now - *last_line_ >= between_equal_lines) {
-            log_(LogLevel::error, error.message, {{"code", to_string(error.code)}, {"linesLeftOut", unsaid_}});
-            last_message_ = error.message;
-            last_line_ = now;
-            unsaid_ = 0;
+        if (!line.at || now - *line.at >= between_lines) {
+            log_(LogLevel::error, error.message, {{"code", to_string(error.code)}, {"linesLeftOut", line.left_out}});
+            line = {now, 0};
         } else {
-            ++unsaid_;
+            ++line.left_out;
         }
         const bool ours = error.code == ErrorCode::invalid_configuration;
         Error answer(ours ? ErrorCode::unavailable : error.code, std::string(instead));
@@ -75,9 +82,7 @@ private:
     Store& inner_;
     Clock& clock_;
     std::function<void(LogLevel, std::string_view, const json::object&)> log_;
-    std::string last_message_;
-    std::optional<std::chrono::nanoseconds> last_line_;
-    std::uint64_t unsaid_ = 0; // since the last line, with the same message
+    std::map<ErrorCode, Line> lines_;
 };
 
 } // namespace

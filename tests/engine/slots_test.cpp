@@ -86,6 +86,15 @@ TEST_CASE("of tasks that begin at the same moment no more run than there are slo
     CHECK(most == 3);
 }
 
+TEST_CASE("slots beyond the limit are of processes with a higher one: they count, and none of them is taken (I20)") {
+    for (const auto expires_in : {std::chrono::minutes(1), -std::chrono::minutes(1)}) {
+        Crowd crowd(1, 1);
+        const Slot slot{"slot-7", "an execution elsewhere", crowd.world.clock.now() + expires_in};
+        crowd.world.loop.run(crowd.world.store->commit(tenant, std::vector<Write>{insert(to_document(slot))}));
+        CHECK(crowd.run_all() == (expires_in > std::chrono::minutes(0) ? 0 : 1));
+    }
+}
+
 TEST_CASE("a stream that somebody else claims at the same moment is busy, and no slot is kept for it") {
     Crowd crowd(1, 3);
     crowd.tasks.push_back(crowd.tasks.front());

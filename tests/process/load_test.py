@@ -41,29 +41,33 @@ def milliseconds(text):
 class Load:
     """Some tenants with an integration each, and perhaps the large one, for some minutes."""
 
-    def __init__(self, binary, tenants, streams, minutes):
+    def __init__(self, tenants, streams, minutes):
         self.folder = tempfile.mkdtemp(prefix="castiel-load-")
+        self.process = self.store = None
         self.minutes = minutes
         os.mkdir(f"{self.folder}/crm")
         with open(f"{self.folder}/crm/contacts.jsonl", "w", encoding="utf-8") as out:
             out.write('{"id": 1, "mail": "ada@example.org"}\n')
-        self.large = set()  # integrations
+        self.ids, self.large = set(), set()  # of integrations
         owners = [str(uuid.UUID(int=10 + number, version=4)) for number in range(tenants)] + [LARGE] * streams
         with open(f"{self.folder}/config.yaml", "w", encoding="utf-8") as out:
             out.write(CONFIG.format(folder=self.folder, slots=SLOTS))
             for number, tenant in enumerate(owners):
                 id = str(uuid.UUID(int=10**6 + number, version=4))
+                self.ids.add(id)
                 if tenant == LARGE:
                     self.large.add(id)
                 out.write(INTEGRATION.format(folder=self.folder, id=id, tenant=tenant, number=number))
         self.log = open(f"{self.folder}/log", "w", encoding="utf-8")
+
+    def start(self, binary):
         begun = time.monotonic()
         self.process = subprocess.Popen([binary, "serve", "--config", f"{self.folder}/config.yaml", "--json"],
                                         cwd=self.folder, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         env={"PATH": os.environ["PATH"], "LOG_LEVEL": "warning"})
         json.loads(self.process.stdout.readline())
         self.begun = time.time() * 1000 + 10_000  # until then it makes the schedules of all
-        print(f"{len(owners)} integrations: listening after {time.monotonic() - begun:.1f} s", flush=True)
+        print(f"{len(self.ids)} integrations: listening after {time.monotonic() - begun:.1f} s", flush=True)
         self.store = sqlite3.connect(f"{self.folder}/store.db", timeout=60)
         self.store.execute("CREATE TABLE watch (number INTEGER PRIMARY KEY, kind, tenant, id, content, at)")
         for event in ("INSERT", "UPDATE"):
@@ -87,14 +91,14 @@ class Load:
         self.process.stdout.close()
 
     def check(self):
-        """The longest delay of a start of the small tenants, in ms; no start is missed, no slot is over its limit."""
-        dues, starts, ids = {}, {}, set()
+        """How late 99 of 100 starts of the small tenants are at most, and the longest execution, in ms; no start is
+        missed, and no tenant has more executions at once than slots."""
+        dues, starts = {}, {}
         running, most, turn = {}, {}, 0
         for kind, tenant, id, content, at in self.store.execute(
                 "SELECT kind, tenant, id, content, at FROM watch ORDER BY number"):
             content = json.loads(content)
             if kind == "schedule":
-                ids.add(id)
                 if "lastDue" in content:
                     dues.setdefault(id, set()).add(milliseconds(content["lastDue"]))
                 continue
@@ -105,13 +109,13 @@ class Load:
                     mine[id] = at
             else:
                 assert content["status"] == "completed", content
-                turn = max(turn, at - mine.pop(id))
+                turn = max(turn, at - mine.pop(id, at))  # or begun before anybody watched
             most[tenant] = max(most.get(tenant, 0), len(mine))
         assert max(most.values()) <= SLOTS, f"more executions at once than slots: {most}"
         delays = {True: [], False: []}
-        for id in ids:
+        for id in self.ids:
             assert len(dues.get(id, ())) >= self.minutes - 1, f"{id} was due at {dues.get(id)} only"
-            for due in sorted(dues[id]):
+            for due in sorted(dues.get(id, ())):
                 began = [start for start in starts.get(id, ()) if due <= start < due + 60_000]
                 if self.begun < due < self.ended - 10_000:
                     assert began, f"{id} was due at {due} and did not start: {starts.get(id)}"
@@ -122,13 +126,15 @@ class Load:
                 print(f"  {name}: {len(spread)} starts, late by {spread[len(spread) // 2]:.0f} ms (median), "
                       f"{spread[len(spread) * 99 // 100]:.0f} ms (p99), {spread[-1]:.0f} ms at most", flush=True)
         print(f"  the longest execution: {turn:.0f} ms; {max(most.values())} of a tenant at once", flush=True)
-        return max(delays[False]), turn
+        small = sorted(delays[False])
+        return small[len(small) * 99 // 100], turn
 
     def close(self):
-        if self.process.poll() is None:
+        if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.store.close()
+        if self.store:
+            self.store.close()
         self.log.close()
 
 
@@ -141,8 +147,9 @@ def main():
     arguments = parser.parse_args()
     longest = []
     for streams in (0, arguments.streams):
-        load = Load(os.path.abspath(arguments.binary), arguments.tenants, streams, arguments.minutes)
+        load = Load(arguments.tenants, streams, arguments.minutes)
         try:
+            load.start(os.path.abspath(arguments.binary))
             load.run()
             longest.append(load.check())
         except BaseException:
@@ -153,7 +160,7 @@ def main():
         finally:
             load.close()
     (alone, _), (beside, turn) = longest
-    assert beside <= alone + turn, f"delayed by {beside - alone:.0f} ms, more than a turn"
+    assert beside <= alone + turn, f"99 of 100 starts delayed by {beside - alone:.0f} ms, more than a turn"
 
 
 if __name__ == "__main__":
