@@ -142,7 +142,9 @@ Async<Result<>> Session::claim(std::size_t slots, bool force, std::vector<EventD
         }
         auto committed = co_await commit_claim(std::move(claimed), slot, events, with);
         if (committed || committed.error().code != ErrorCode::stale) co_return committed;
-        if (!slot || !co_await only_slot_was_taken(*slot)) co_return busy;
+        if (!slot) co_return busy;
+        const bool another_may_be_free = co_await only_slot_was_taken(*slot);
+        if (!another_may_be_free) co_return busy;
     }
     co_return busy;
 }
