@@ -1,6 +1,6 @@
 #include <net/http_connection.hpp>
 
-#include <net/http_syntax.hpp>
+#include <core/http_syntax.hpp>
 
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/error.hpp>

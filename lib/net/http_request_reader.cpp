@@ -1,6 +1,6 @@
 #include <net/http_request_reader.hpp>
 
-#include <net/http_syntax.hpp>
+#include <core/http_syntax.hpp>
 
 #include <boost/beast/core/read_size.hpp>
 #include <boost/beast/http/basic_parser.hpp>

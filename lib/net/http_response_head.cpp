@@ -1,6 +1,6 @@
 #include <net/http_response_head.hpp>
 
-#include <net/http_syntax.hpp>
+#include <core/http_syntax.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// What an HTTP server receives and answers, as plain values.
+// HTTP messages as plain values: headers, and what a server receives and answers.
 #pragma once
 
 #include <castiel_sync/async.hpp>

@@ -1,6 +1,6 @@
 #include <castiel_sync/http/message.hpp>
 
-#include <net/http_syntax.hpp>
+#include <core/http_syntax.hpp>
 
 #include <algorithm>
 
