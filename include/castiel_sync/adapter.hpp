@@ -207,6 +207,8 @@ struct AdapterContext {
     Runtime runtime;
     std::string tenant_id;
     std::string integration_id;
+    // The one that the adapter will be asked for, so that capabilities() may depend on it. Empty: only check is called.
+    std::string entity;
     json::object settings;      // validated against settings_schema by whoever loaded them
     json::object credentials;   // resolved secret, empty when none is referenced; never log it
     std::shared_ptr<RequestBudget> budget; // to be asked before each request. Null: there is no limit

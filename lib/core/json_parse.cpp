@@ -1,6 +1,7 @@
 // Parsing: Boost.JSON's parser reads the grammar; this file adds what it lets pass (members named twice, numbers that a
 // double would round) and says where a fault is.
 #include <castiel_sync/json.hpp>
+#include <core/json_marks.hpp>
 #include <core/json_number.hpp>
 #include <core/json_text.hpp>
 
@@ -18,6 +19,8 @@ namespace castiel_sync {
 namespace {
 
 using boost::system::error_code;
+
+constexpr std::string_view number_mark = "\x01number\x01";
 
 constexpr std::string_view lone_surrogate = "a \\u escape is half of a surrogate pair without its other half";
 
@@ -98,6 +101,11 @@ struct Builder : NullHandler {
     bool on_double(double, json::string_view text, error_code& error) {
         // The value that Boost 1.81 hands over may be off by one in its last place.
         const std::optional<double> value = exact_double({text.data(), text.size()});
+        if (!value && marks) {
+            stack.push_chars({number_mark.data(), number_mark.size()});
+            stack.push_string(text);
+            return true;
+        }
         if (!value) {
             inexact_number = text.data();
             error = make_error_code(json::error::not_exact);
@@ -113,6 +121,7 @@ struct Builder : NullHandler {
     std::size_t depth_left = 0;
     std::size_t members = 0;              // of all objects, as written
     const char* inexact_number = nullptr; // where the number that no double carries begins
+    bool marks = false;                   // such a number becomes a text
 
 private:
     bool descend(error_code& error) {
@@ -239,12 +248,36 @@ Result<json::value> parse_with(json::basic_parser<Builder>& parser, std::string_
     return Result<json::value>(boost::system::in_place_value, std::move(value));
 }
 
+std::optional<Error> size_fault(std::string_view text, const JsonLimits& limits) {
+    if (text.size() <= limits.max_bytes) return std::nullopt;
+    return fault_at(limits.max_bytes,
+                    fmt::format("the text has {} bytes; at most {} are taken", text.size(), limits.max_bytes));
+}
+
 } // namespace
 
+Result<json::value> parse_json_marking(std::string_view text, const JsonLimits& limits) {
+    if (auto fault = size_fault(text, limits)) return *fault;
+    json::basic_parser<Builder> parser(strict_options());
+    parser.handler().marks = true;
+    return parse_with(parser, text, limits, {});
+}
+
+std::string marked_number(const json::value& value) {
+    if (const auto* string = value.if_string())
+        return string->starts_with(number_mark) ? std::string(std::string_view(*string).substr(number_mark.size()))
+                                                : std::string();
+    if (const auto* array = value.if_array())
+        for (const json::value& element : *array)
+            if (std::string number = marked_number(element); !number.empty()) return number;
+    if (const auto* object = value.if_object())
+        for (const auto& member : *object)
+            if (std::string number = marked_number(member.value()); !number.empty()) return number;
+    return {};
+}
+
 Result<json::value> parse_json(std::string_view text, const JsonLimits& limits, const json::storage_ptr& storage) {
-    if (text.size() > limits.max_bytes)
-        return fault_at(limits.max_bytes,
-                        fmt::format("the text has {} bytes; at most {} are taken", text.size(), limits.max_bytes));
+    if (auto fault = size_fault(text, limits)) return *fault;
     if (text.size() > kept_room_bytes) {
         json::basic_parser<Builder> parser(strict_options());
         return parse_with(parser, text, limits, storage);

@@ -142,6 +142,7 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     context.runtime = with.runtime;
     context.tenant_id = integration.tenant_id;
     context.integration_id = integration.id;
+    context.entity = plan.mapping.external_entity;
     context.settings = integration.settings;
     context.credentials = std::move(*credentials);
     // Of the store itself, also in a preview: what that reads the account is asked for as well. An execution that waits
@@ -149,6 +150,7 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     context.budget = make_store_budget(with.runtime, *parts.store, integration, with.limits.lease_duration / 2);
     auto source = with.adapters->make(integration.provider_name, context);
     if (!source) co_return source.error();
+    context.entity = plan.mapping.shard_type_id;
     context.settings = json::object();
     context.credentials = json::object();
     context.budget.reset();

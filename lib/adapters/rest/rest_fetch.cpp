@@ -1,0 +1,245 @@
+#include <adapters/rest/parallel.hpp>
+#include <adapters/rest/rest_adapter.hpp>
+#include <adapters/rest/values.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace castiel_sync {
+namespace {
+
+using Presence = FetchedRecord::Presence;
+
+FetchedRecord unknown(Error error) {
+    FetchedRecord answer;
+    answer.presence = Presence::unknown;
+    answer.error = std::move(error);
+    return answer;
+}
+
+FetchedRecord absent() {
+    FetchedRecord answer;
+    answer.presence = Presence::absent;
+    return answer;
+}
+
+FetchedRecord present(Record record) {
+    if (record.deleted) return absent();
+    FetchedRecord answer;
+    answer.presence = Presence::present;
+    answer.record = std::move(record);
+    return answer;
+}
+
+bool any_holds(const std::vector<RestCondition>& conditions, const json::value& row) {
+    return std::any_of(conditions.begin(), conditions.end(),
+                       [&](const RestCondition& condition) { return holds(condition, row); });
+}
+
+// Of no use to try for one record after the other.
+bool fails_the_call(const Error& error) {
+    return error.code != ErrorCode::not_found && error.code != ErrorCode::forbidden &&
+           error.code != ErrorCode::corrupted && error.code != ErrorCode::invalid_record;
+}
+
+} // namespace
+
+Async<Result<std::vector<FetchedRecord>>> RestAdapter::fetch(FetchRequest request) {
+    auto found = entity_of(request.entity);
+    if (!found) co_return found.error();
+    const RestEntity& entity = **found;
+    start_clock();
+    std::vector<FetchedRecord> answers(request.ids.size());
+    if (!request.ids.empty()) {
+        auto fetched = co_await fetch_ids(entity, request.entity, std::move(request.ids), answers);
+        if (!fetched) co_return fetched.error();
+    }
+    if (request.idempotency_keys.empty()) co_return answers;
+    std::vector<FetchedRecord> by_key(request.idempotency_keys.size());
+    auto keyed = co_await find_by_keys(entity, request.entity, std::move(request.idempotency_keys), by_key);
+    if (!keyed) co_return keyed.error();
+    std::move(by_key.begin(), by_key.end(), std::back_inserter(answers));
+    co_return answers;
+}
+
+Async<Result<>> RestAdapter::fetch_ids(const RestEntity& entity, const std::string& name, std::vector<std::string> ids,
+                                       std::vector<FetchedRecord>& answers) {
+    if (entity.get_many) co_return co_await fetch_many(entity, name, std::move(ids), answers);
+    co_return co_await fetch_one_by_one(entity, name, std::move(ids), answers);
+}
+
+Async<Result<>> RestAdapter::fetch_many(const RestEntity& entity, const std::string& name, std::vector<std::string> ids,
+                                        std::vector<FetchedRecord>& answers) {
+    const RestFetchMany& many = *entity.get_many;
+    RestRows rows;
+    rows.records = many.records;
+    for (std::size_t begin = 0; begin < ids.size(); begin += many.most) {
+        const std::size_t end = std::min(ids.size(), begin + many.most);
+        json::object variables = exchange_.variables(name);
+        json::array asked;
+        for (std::size_t index = begin; index < end; ++index)
+            asked.emplace_back(ids[index]);
+        variables.emplace("ids", std::move(asked));
+        auto call = exchange_.call_of(many.request, variables);
+        if (!call) co_return call.error();
+        auto reply = co_await ask(RestAction::get_many, std::move(*call));
+        if (!reply) co_return reply.error();
+        auto page = castiel_sync::read_page(rows, entity, std::move(reply->body), HttpHeaders(), reply->summary);
+        if (!page) co_return page.error();
+        std::unordered_map<std::string, FetchedRecord> by_id;
+        std::optional<Error> unreadable; // a row that does not say whose it is
+        for (const json::value& row : page->rows) {
+            if (any_holds(many.missing, row)) continue;
+            const json::value* written = find_in(many.record, row);
+            const json::value nothing;
+            const json::value& record_row = written == nullptr ? nothing : *written;
+            auto record = read_record(entity, record_row);
+            if (record) {
+                std::string id = record->id;
+                by_id.insert_or_assign(std::move(id), present(std::move(*record)));
+                continue;
+            }
+            const auto* fields = record_row.if_object();
+            const json::value* id = fields == nullptr ? nullptr : entity.id.find(*fields);
+            const auto text = id == nullptr ? std::nullopt : scalar_text(*id);
+            Error error(ErrorCode::invalid_record, fmt::format("{}: {}", reply->summary, record.error().message));
+            if (text)
+                by_id.insert_or_assign(*text, unknown(std::move(error)));
+            else
+                unreadable = std::move(error);
+        }
+        for (std::size_t index = begin; index < end; ++index) {
+            const auto known = by_id.find(ids[index]);
+            if (known != by_id.end())
+                answers[index] = known->second;
+            else
+                answers[index] = unreadable ? unknown(*unreadable) : absent();
+        }
+    }
+    co_return Result<>();
+}
+
+Async<Result<FetchedRecord>> RestAdapter::fetch_one(const RestEntity& entity, std::string name, std::string id,
+                                                    HttpHeaders* headers) {
+    if (!entity.get) {
+        std::vector<FetchedRecord> answers(1);
+        std::vector<std::string> ids;
+        ids.push_back(std::move(id));
+        auto fetched = co_await fetch_many(entity, name, std::move(ids), answers);
+        if (!fetched) co_return fetched.error();
+        co_return std::move(answers.front());
+    }
+    json::object variables = exchange_.variables(name);
+    variables.emplace("id", id);
+    auto call = exchange_.call_of(*entity.get, variables);
+    if (!call) co_return call.error();
+    auto reply = co_await ask(RestAction::get, std::move(*call));
+    if (!reply) {
+        const Error error = reply.error();
+        if (error.code == ErrorCode::not_found) co_return absent();
+        if (fails_the_call(error)) co_return error;
+        co_return unknown(error);
+    }
+    if (headers != nullptr) *headers = reply->headers;
+    const json::value* row = find_in(entity.get_record, reply->body);
+    const json::value nothing;
+    auto record = read_record(entity, row == nullptr ? nothing : *row);
+    if (!record)
+        co_return unknown(Error(ErrorCode::invalid_record,
+                                fmt::format("{}: the record {}", reply->summary, record.error().message)));
+    if (record->id != id)
+        co_return unknown(Error(ErrorCode::corrupted,
+                                fmt::format("{}: asked for the record {}, the answer holds {}", reply->summary, id,
+                                            record->id)));
+    co_return present(std::move(*record));
+}
+
+Async<Result<>> RestAdapter::fetch_one_by_one(const RestEntity& entity, const std::string& name,
+                                              std::vector<std::string> ids, std::vector<FetchedRecord>& answers) {
+    std::optional<Error> failed;
+    const std::function<Async<void>(std::size_t)> work = [&](std::size_t index) -> Async<void> {
+        if (failed) co_return;
+        auto fetched = co_await fetch_one(entity, name, ids[index]);
+        if (fetched)
+            answers[index] = std::move(*fetched);
+        else if (!failed)
+            failed = fetched.error();
+    };
+    co_await in_parallel(exchange_.runtime(), ids.size(), description_->concurrency, work);
+    if (failed) co_return *failed;
+    const bool any_absent = std::any_of(answers.begin(), answers.end(), [](const FetchedRecord& answer) {
+        return answer.presence == Presence::absent;
+    });
+    // Where the whole collection is gone, or the base URL wrong, each of its records answers 404 as well.
+    if (any_absent) co_return co_await require_collection(entity, name);
+    co_return Result<>();
+}
+
+Async<Result<>> RestAdapter::require_collection(const RestEntity& entity, const std::string& name) {
+    const RestRows& rows = entity.list ? *entity.list : entity.changes->rows;
+    RestCursor cursor;
+    cursor.size = 1;
+    cursor.feed = !entity.list;
+    RestPageRequest wanted = page_request(rows, cursor);
+    json::object variables = exchange_.variables(name);
+    for (auto& member : wanted.variables)
+        variables.insert_or_assign(member.key(), std::move(member.value()));
+    auto call = exchange_.call_of(rows.request, variables);
+    if (!call) co_return call.error();
+    const RestAction action = cursor.feed ? RestAction::changes : RestAction::list;
+    auto reply = co_await ask(action, std::move(*call));
+    if (reply) co_return Result<>();
+    Error error = reply.error();
+    if (error.code == ErrorCode::not_found) error.code = ErrorCode::invalid_configuration;
+    co_return error;
+}
+
+Async<Result<>> RestAdapter::find_by_keys(const RestEntity& entity, const std::string& name,
+                                          std::vector<std::string> keys, std::vector<FetchedRecord>& answers) {
+    if (!entity.find && entity.create && entity.create->id_is_key)
+        co_return co_await fetch_ids(entity, name, std::move(keys), answers);
+    if (!entity.find)
+        co_return Error(ErrorCode::unsupported,
+                        fmt::format("the description {} can't find records of {} by their keys", description_->name,
+                                    name));
+    std::optional<Error> failed;
+    const RestFind& find = *entity.find;
+    const std::function<Async<void>(std::size_t)> work = [&](std::size_t index) -> Async<void> {
+        if (failed) co_return;
+        json::object variables = exchange_.variables(name);
+        variables.emplace("key", keys[index]);
+        auto call = exchange_.call_of(find.request, variables);
+        if (!call) {
+            failed = call.error();
+            co_return;
+        }
+        auto reply = co_await ask(RestAction::find, std::move(*call));
+        if (!reply) {
+            failed = reply.error();
+            co_return;
+        }
+        const json::value* list = find_in(find.records, reply->body);
+        if (list == nullptr || !list->is_array()) {
+            failed = Error(ErrorCode::corrupted,
+                           fmt::format("{}: the answer has no list of records where the description says",
+                                       reply->summary));
+            co_return;
+        }
+        answers[index] = absent();
+        for (const json::value& row : list->get_array()) {
+            const json::value* written = find_in(find.record, row);
+            const json::value nothing;
+            auto record = read_record(entity, written == nullptr ? nothing : *written);
+            answers[index] = record ? present(std::move(*record)) : unknown(record.error());
+            if (answers[index].presence != Presence::absent) break;
+        }
+    };
+    co_await in_parallel(exchange_.runtime(), keys.size(), description_->concurrency, work);
+    if (failed) co_return *failed;
+    co_return Result<>();
+}
+
+} // namespace castiel_sync
