@@ -14,8 +14,9 @@
 namespace castiel_sync {
 
 struct EgressOptions {
-    bool allow_http = false;                 // plain http, too
-    std::vector<std::string> allow_networks; // CIDR: opened although they are blocked; never the metadata services
+    bool allow_http = false; // plain http, too; also at its own port, 80
+    // CIDR: opened although they are blocked; never the metadata services. An address alone is a network of one.
+    std::vector<std::string> allow_networks;
     std::vector<std::uint16_t> allowed_ports; // beside 443 and 8443
 
     EgressOptions() = default;
@@ -51,12 +52,16 @@ public:
     [[nodiscard]] Result<> check(const HttpUrl& url) const;
     // Of a socket address about to be dialled. Forms that carry an IPv4 address are judged by it.
     [[nodiscard]] bool allows(const boost::asio::ip::address& address) const;
+    // The same with a reason (invalid_configuration), which goes on a sentence: "127.0.0.1 is no public address. …"
+    [[nodiscard]] Result<> check(const boost::asio::ip::address& address) const;
 
 private:
     struct Network {
         boost::asio::ip::address_v6 address; // IPv4 as mapped
         unsigned prefix_length = 128;
     };
+    [[nodiscard]] bool opens(const boost::asio::ip::address& address) const;
+
     bool allow_http_ = false;
     std::vector<Network> networks_;
     std::vector<std::uint16_t> ports_{443, 8443};
