@@ -7,12 +7,16 @@
 #pragma once
 
 #include <castiel_sync/adapter.hpp>
+#include <castiel_sync/http/secrets.hpp>
 #include <castiel_sync/http/transport.hpp>
 #include <castiel_sync/runtime.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace castiel_sync {
 
@@ -43,5 +47,39 @@ struct RetryOptions {
 //       learns of the throttling rather than of a timeout.
 [[nodiscard]] std::shared_ptr<HttpTransport> make_retrying_transport(std::shared_ptr<HttpTransport> inner,
                                                                      Runtime runtime, RetryOptions options = {});
+
+// Given one line of a recording, without its end.
+using RecordingWriter = std::function<void(std::string line)>;
+
+// Hands every call with its answer or error to `writer`, when it has ended: one JSON object on one line, the form that
+// make_replaying_transport reads and an author may edit.
+//
+//     {"method":"POST","url":"https://crm.test/contacts","headers":{"Authorization":"[secret]"},"body":{"name":"Ada"},
+//      "answer":{"status":201,"headers":{"Set-Cookie":["[secret]","[secret]"]},"body":{"id":7,"name":"Ada"}}}
+//     {"method":"GET","url":"https://crm.test/contacts","error":{"code":"unavailable","message":"…"}}
+//
+// Bodies.  A JSON object or array is written as such, to be read and edited; its white space and the order of bytes are
+//          lost. Other text is a string. Bytes that are not UTF-8 are in `body_base64` instead. What is empty is left
+//          out.
+// Secrets. All of it is scrubbed by `secrets`, as they are when the call ends. Whatever their value, headers are masked
+//          whose name speaks of authorization, cookies, tokens, keys, secrets, signatures or sessions; and so are texts
+//          in parameters and members of JSON named access_token, refresh_token, client_secret, password, token and the
+//          like, since what a service hands out is known to nobody before. Read a recording before you publish it all
+//          the same: it holds the records themselves.
+// A call that is cancelled, or whose transport throws, is not recorded.
+[[nodiscard]] std::shared_ptr<HttpTransport> make_recording_transport(std::shared_ptr<HttpTransport> inner,
+                                                                      std::shared_ptr<const Secrets> secrets,
+                                                                      RecordingWriter writer);
+
+// Answers from a recording and sends nothing. A call is found by method, URL and body (JSON by value), each masked by
+// `secrets` as in the recording; so the credentials may be others than those it was made with. Several equal calls are
+// answered in the order recorded, and the last one again and again. A call that was not recorded is invalid_request;
+// its message names the nearest that was.
+//
+// `name` is what messages call the recording: its file. invalid_configuration tells every fault of the recording, each
+// with its line. Empty lines are passed over.
+[[nodiscard]] Result<std::shared_ptr<HttpTransport>> make_replaying_transport(std::string_view recording,
+                                                                              std::shared_ptr<const Secrets> secrets,
+                                                                              std::string name = "recording");
 
 } // namespace castiel_sync
