@@ -1,12 +1,10 @@
 #include <net/http_response_head.hpp>
 
+#include <core/http_date.hpp>
 #include <core/http_syntax.hpp>
-
-#include <fmt/format.h>
 
 #include <array>
 #include <charconv>
-#include <chrono>
 
 namespace castiel_sync {
 namespace {
@@ -115,17 +113,6 @@ void append_head(std::string& head, const HttpResponse& response, const HttpFram
     head += "\r\n";
 }
 
-std::string make_date_line(Timestamp now) {
-    static constexpr std::array weekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr std::array months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto day = std::chrono::floor<std::chrono::days>(now);
-    const std::chrono::year_month_day date(day);
-    const std::chrono::hh_mm_ss time(std::chrono::floor<std::chrono::seconds>(now - day));
-    return fmt::format("Date: {}, {:02} {} {:04} {:02}:{:02}:{:02} GMT\r\n",
-                       weekdays[std::chrono::weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                       months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                       time.hours().count(), time.minutes().count(), time.seconds().count());
-}
+std::string make_date_line(Timestamp now) { return "Date: " + to_http_date(now) + "\r\n"; }
 
 } // namespace castiel_sync

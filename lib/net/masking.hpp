@@ -1,0 +1,23 @@
+// What a recording hides although nobody said that it is a secret: what the names of headers, parameters and members
+// give away. The tokens that a service hands out are not known before they have been recorded.
+#pragma once
+
+#include <castiel_sync/http/secrets.hpp>
+#include <castiel_sync/json.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace castiel_sync {
+
+[[nodiscard]] bool is_secret_header(std::string_view name);
+
+// The value of a header: the mark when its name says so, else scrubbed.
+[[nodiscard]] std::string mask_header(std::string_view name, std::string_view value, const Secrets& secrets);
+
+[[nodiscard]] std::string mask_url(std::string_view url, const Secrets& secrets);
+// name=value&name=value
+[[nodiscard]] std::string mask_form(std::string_view form, const Secrets& secrets);
+[[nodiscard]] json::value mask_json(const json::value& value, const Secrets& secrets);
+
+} // namespace castiel_sync
