@@ -9,6 +9,7 @@
 
 #include <castiel_sync/adapters/jsonl.hpp>
 #include <castiel_sync/blocking.hpp>
+#include <castiel_sync/http/client.hpp>
 #include <castiel_sync/events/log.hpp>
 #include <castiel_sync/stores/memory.hpp>
 #include <castiel_sync/stores/sqlite.hpp>
@@ -43,7 +44,8 @@ std::string instance_name() {
 }
 
 // Counted where `metrics` is not null.
-AdapterRegistry make_adapters(asio::any_io_executor files, Metrics* metrics, Clock& clock) {
+AdapterRegistry make_adapters(asio::any_io_executor files, const Configuration& configuration,
+                              const std::shared_ptr<HttpTransport>& transport, Metrics* metrics, Clock& clock) {
     AdapterRegistry adapters;
     const auto add = [&](AdapterDescription description, AdapterFactory factory) {
         if (metrics != nullptr)
@@ -51,7 +53,36 @@ AdapterRegistry make_adapters(asio::any_io_executor files, Metrics* metrics, Clo
         adapters.add(std::move(description), std::move(factory));
     };
     add(jsonl_description(), jsonl_factory(std::move(files)));
+    RestParts rest;
+    rest.transport = transport;
+    for (const auto& description : configuration.descriptions)
+        add(describe(*description), rest_factory(description, rest));
     return adapters;
+}
+
+// Says of every call why none can be made.
+class NoTransport final : public HttpTransport {
+public:
+    explicit NoTransport(Error error) : error_(std::move(error)) {}
+    Async<Result<HttpAnswer>> send(HttpCall) override { co_return error_; }
+
+private:
+    Error error_;
+};
+
+std::shared_ptr<HttpTransport> make_transport(const Configuration& configuration, asio::any_io_executor executor,
+                                              asio::any_io_executor names) {
+    HttpClientOptions options;
+    auto policy = EgressPolicy::make(configuration.egress);
+    if (!policy) return std::make_shared<NoTransport>(policy.error());
+    options.egress = std::move(*policy);
+    options.ca_file = configuration.egress_ca_file;
+    options.proxy = configuration.egress_proxy;
+    options.user_agent = "castiel-sync/" CASTIEL_SYNC_VERSION;
+    options.blocking = std::move(names);
+    auto client = make_http_client(std::move(executor), std::move(options));
+    if (!client) return std::make_shared<NoTransport>(client.error());
+    return std::move(*client);
 }
 
 // Events at the log's grain: an envelope is one JSON object already.
@@ -93,10 +124,12 @@ struct Session::Threads {
     asio::io_context loop{1};
     asio::thread_pool store{1};
     asio::thread_pool files{1};
+    asio::thread_pool names{2}; // look-ups that hang hold up few others
 
     ~Threads() {
         store.join();
         files.join();
+        names.join();
     }
 };
 
@@ -130,7 +163,9 @@ std::vector<AdapterDescription> adapter_descriptions() { return {jsonl_descripti
 Session::Session(Configuration configuration, CommonArguments common, Console& console)
     : configuration_(std::move(configuration)), common_(std::move(common)), console_(console),
       threads_(std::make_unique<Threads>()), clock_(make_system_clock(threads_->loop.get_executor())),
-      random_(make_system_random()), adapters_(make_adapters(threads_->files.get_executor(), nullptr, *clock_)),
+      random_(make_system_random()),
+      transport_(make_transport(configuration_, threads_->loop.get_executor(), threads_->names.get_executor())),
+      adapters_(make_adapters(threads_->files.get_executor(), configuration_, transport_, nullptr, *clock_)),
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
@@ -145,7 +180,7 @@ Session::~Session() = default;
 
 Metrics& Session::meter() {
     metrics_ = std::make_unique<Metrics>(runtime(), CASTIEL_SYNC_VERSION);
-    adapters_ = make_adapters(threads_->files.get_executor(), metrics_.get(), *clock_);
+    adapters_ = make_adapters(threads_->files.get_executor(), configuration_, transport_, metrics_.get(), *clock_);
     metered_events_ = make_metered_sink(*events_, *metrics_);
     counting_ = std::make_unique<MetricsObserver>(*metrics_, nullptr);
     observe(counting_.get());

@@ -7,6 +7,7 @@
 
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/engine.hpp>
+#include <castiel_sync/http/transport.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -21,7 +22,7 @@ namespace castiel_sync::service {
 class EmbeddedCatalog; // catalog/embedded_catalog.hpp
 class Metrics;         // metrics/metrics.hpp
 
-// The adapters of this build.
+// The adapters of this build that are code.
 [[nodiscard]] std::vector<AdapterDescription> adapter_descriptions();
 
 class Session {
@@ -96,6 +97,7 @@ private:
     std::unique_ptr<Threads> threads_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
+    std::shared_ptr<HttpTransport> transport_;
     std::unique_ptr<Metrics> metrics_; // null: nothing is counted
     std::unique_ptr<Observer> counting_;
     AdapterRegistry adapters_;

@@ -1,7 +1,9 @@
 #include "configuration.hpp"
 
 #include "adapter_settings.hpp"
+#include "adapters/descriptions.hpp"
 #include "embedded.hpp"
+#include "files.hpp"
 #include "schema.hpp"
 #include "yaml.hpp"
 
@@ -16,8 +18,6 @@
 
 namespace castiel_sync::service {
 namespace {
-
-constexpr std::size_t max_file_bytes = 4 * 1024 * 1024;
 
 struct Override {
     const char* variable;
@@ -72,6 +72,8 @@ public:
         check_storage();
         check_secrets();
         check_metrics();
+        check_egress();
+        read_descriptions();
         read_integrations();
         if (loaded_.faults.empty()) fill();
         return std::move(loaded_);
@@ -79,23 +81,10 @@ public:
 
 private:
     void read_file(const std::string& name, bool required) {
-        std::ifstream stream(name, std::ios::binary);
-        Place place;
-        place.source = name;
-        if (!stream) {
-            if (required) loaded_.faults.push_back({place, "", "can't be read; does the file exist?"});
-            return;
-        }
-        std::string text;
-        for (std::array<char, 16 * 1024> part{}; stream && text.size() <= max_file_bytes;) {
-            stream.read(part.data(), part.size());
-            text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
-        }
-        if (stream.bad() || (!stream.eof() && text.size() <= max_file_bytes) || text.size() > max_file_bytes) {
-            loaded_.faults.push_back({place, "", "can't be read as a configuration file of at most 4 MiB"});
-            return;
-        }
-        document_.merge(read_yaml(text, name, loaded_.faults));
+        if (!required && !std::ifstream(name)) return;
+        const auto text = read_text_file(name, loaded_.faults);
+        if (!text) return;
+        document_.merge(read_yaml(*text, name, loaded_.faults));
         configuration_.files.push_back(name);
     }
 
@@ -179,6 +168,41 @@ private:
                                            "is set, but nobody is asked for it: metrics.require_auth is false", true)});
     }
 
+    void check_egress() {
+        const json::value* networks = find("egress.allow_networks");
+        if (networks == nullptr || !networks->is_array()) return;
+        for (std::size_t index = 0; index < networks->get_array().size(); ++index) {
+            const json::value& network = networks->get_array()[index];
+            if (!network.is_string()) continue;
+            EgressOptions one;
+            one.allow_networks.emplace_back(network.get_string());
+            if (auto policy = EgressPolicy::make(one); !policy)
+                report(element_path("egress.allow_networks", index), policy.error().message);
+        }
+    }
+
+    // A file of a fault is named by its own lines.
+    void read_descriptions() {
+        adapters_ = request_.adapters;
+        const auto add = [&](const LoadedDescription& loaded, const std::string& path) {
+            std::ranges::copy(loaded.faults, std::back_inserter(loaded_.faults));
+            std::ranges::copy(loaded.notices, std::back_inserter(loaded_.notices));
+            if (!loaded.description) return;
+            AdapterDescription described = describe(*loaded.description);
+            if (std::ranges::any_of(adapters_, [&](const auto& each) { return each.name == described.name; }))
+                return report(path, "describes an adapter called " + described.name + ", and there is one already");
+            adapters_.push_back(std::move(described));
+            configuration_.descriptions.push_back(loaded.description);
+        };
+        for (const LoadedDescription& ready : ready_descriptions())
+            add(ready, "adapters");
+        const json::value* files = find("adapters");
+        if (files == nullptr || !files->is_array()) return;
+        for (std::size_t index = 0; index < files->get_array().size(); ++index)
+            if (const auto* file = files->get_array()[index].if_string())
+                add(load_description(std::string(*file)), element_path("adapters", index));
+    }
+
     void read_integrations() {
         const json::value* integrations = find("integrations");
         if (integrations == nullptr || !integrations->is_array()) return;
@@ -189,7 +213,7 @@ private:
             const std::string path = element_path("integrations", index);
             ParsedIntegration parsed = parse_integration(document, true);
             report(path, parsed.faults);
-            report(path, check_adapter(document.get_object(), request_.adapters));
+            report(path, check_adapter(document.get_object(), adapters_));
             if (!parsed.integration) continue;
             const auto [first, fresh] = seen.try_emplace(parsed.integration->id, path);
             if (!fresh) report(member_path(path, "id"), "is also the id of " + first->second + "; each needs its own");
@@ -251,6 +275,13 @@ private:
         configuration_.scheduler_enabled = find("sync_scheduler.enabled")->as_bool();
         configuration_.scheduler_interval =
             std::chrono::milliseconds(find("sync_scheduler.interval_ms")->to_number<int>());
+        configuration_.egress.allow_http = find("egress.allow_http")->as_bool();
+        for (const json::value& network : find("egress.allow_networks")->as_array())
+            configuration_.egress.allow_networks.emplace_back(network.as_string());
+        for (const json::value& port : find("egress.allowed_ports")->as_array())
+            configuration_.egress.allowed_ports.push_back(port.to_number<std::uint16_t>());
+        if (const json::value* file = find("egress.ca_file")) configuration_.egress_ca_file = file->as_string();
+        if (const json::value* proxy = find("egress.proxy")) configuration_.egress_proxy = proxy->as_string();
         if (find("metrics.require_auth")->as_bool())
             configuration_.metrics_token = find("metrics.bearer_token")->as_string();
         configuration_.document = std::move(document_.value);
@@ -260,6 +291,7 @@ private:
     const LoadRequest& request_;
     json::value schema_;
     LocatedDocument document_;
+    std::vector<AdapterDescription> adapters_; // and those that are described
     Configuration configuration_;
     LoadedConfiguration loaded_;
 };

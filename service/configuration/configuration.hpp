@@ -5,12 +5,15 @@
 #include "located.hpp"
 
 #include <castiel_sync/adapter.hpp>
+#include <castiel_sync/adapters/rest.hpp>
+#include <castiel_sync/http/egress.hpp>
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/observer.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +43,11 @@ struct Configuration {
     std::chrono::milliseconds scheduler_interval{0};
     std::optional<LogLevel> log_level; // absent: as the command line says
     std::string metrics_token; // that /metrics asks for; empty: none
+    EgressOptions egress;
+    std::string egress_ca_file; // empty: the system's authorities alone
+    std::string egress_proxy;   // empty: none
+    // Of this build, and of the files under `adapters`.
+    std::vector<std::shared_ptr<const RestDescription>> descriptions;
     std::vector<Integration> integrations;
     std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order
@@ -50,7 +58,7 @@ struct LoadRequest {
     std::vector<std::string> files; // --config, in the order given
     std::string folder = "config";  // of default.yaml and local.yaml, both optional
     Environment environment;
-    std::vector<AdapterDescription> adapters; // whose settings can be checked
+    std::vector<AdapterDescription> adapters; // that are no descriptions; whose settings can be checked
 };
 
 struct LoadedConfiguration {

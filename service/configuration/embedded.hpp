@@ -1,4 +1,4 @@
-// config/schema.json, config/default.yaml and openapi.yaml, as they were when this binary was built.
+// config/schema.json, config/default.yaml, openapi.yaml and the ready descriptions, as they were when this binary was built.
 #pragma once
 
 #include <string_view>
@@ -8,5 +8,7 @@ namespace castiel_sync::service {
 extern const std::string_view embedded_schema;
 extern const std::string_view embedded_defaults;
 extern const std::string_view embedded_contract;
+extern const std::string_view embedded_couchdb;
+extern const std::string_view embedded_json_server;
 
 } // namespace castiel_sync::service

@@ -1,6 +1,7 @@
 #include <adapters/rest/exchange.hpp>
 
 #include <adapters/rest/values.hpp>
+#include <castiel_sync/http/retry_after.hpp>
 #include <core/json_marks.hpp>
 #include <core/json_text.hpp>
 
@@ -24,19 +25,6 @@ std::optional<std::int64_t> read_number(const HttpHeaders& headers, std::string_
     const auto [end, fault] = std::from_chars(text->data(), text->data() + text->size(), number);
     if (fault != std::errc() || end != text->data() + text->size()) return std::nullopt;
     return number;
-}
-
-// Seconds or a date; what is no such thing, or in the past, tells nothing.
-std::optional<milliseconds> read_retry_after(const HttpHeaders& headers, Timestamp now) {
-    const std::string* text = headers.find("Retry-After");
-    if (text == nullptr) return std::nullopt;
-    milliseconds wait{};
-    if (const auto seconds = read_number(headers, "Retry-After"))
-        wait = std::chrono::seconds(std::clamp<std::int64_t>(*seconds, -1, 86'400));
-    else if (const auto date = read_http_date(*text))
-        wait = *date - now;
-    if (wait <= milliseconds(0)) return std::nullopt;
-    return std::min(wait, longest_wait);
 }
 
 // Without the query, which may hold a key.
@@ -100,9 +88,10 @@ Error RestReply::error() const {
 }
 
 RestExchange::RestExchange(std::shared_ptr<const RestDescription> description, const AdapterContext& context,
-                           std::shared_ptr<HttpTransport> transport, std::shared_ptr<RestAuthenticator> authenticator)
+                           std::shared_ptr<HttpTransport> transport, std::shared_ptr<RestAuthenticator> authenticator,
+                           std::shared_ptr<const Secrets> secrets)
     : description_(std::move(description)), runtime_(context.runtime), settings_(context.settings),
-      budget_(context.budget), transport_(std::move(transport)), authenticator_(std::move(authenticator)) {
+      transport_(std::move(transport)), authenticator_(std::move(authenticator)), secrets_(std::move(secrets)) {
     if (const auto* properties = description_->settings_schema.if_contains("properties"))
         for (const auto& member : properties->get_object()) {
             const json::value* otherwise = member.value().get_object().if_contains("default");
@@ -201,10 +190,6 @@ Async<Result<HttpAnswer>> RestExchange::send_once(HttpCall call) {
         }
         closed_until_.reset();
     }
-    if (budget_) {
-        auto taken = co_await budget_->take();
-        if (!taken) co_return taken.error();
-    }
     auto authorized = co_await authenticator_->authorize(call);
     if (!authorized) co_return authorized.error();
     auto answer = co_await transport_->send(std::move(call));
@@ -278,7 +263,7 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
     reply.summary = fmt::format("{} answered {}", place, reply.status);
     const json::value* message = description_->message ? find_in(description_->message, reply.body) : nullptr;
     if (message != nullptr)
-        if (const auto text = scalar_text(*message)) reply.summary.append(": ").append(excerpt(*text, 300));
+        if (const auto text = scalar_text(*message)) reply.summary.append(": ").append(excerpt(secrets_->scrub(*text), 300));
     if (reply.means != RestMeaning::success) reply.summary += advice(reply.means, reply.status, reply.headers);
     return reply;
 }

@@ -4,6 +4,7 @@
 #include <adapters/rest/authentication.hpp>
 #include <adapters/rest/description.hpp>
 #include <castiel_sync/adapter.hpp>
+#include <castiel_sync/http/secrets.hpp>
 #include <castiel_sync/http/transport.hpp>
 
 #include <memory>
@@ -30,7 +31,8 @@ struct RestReply {
 class RestExchange {
 public:
     RestExchange(std::shared_ptr<const RestDescription> description, const AdapterContext& context,
-                 std::shared_ptr<HttpTransport> transport, std::shared_ptr<RestAuthenticator> authenticator);
+                 std::shared_ptr<HttpTransport> transport, std::shared_ptr<RestAuthenticator> authenticator,
+                 std::shared_ptr<const Secrets> secrets);
 
     // Variables of every request: the settings.
     [[nodiscard]] json::object variables(std::string_view entity) const;
@@ -41,8 +43,7 @@ public:
     // credentials go with it.
     [[nodiscard]] Result<HttpCall> follow(HttpCall call, std::string_view link) const;
 
-    // Sends it, with credentials, within the budget; once more where the credentials were renewed after a refusal.
-    // An Error is the transport's or the budget's own. `timeout`: at most the description's.
+    // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's. `timeout`: at most the description's.
     Async<Result<RestReply>> send(RestAction action, HttpCall call, std::chrono::milliseconds timeout);
 
     [[nodiscard]] const RestDescription& description() const { return *description_; }
@@ -56,9 +57,9 @@ private:
     std::shared_ptr<const RestDescription> description_;
     Runtime runtime_;
     json::object settings_;
-    std::shared_ptr<RequestBudget> budget_;
     std::shared_ptr<HttpTransport> transport_;
     std::shared_ptr<RestAuthenticator> authenticator_;
+    std::shared_ptr<const Secrets> secrets_;
     std::optional<std::chrono::nanoseconds> closed_until_; // monotonic: the account's quota is used up
 };
 

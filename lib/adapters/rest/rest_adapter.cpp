@@ -1,6 +1,7 @@
 #include <adapters/rest/rest_adapter.hpp>
 
 #include <adapters/rest/values.hpp>
+#include <castiel_sync/http/wrappers.hpp>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -79,7 +80,15 @@ AdapterFactory rest_factory(std::shared_ptr<const RestDescription> description, 
             parts = std::move(parts)](const AdapterContext& context) -> Result<std::unique_ptr<Adapter>> {
         auto authenticator = make_static_authenticator(description->authentication, context.credentials);
         if (!authenticator) return authenticator.error();
-        RestExchange exchange(description, context, parts.transport, std::move(*authenticator));
+        auto secrets = std::make_shared<Secrets>(context.credentials);
+        // A read that fails now and then must not fail a page; what is throttled for longer is the engine's to wait for.
+        RetryOptions retries;
+        retries.base = std::chrono::milliseconds(200);
+        retries.cap = std::chrono::seconds(5);
+        auto transport = make_retrying_transport(make_budgeted_transport(parts.transport, context.budget),
+                                                 context.runtime, retries);
+        RestExchange exchange(description, context, std::move(transport), std::move(*authenticator),
+                              std::move(secrets));
         return std::unique_ptr<Adapter>(
             std::make_unique<RestAdapter>(description, context.entity, std::move(exchange)));
     };
