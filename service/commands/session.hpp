@@ -60,6 +60,8 @@ public:
     // Serving, it tells its faults to the log only.
     [[nodiscard]] Store& store() const { return discreet_store_ ? *discreet_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
+    // Where adapters' requests leave.
+    [[nodiscard]] const std::shared_ptr<HttpTransport>& transport() const { return transport_; }
 
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;

@@ -11,6 +11,9 @@
 #include <castiel_sync/integration.hpp>
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace castiel_sync {
@@ -32,6 +35,10 @@ struct ParsedRestDescription {
 
 // The entities that it names; "*" stands for any.
 [[nodiscard]] std::vector<std::string> entity_names(const RestDescription& description);
+
+// What an adapter for this entity promises; nullopt: there is no such entity.
+[[nodiscard]] std::optional<AdapterCapabilities> capabilities_of(const RestDescription& description,
+                                                                 std::string_view entity);
 
 struct RestParts {
     std::shared_ptr<HttpTransport> transport;

@@ -339,8 +339,21 @@ private:
         entity.update = write(parts, "update", update_names, "PUT");
         entity.remove = write(parts, "delete", remove_names, "DELETE");
         entity.batch = batch(parts);
-        if (const json::object* conformance = parts.object("conformance")) entity.conformance = *conformance;
+        if (const json::object* conformance = parts.object("conformance")) {
+            ObjectReader members(*conformance, parts.path("conformance"), faults_);
+            read_conformance(members);
+        }
         return entity;
+    }
+
+    // Whoever runs the kit reads it from the document.
+    static void read_conformance(ObjectReader& members) {
+        (void)members.object("sample");
+        (void)members.text("textField");
+        (void)members.text("integerField");
+        (void)members.boolean("keepsUnknownMembers");
+        (void)members.object("deviations");
+        members.refuse_unknown("conformance");
     }
 
     void read_version(ObjectReader& parts, RestEntity& entity) {
