@@ -9,7 +9,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <utility>
+
+#include <zlib.h>
 
 namespace castiel_sync::testing {
 
@@ -41,7 +44,7 @@ void read_on(const std::shared_ptr<Peer::State>& state) {
                                   [state](boost::system::error_code problem, std::size_t bytes) {
                                       state->received.append(state->buffer.data(), bytes);
                                       state->ended = problem.failed();
-                                      if (!problem) read_on(state);
+                                      if (!problem && state->reads) read_on(state);
                                   });
 }
 
@@ -104,6 +107,13 @@ void Peer::send(std::string_view bytes) {
 
 void Peer::send_for_ever(std::string bytes) { send_on(state_, std::make_shared<const std::string>(std::move(bytes))); }
 
+void Peer::stop_reading() {
+    state_->reads = false;
+    state_->socket.cancel();
+    harness_.settle();
+    state_->ended = false;
+}
+
 void Peer::close() { state_->socket.close(); }
 
 void Peer::close_with_reset() {
@@ -142,6 +152,9 @@ std::string PeerServer::url(std::string_view target) const {
 }
 
 ClientHarness::ClientHarness() {
+    // The system's authorities are none of a test's business, and take long to read.
+    ::setenv("SSL_CERT_FILE", "/dev/null", 1);
+    ::setenv("SSL_CERT_DIR", "/dev/null", 1);
     egress.allow_http = true;
     egress.allow_networks = {"127.0.0.1/32"};
     options.blocking = name_server.get_executor();
@@ -191,8 +204,8 @@ HttpCall ClientHarness::post(const std::string& url, std::string body) {
 void ClientHarness::wait_until(const std::function<bool()>& is_so) {
     // The limit is for a test that fails: it should say so instead of waiting for ever.
     while (!is_so()) {
-        settle();
-        if (is_so()) return;
+        name_server.restart();
+        if (name_server_answers) name_server.poll();
         loop.restart();
         REQUIRE(loop.run_one_for(std::chrono::seconds(60)) > 0);
     }
@@ -205,6 +218,25 @@ void ClientHarness::settle() {
         name_server.restart();
         if (name_server_answers) ran += name_server.poll();
     }
+}
+
+ErrorCode code_of(const Result<HttpAnswer>& answer) {
+    REQUIRE(!answer.has_value());
+    return answer.error().code;
+}
+
+std::string gzip(std::string_view text) {
+    z_stream stream{};
+    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+    std::string compressed(deflateBound(&stream, text.size()), '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uInt>(text.size());
+    stream.next_out = reinterpret_cast<Bytef*>(compressed.data());
+    stream.avail_out = static_cast<uInt>(compressed.size());
+    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    compressed.resize(stream.total_out);
+    deflateEnd(&stream);
+    return compressed;
 }
 
 } // namespace castiel_sync::testing

@@ -59,6 +59,8 @@ public:
     void send(std::string_view bytes);
     // Sends while the loop runs, as much as is taken, and gives up when the client does.
     void send_for_ever(std::string bytes);
+    // What the client sends from now on stays in the kernel, and is missed when the connection is closed.
+    void stop_reading();
     void close();
     void close_with_reset();
 
@@ -69,6 +71,7 @@ public:
         std::array<char, 65536> buffer{};
         std::size_t sent_for_ever = 0;
         bool ended = false;
+        bool reads = true;
     };
     [[nodiscard]] State& state() { return *state_; }
 
@@ -130,5 +133,11 @@ public:
 private:
     std::shared_ptr<HttpTransport> client_;
 };
+
+inline const std::string hello_answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+// Of an answer that has to be an error.
+[[nodiscard]] ErrorCode code_of(const Result<HttpAnswer>& answer);
+[[nodiscard]] std::string gzip(std::string_view text);
 
 } // namespace castiel_sync::testing
