@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include <sys/socket.h>
 #include <zlib.h>
 
 namespace castiel_sync::testing {
@@ -149,6 +150,22 @@ bool PeerServer::has_more() {
 
 std::string PeerServer::url(std::string_view target) const {
     return "http://127.0.0.1:" + std::to_string(port_) + std::string(target);
+}
+
+DeafServer::DeafServer(ClientHarness& harness, const char* address, std::uint16_t port)
+    : acceptor_(harness.loop, tcp::v4()) {
+    acceptor_.set_option(tcp::acceptor::reuse_address(true));
+    acceptor_.bind(tcp::endpoint(asio::ip::make_address(address), port));
+    acceptor_.listen(0);
+    port_ = acceptor_.local_endpoint().port();
+    harness.egress.allowed_ports.push_back(port_);
+    for (int count = 0; count < 4; ++count) { // one fits in, one may fit behind it
+        tcp::socket& socket = queue_.emplace_back(harness.loop, tcp::v4());
+        socket.non_blocking(true);
+        const tcp::endpoint endpoint = acceptor_.local_endpoint();
+        (void)::connect(socket.native_handle(), endpoint.data(),
+                        static_cast<socklen_t>(endpoint.size())); // not waiting
+    }
 }
 
 ClientHarness::ClientHarness() {

@@ -31,7 +31,10 @@ public:
     [[nodiscard]] Result<HttpAnswer> wait();
     [[nodiscard]] bool done() const { return state_->done; }
     [[nodiscard]] bool cancelled() const { return state_->cancelled; }
-    void cancel() { state_->signal.emit(boost::asio::cancellation_type::terminal); }
+    // A signal may not be given to a coroutine that has ended.
+    void cancel() {
+        if (!state_->done) state_->signal.emit(boost::asio::cancellation_type::terminal);
+    }
 
     struct State {
         boost::asio::cancellation_signal signal;
@@ -97,6 +100,18 @@ private:
     ClientHarness& harness_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::uint16_t port_;
+};
+
+// Takes no connection: its queue is full.
+class DeafServer {
+public:
+    DeafServer(ClientHarness& harness, const char* address, std::uint16_t port);
+    [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+
+private:
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::uint16_t port_;
+    std::vector<boost::asio::ip::tcp::socket> queue_;
 };
 
 class ClientHarness {
