@@ -60,21 +60,22 @@ void send_on(const std::shared_ptr<Peer::State>& state, const std::shared_ptr<co
 } // namespace
 
 PendingCall::PendingCall(ClientHarness& harness, HttpTransport& client, HttpCall call)
-    : harness_(harness), state_(std::make_shared<State>()) {
+    : harness_(&harness), state_(std::make_shared<State>()) {
     asio::co_spawn(harness.loop, client.send(std::move(call)),
                    asio::bind_cancellation_slot(state_->signal.slot(), Keep{state_}));
 }
 
 Result<HttpAnswer> PendingCall::wait() {
-    harness_.wait_until([this] { return state_->done; });
+    harness_->wait_until([this] { return state_->done; });
     REQUIRE(state_->answer.has_value());
     return *state_->answer;
 }
 
-Peer::Peer(ClientHarness& harness, tcp::socket accepted)
+Peer::Peer(ClientHarness& harness, tcp::socket accepted, bool reads)
     : harness_(harness), state_(std::make_shared<State>(std::move(accepted))) {
     state_->socket.set_option(tcp::no_delay(true));
-    read_on(state_);
+    state_->reads = reads;
+    if (reads) read_on(state_);
 }
 
 std::string Peer::read_head() {
@@ -128,14 +129,14 @@ PeerServer::PeerServer(ClientHarness& harness, const char* address)
     harness.egress.allowed_ports.push_back(port_);
 }
 
-Peer PeerServer::accept() {
+Peer PeerServer::accept_one(bool reads) {
     std::optional<tcp::socket> accepted;
     acceptor_.async_accept([&](boost::system::error_code problem, tcp::socket socket) {
         REQUIRE(!problem);
         accepted.emplace(std::move(socket));
     });
     harness_.wait_until([&] { return accepted.has_value(); });
-    return Peer(harness_, *std::move(accepted));
+    return Peer(harness_, *std::move(accepted), reads);
 }
 
 bool PeerServer::has_more() {

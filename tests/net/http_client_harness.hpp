@@ -44,14 +44,15 @@ public:
     };
 
 private:
-    ClientHarness& harness_;
+    ClientHarness* harness_;
     std::shared_ptr<State> state_;
 };
 
 // The server's end of a connection.
 class Peer {
 public:
-    Peer(ClientHarness& harness, boost::asio::ip::tcp::socket accepted);
+    // `reads`: from the beginning on.
+    Peer(ClientHarness& harness, boost::asio::ip::tcp::socket accepted, bool reads = true);
 
     // The next request's head, with its last empty line.
     [[nodiscard]] std::string read_head();
@@ -89,14 +90,17 @@ public:
     explicit PeerServer(ClientHarness& harness, const char* address = "127.0.0.1");
 
     // The next connection: waits for it.
-    [[nodiscard]] Peer accept();
+    [[nodiscard]] Peer accept() { return accept_one(true); }
+    // For somebody else to read from.
+    [[nodiscard]] Peer accept_unread() { return accept_one(false); }
     // Whether a connection waits that nobody accepted.
     [[nodiscard]] bool has_more();
     [[nodiscard]] std::string url(std::string_view target = "/") const;
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    void close() { acceptor_.close(); }
 
 private:
+    [[nodiscard]] Peer accept_one(bool reads);
+
     ClientHarness& harness_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::uint16_t port_;
