@@ -47,7 +47,7 @@ namespace {
 // Pages by number, as files that a web server sends: /contacts/1.json …
 constexpr std::string_view fixture = R"({
   "name": "fixture", "summary": "Pages of records as files",
-  "settings": {"baseUrl": {"type": "string"}}, "baseUrl": "{settings.baseUrl}",
+  "settings": {"baseUrl": {"type": "string"}}, "baseUrl": "{settings.baseUrl}", "check": {"path": "/"},
   "entities": {"*": {"id": "id",
     "list": {"path": "/{entity}/{page}.json", "paging": {"type": "page"}, "records": "items", "total": "total",
              "pageSize": {"default": 100, "most": 100}},
@@ -297,6 +297,7 @@ public:
         for (std::size_t index = 0; index < options_.streams; ++index) {
             Integration one = make_integration("fixture", {{"baseUrl", fmt::format("http://127.0.0.1:{}", port)}},
                                                "contacts", "contact", false);
+            one.sync.direction = Direction::inbound;
             one.tenant_id = fmt::format("7b1f0f0e-6f0a-4c58-8a37-{:012}", index);
             one.id = fmt::format("7d3c5f5e-0a0e-4b57-9c1e-{:012}", index);
             integrations.push_back(std::move(one));
@@ -385,6 +386,7 @@ private:
         std::vector<Integration> one;
         one.push_back(make_integration(describe(*description_).name, {{"baseUrl", options_.url}}, options_.entity,
                                        "contact", false));
+        one.front().sync.direction = Direction::inbound;
         make_engine(std::move(one));
         const Execution execution = run_once(loop_, *engine_);
         if (execution.counters.created != records) fail("not every record was created");
