@@ -18,7 +18,7 @@
 #include <castiel_sync/castiel_sync.hpp>
 #include <castiel_sync/http/client.hpp>
 #include <castiel_sync/http/server.hpp>
-#include <castiel_sync/http/wrappers.hpp>
+#include <castiel_sync/stores/sqlite.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/connect.hpp>
@@ -32,6 +32,7 @@
 #include <boost/asio/write.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -50,7 +51,7 @@ constexpr std::string_view fixture = R"({
   "settings": {"baseUrl": {"type": "string"}}, "baseUrl": "{settings.baseUrl}", "check": {"path": "/"},
   "entities": {"*": {"id": "id",
     "list": {"path": "/{entity}/{page}.json", "paging": {"type": "page"}, "records": "items", "total": "total",
-             "pageSize": {"default": 100, "most": 100}},
+             "pageSize": {"default": PAGE, "most": PAGE}},
     "get": {"path": "/{entity}/{id}"}}}})";
 
 struct Options {
@@ -186,10 +187,10 @@ public:
         client.blocking = names_.get_executor();
         transport_ = make_http_client(loop_.get_executor(), std::move(client)).value();
         runtime_ = Runtime{loop_.get_executor(), clock_.get(), random_.get()};
-        auto document = parse_json(fixture).value();
-        auto parsed = parse_rest_description(document);
-        if (!parsed.description) fail(parsed.faults.front().path + " " + parsed.faults.front().message);
-        description_ = parsed.description;
+        std::string text(fixture);
+        for (std::size_t at = text.find("PAGE"); at != std::string::npos; at = text.find("PAGE"))
+            text.replace(at, 4, std::to_string(options.page));
+        describe_as(text, "fixture");
     }
     ~Bench() {
         store_.reset();
@@ -200,12 +201,7 @@ public:
     void use(const std::string& file) {
         if (file == "fixture") return;
         std::ifstream stream(file);
-        const std::string text((std::istreambuf_iterator<char>(stream)), {});
-        auto document = parse_json(text);
-        if (!document) fail(file + ": " + document.error().message);
-        auto parsed = parse_rest_description(*document);
-        if (!parsed.description) fail(parsed.faults.front().path + " " + parsed.faults.front().message);
-        description_ = parsed.description;
+        describe_as(std::string((std::istreambuf_iterator<char>(stream)), {}), file);
     }
 
     [[nodiscard]] std::unique_ptr<Adapter> adapter(std::shared_ptr<HttpTransport> transport) const {
@@ -291,6 +287,23 @@ public:
         push_row("delete", [&] { act(PushItem::Action::remove); });
     }
 
+    // The adapters alone: what is waited for, and what answers hold.
+    void many_pulls() {
+        std::size_t records = 0;
+        const auto pulled = [&](std::exception_ptr thrown, std::size_t count) {
+            if (thrown) std::rethrow_exception(thrown);
+            records += count;
+        };
+        const double before = peak_mebibytes();
+        const Measured measured = measure([&] {
+            for (std::size_t index = 0; index < options_.streams; ++index)
+                asio::co_spawn(loop_, pull_all(adapter(transport_)), pulled);
+            loop_.restart();
+            loop_.run();
+        });
+        tell_many("pulls", records, measured, before);
+    }
+
     // Every stream is another tenant's, so that no tenant's slots keep them from running at once.
     void many(std::uint16_t port) {
         std::vector<Integration> integrations;
@@ -302,6 +315,15 @@ public:
             one.id = fmt::format("7d3c5f5e-0a0e-4b57-9c1e-{:012}", index);
             integrations.push_back(std::move(one));
         }
+        // Records that are kept in memory would be counted as the streams'.
+        const std::string folder = fmt::format("bench-rest-{}", ::getpid());
+        std::filesystem::create_directory(folder);
+        SqliteOptions sqlite;
+        sqlite.path = folder + "/store.db";
+        sqlite.kinds = engine_kinds();
+        auto opened = open_sqlite_store(std::move(sqlite));
+        if (!opened) fail(opened.error().message);
+        store_ = bridge(std::move(*opened), names_.get_executor());
         make_engine(integrations);
         std::size_t completed = 0;
         const auto finished = [&](std::exception_ptr thrown, Result<std::vector<Execution>> executions) {
@@ -324,13 +346,28 @@ public:
             loop_.restart();
             loop_.run();
         });
-        fmt::print("{} streams at once, {} ms latency: {} records in {:.2f} s, {:.2f} s of CPU ({:.0f} us/record), "
-                   "peak {:.0f} MiB (before: {:.0f})\n",
-                   options_.streams, options_.latency_ms, completed, measured.wall, measured.cpu,
-                   measured.cpu / static_cast<double>(completed) * 1e6, measured.peak, before);
+        tell_many("syncs", completed, measured, before);
+        engine_.reset();
+        store_.reset();
+        std::filesystem::remove_all(folder);
     }
 
 private:
+    void describe_as(const std::string& text, const std::string& name) {
+        auto document = parse_json(text);
+        if (!document) fail(name + ": " + document.error().message);
+        auto parsed = parse_rest_description(*document);
+        if (!parsed.description) fail(name + ": " + parsed.faults.front().path + " " + parsed.faults.front().message);
+        description_ = parsed.description;
+    }
+
+    void tell_many(const std::string& what, std::size_t records, const Measured& measured, double before) const {
+        fmt::print("{} {} at once, {} ms latency: {} records in {:.2f} s, {:.2f} s of CPU ({:.0f} us/record), "
+                   "peak {:.0f} MiB (before: {:.0f})\n",
+                   options_.streams, what, options_.latency_ms, records, measured.wall, measured.cpu,
+                   measured.cpu / static_cast<double>(records) * 1e6, measured.peak, before);
+    }
+
     template <class Work>
     void row(const std::string& name, std::size_t records, Work work) {
         const double server = cpu_of(options_.servers);
@@ -366,7 +403,6 @@ private:
     }
 
     void make_engine(std::vector<Integration> integrations) {
-        store_ = make_memory_store(*clock_, engine_kinds());
         registry_ = AdapterRegistry();
         RestParts parts;
         parts.transport = transport_;
@@ -387,6 +423,7 @@ private:
         one.push_back(make_integration(describe(*description_).name, {{"baseUrl", options_.url}}, options_.entity,
                                        "contact", false));
         one.front().sync.direction = Direction::inbound;
+        store_ = make_memory_store(*clock_, engine_kinds());
         make_engine(std::move(one));
         const Execution execution = run_once(loop_, *engine_);
         if (execution.counters.created != records) fail("not every record was created");
@@ -408,7 +445,7 @@ private:
     double bare_rate_ = 0;
 };
 
-// Two pages of a listing, each after the latency.
+// Two pages of a listing, and each record by itself, after the latency.
 struct SlowServer {
     Options options;
     std::vector<std::string> pages;
@@ -429,7 +466,10 @@ struct SlowServer {
         co_await timer.async_wait(asio::use_awaitable);
         HttpResponse response;
         response.headers.add("Content-Type", "application/json");
-        response.body = request.target.ends_with("/1.json") ? server.pages[0] : server.pages[1];
+        if (request.target.ends_with(".json"))
+            response.body = request.target.ends_with("/1.json") ? server.pages[0] : server.pages[1];
+        else
+            response.body = to_json(make_record(std::strtoull(request.target.c_str() + 11, nullptr, 10), 0, false));
         co_return response;
     }
 
@@ -462,8 +502,10 @@ void run_many(const Options& options) {
     std::uint16_t port = 0;
     if (::read(ends[0], &port, sizeof(port)) != sizeof(port)) fail("the server did not start");
     Options mine = options;
+    mine.page = (options.records + 1) / 2;
     mine.url = fmt::format("http://127.0.0.1:{}", port);
-    Bench(mine).many(port);
+    apart([&] { Bench(mine).many_pulls(); });
+    apart([&] { Bench(mine).many(port); });
     ::kill(server, SIGTERM);
     ::waitpid(server, nullptr, 0);
 }
