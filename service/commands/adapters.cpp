@@ -14,8 +14,9 @@ namespace castiel_sync::service {
 namespace {
 
 const LoadedDescription* find_loaded(const std::vector<LoadedDescription>& all, std::string_view name) {
-    const auto found = std::ranges::find_if(
-        all, [&](const LoadedDescription& each) { return each.description && describe(*each.description).name == name; });
+    const auto found = std::ranges::find_if(all, [&](const LoadedDescription& each) {
+        return each.description && describe(*each.description).name == name;
+    });
     return found == all.end() ? nullptr : &*found;
 }
 

@@ -1,7 +1,7 @@
 // What the commands about adapters share.
 #pragma once
 
-#include "adapters/descriptions.hpp"
+#include "systems/descriptions.hpp"
 #include "session.hpp"
 
 #include <string>

@@ -1,5 +1,5 @@
 // adapters try and conform: a description against the system that it describes.
-#include "adapters/live_system.hpp"
+#include "systems/live_system.hpp"
 #include "adapters.hpp"
 #include "commands.hpp"
 #include "configuration/files.hpp"
@@ -99,9 +99,8 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         transport = std::move(*replayed);
     }
     RestParts parts;
-    parts.transport = make_recording_transport(std::move(transport), secrets, [&witness, show](const std::string& line) {
-        witness.take(line, show);
-    });
+    parts.transport = make_recording_transport(std::move(transport), secrets,
+                                               [&witness, show](const std::string& line) { witness.take(line, show); });
     system.factory = rest_factory(loaded->description, std::move(parts));
     const json::value* entities = loaded->document.as_object().if_contains("entities");
     for (const std::string_view name : {std::string_view("*"), std::string_view(with.entity)}) {
@@ -134,7 +133,8 @@ void show_page(Console& console, const RecordPage& page) {
             console.print_json({{"record", std::move(line)}});
         }
         for (const RecordFault& fault : page.faults)
-            console.print_json({{"fault", {{"id", fault.id}, {"place", fault.place}, {"message", fault.error.message}}}});
+            console.print_json(
+                {{"fault", {{"id", fault.id}, {"place", fault.place}, {"message", fault.error.message}}}});
         return;
     }
     Table table({"id", "version", "modified", "fields"}, 80);

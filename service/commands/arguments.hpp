@@ -174,8 +174,8 @@ using Command =
                  ShardsImportArguments, ExecutionsListArguments, ExecutionsShowArguments, ConflictsListArguments,
                  ConflictsShowArguments, ConflictsResolveArguments, ConflictsIgnoreArguments, ParkedListArguments,
                  ParkedRetryArguments, ParkedDiscardArguments, LatchesListArguments, LatchesDecideArguments,
-                 StreamsListArguments, StreamsSetArguments, HistoryArguments, AdaptersListArguments, AdaptersShowArguments,
-                 AdaptersValidateArguments, AdaptersTryArguments, AdaptersConformArguments>;
+                 StreamsListArguments, StreamsSetArguments, HistoryArguments, AdaptersListArguments,
+                 AdaptersShowArguments, AdaptersValidateArguments, AdaptersTryArguments, AdaptersConformArguments>;
 
 struct Invocation {
     CommonArguments common;

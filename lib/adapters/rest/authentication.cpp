@@ -10,8 +10,9 @@ namespace {
 
 std::string base64(std::string_view text) {
     std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0'); // it ends its text with a zero
-    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                       reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    const int length =
+        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     encoded.resize(static_cast<std::size_t>(length));
     return encoded;
 }
@@ -43,10 +44,11 @@ private:
 Result<std::string> credential(const RequestText& text, const json::object& variables) {
     auto filled = text.fill(variables, UrlPart::none);
     if (!filled || !*filled)
-        return Error(ErrorCode::unauthenticated,
-                     fmt::format("the credentials do not hold what \"{}\" names; mend the secret that the integration's "
-                                 "credentialSecretName leads to",
-                                 text.written()));
+        return Error(
+            ErrorCode::unauthenticated,
+            fmt::format("the credentials do not hold what \"{}\" names; mend the secret that the integration's "
+                        "credentialSecretName leads to",
+                        text.written()));
     // A line break in a key that was copied from a file would be a header of its own.
     if (filled->value().find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
         return Error(ErrorCode::unauthenticated,

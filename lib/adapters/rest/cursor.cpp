@@ -8,7 +8,8 @@ namespace castiel_sync {
 namespace {
 
 Error expired() {
-    return {ErrorCode::cursor_expired, "the cursor was not written by this description; what it stands for is read anew"};
+    return {ErrorCode::cursor_expired,
+            "the cursor was not written by this description; what it stands for is read anew"};
 }
 
 bool read_number(const json::object& object, std::string_view name, std::uint64_t& number) {

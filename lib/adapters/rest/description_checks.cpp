@@ -59,7 +59,8 @@ private:
         only("cursor", Kind::cursor);
         only("after", Kind::keyset);
         if (rows.paging.kind == Kind::keyset && rows.paging.inclusive && rows.largest_page < 2)
-            fault(member_path(name, "pageSize"), "must allow two rows: the first of a page is the last of the one before");
+            fault(member_path(name, "pageSize"),
+                  "must allow two rows: the first of a page is the last of the one before");
         const bool counted = rows.paging.kind == Kind::page || rows.paging.kind == Kind::offset;
         if (counted && rows.short_page_is_last && !rows.request.uses("limit"))
             fault(member_path(name, "shortPageIsLast"), "needs a page size that the request states: use {limit}");

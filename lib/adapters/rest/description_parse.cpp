@@ -145,7 +145,8 @@ private:
         case Kind::query:
             read.name = parts.text("name").value_or("");
             if (read.name.empty()) parts.fault("name", "is missing: of the header or parameter that holds the key");
-            if (read.kind == Kind::header && !read.name.empty() && read.name.find_first_of(" :\r\n") != std::string::npos)
+            if (read.kind == Kind::header && !read.name.empty() &&
+                read.name.find_first_of(" :\r\n") != std::string::npos)
                 parts.fault("name", "is no header's name");
             read.value = secret("value", "{credentials.value}");
             break;
@@ -409,7 +410,8 @@ private:
         if (paging.kind == Kind::page) paging.first = members.integer("first", 0, 1).value_or(1);
         if (paging.kind == Kind::cursor || paging.kind == Kind::next_url) {
             paging.next = reader_.location(members, "next", true).value_or(RestLocation());
-            if (members.find("next") == nullptr) members.fault("next", "is missing: where an answer tells of the next page");
+            if (members.find("next") == nullptr)
+                members.fault("next", "is missing: where an answer tells of the next page");
         }
         if (paging.kind == Kind::keyset) {
             paging.key = reader_.path(members, "key");
@@ -434,7 +436,8 @@ private:
                 ObjectReader members(*position, parts.path("position"), faults_);
                 changes.position = reader_.request(members, entity_names_only, "GET");
                 changes.position_at = reader_.location(members, "at", true).value_or(RestLocation());
-                if (members.find("at") == nullptr) members.fault("at", "is missing: where the answer tells the position");
+                if (members.find("at") == nullptr)
+                    members.fault("at", "is missing: where the answer tells the position");
                 members.refuse_unknown("a position");
             }
         } else {

@@ -263,7 +263,8 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
     reply.summary = fmt::format("{} answered {}", place, reply.status);
     const json::value* message = description_->message ? find_in(description_->message, reply.body) : nullptr;
     if (message != nullptr)
-        if (const auto text = scalar_text(*message)) reply.summary.append(": ").append(excerpt(secrets_->scrub(*text), 300));
+        if (const auto text = scalar_text(*message))
+            reply.summary.append(": ").append(excerpt(secrets_->scrub(*text), 300));
     if (reply.means != RestMeaning::success) reply.summary += advice(reply.means, reply.status, reply.headers);
     return reply;
 }

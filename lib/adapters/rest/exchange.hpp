@@ -43,7 +43,8 @@ public:
     // credentials go with it.
     [[nodiscard]] Result<HttpCall> follow(HttpCall call, std::string_view link) const;
 
-    // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's. `timeout`: at most the description's.
+    // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's.
+    // `timeout`: what is left of the caller's time; the description's counts where that is less.
     Async<Result<RestReply>> send(RestAction action, HttpCall call, std::chrono::milliseconds timeout);
 
     [[nodiscard]] const RestDescription& description() const { return *description_; }

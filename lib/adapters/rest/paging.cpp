@@ -192,9 +192,10 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
     RestPage page;
     json::value* found = find_mutable(rows.records, body);
     if (found == nullptr || !found->is_array())
-        return contradiction(place, fmt::format("the answer has no list of records where the description says; there is "
-                                                "{}. That is not taken for an empty page",
-                                                found == nullptr ? "nothing" : describe_kind(*found)));
+        return contradiction(place,
+                             fmt::format("the answer has no list of records where the description says; there is "
+                                         "{}. That is not taken for an empty page",
+                                         found == nullptr ? "nothing" : describe_kind(*found)));
     json::array& list = found->get_array();
     page.received = list.size();
     page.rows.reserve(list.size());

@@ -81,7 +81,8 @@ AdapterFactory rest_factory(std::shared_ptr<const RestDescription> description, 
         auto authenticator = make_static_authenticator(description->authentication, context.credentials);
         if (!authenticator) return authenticator.error();
         auto secrets = std::make_shared<Secrets>(context.credentials);
-        // A read that fails now and then must not fail a page; what is throttled for longer is the engine's to wait for.
+        // A read that fails now and then must not fail a page; what is throttled for longer is the engine's to wait
+        // for.
         RetryOptions retries;
         retries.base = std::chrono::milliseconds(200);
         retries.cap = std::chrono::seconds(5);

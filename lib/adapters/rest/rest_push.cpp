@@ -162,10 +162,11 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
         if (!write.version_header.empty()) {
             const std::string* told = headers.find(write.version_header);
             if (told == nullptr)
-                co_return Error(ErrorCode::corrupted,
-                                fmt::format("the record {} of {} came without the header {}, which its description says "
-                                            "tells the version",
-                                            item.id, writing.name, write.version_header));
+                co_return Error(
+                    ErrorCode::corrupted,
+                    fmt::format("the record {} of {} came without the header {}, which its description says "
+                                "tells the version",
+                                item.id, writing.name, write.version_header));
             version = *told;
         }
     }
@@ -263,7 +264,8 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
             continue;
         }
         json::object variables = exchange_.variables(writing.name);
-        auto added = add_item_variables(writing.entity, removes ? nullptr : write, item, item.expected_version, variables);
+        auto added =
+            add_item_variables(writing.entity, removes ? nullptr : write, item, item.expected_version, variables);
         if (!added) {
             writing.outcomes[index] = outcome_of(Status::rejected, added.error());
             continue;

@@ -1,7 +1,7 @@
 // A system that a description leads to, without an integration: for `adapters try` and `adapters conform`.
 #pragma once
 
-#include "adapters/descriptions.hpp"
+#include "systems/descriptions.hpp"
 
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/testing/adapter_conformance.hpp>
