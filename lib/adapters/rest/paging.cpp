@@ -35,16 +35,13 @@ std::optional<std::uint64_t> total_of(const RestRows& rows, const RestPage& page
     if (!rows.total) return std::nullopt;
     const auto value = value_at(*rows.total, page.headers, page.body);
     if (!value) return std::nullopt;
+    json::value number = *value;
+    if (const auto* text = value->if_string())
+        if (auto parsed = parse_json(*text)) number = std::move(*parsed);
+    if (!number.is_number()) return std::nullopt;
     boost::system::error_code refused;
-    std::uint64_t number = 0;
-    if (value->is_number()) {
-        number = value->to_number<std::uint64_t>(refused);
-    } else if (const auto* text = value->if_string()) {
-        auto parsed = parse_json(*text);
-        if (!parsed || !parsed->is_number()) return std::nullopt;
-        number = parsed->to_number<std::uint64_t>(refused);
-    }
-    return refused ? std::nullopt : std::optional(number);
+    const auto count = number.to_number<std::int64_t>(refused); // no cursor carries more
+    return refused || count < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(count));
 }
 
 namespace {
