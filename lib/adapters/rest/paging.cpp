@@ -60,11 +60,16 @@ RestStep next_counted(const RestRows& rows, RestCursor& cursor, const RestPage& 
     }
     const std::uint64_t number = number_at(cursor.at, rows.paging.first);
     const std::uint64_t before = number - std::min(number, static_cast<std::uint64_t>(rows.paging.first));
+    // Rows that are gone may have stood before this page, and then as many moved from it to pages that were read.
     const std::uint64_t lost = total && cursor.total && *total < *cursor.total ? *cursor.total - *total : 0;
-    const std::uint64_t back = std::min((lost + size - 1) / size, before + 1);
-    if (back == 0 && (page.received == 0 || (total && (before + 1) * size >= *total))) return step;
-    step.moved = back > 0;
-    step.at = static_cast<std::int64_t>(number + 1 - back);
+    const std::uint64_t back = std::min((lost + size - 1) / size, before);
+    if (back > 0) {
+        step.moved = true;
+        step.at = static_cast<std::int64_t>(number - back);
+        return step;
+    }
+    if (page.received == 0 || (total && (before + 1) * size >= *total)) return step;
+    step.at = static_cast<std::int64_t>(number + 1);
     return step;
 }
 
