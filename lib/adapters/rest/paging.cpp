@@ -141,22 +141,23 @@ Result<RestStep> next_step(const RestRows& rows, RestCursor& cursor, const RestP
         return contradiction(place, fmt::format("the page is empty, and tells of {} records in all", *total));
     if (++cursor.pages > most_pages)
         return contradiction(place, fmt::format("has more than {} pages; this has no end", most_pages));
-    RestStep step;
     const Kind kind = rows.paging.kind;
+    const bool full = page.received >= page_request(rows, cursor).size;
+    // What an answer says of the end goes before what it holds: a last page may well repeat a token or end with a key
+    // that others share.
+    const bool over = (rows.short_page_is_last && !full) || (rows.more && !holds(*rows.more, page.body));
+    // A system that gives shorter pages than it was asked for has more of them.
+    if (kind == Kind::page && cursor.pages == 1 && !full && page.received > 0 && total.value_or(0) > page.received)
+        cursor.size = page.received;
+    RestStep step;
     if (kind == Kind::page || kind == Kind::offset) {
         step = next_counted(rows, cursor, page, total);
-    } else if (kind == Kind::keyset) {
-        auto next = next_key(rows, cursor, page, place);
-        if (!next) return next.error();
-        step = std::move(*next);
-    } else if (kind != Kind::none) {
-        auto next = next_told(rows, cursor, page, place);
+        if (over && !step.moved) step.at.reset();
+    } else if (!over && kind != Kind::none) {
+        auto next = kind == Kind::keyset ? next_key(rows, cursor, page, place) : next_told(rows, cursor, page, place);
         if (!next) return next.error();
         step = std::move(*next);
     }
-    const bool full = page.received >= page_request(rows, cursor).size;
-    if (!step.moved && ((rows.short_page_is_last && !full) || (rows.more && !holds(*rows.more, page.body))))
-        step.at.reset();
     if (step.moved && ++cursor.restarts > most_restarts)
         return contradiction(place, "records change their places from page to page; have the system sort them by what "
                                     "does not change (docs/rest-adapter.md, paging)");
