@@ -163,7 +163,7 @@ Result<RestStep> next_step(const RestRows& rows, RestCursor& cursor, const RestP
                                     "does not change (docs/rest-adapter.md, paging)");
     cursor.total = total;
     cursor.anchors.clear();
-    if (kind == Kind::offset)
+    if (kind == Kind::offset || rows.paging.inclusive)
         for (std::size_t index = page.ids.size() - std::min(page.ids.size(), kept_anchors); index < page.ids.size();
              ++index)
             if (!page.ids[index].empty()) cursor.anchors.push_back(page.ids[index]);

@@ -121,7 +121,10 @@ Async<Result<RecordPage>> RestAdapter::pull(PullRequest request) {
         if (rows.paging.inclusive && !cursor.at.is_null() && !page->rows.empty()) {
             const auto* first = page->rows.front().if_object();
             const json::value* key = first == nullptr ? nullptr : rows.paging.key->find(*first);
-            page->skipped = key != nullptr && equal_values(*key, cursor.at) ? 1 : 0;
+            // Of several that share the key, any may come first: only the very one that was met is passed over.
+            const std::string& id = page->ids.front();
+            const bool met = id.empty() || (!cursor.anchors.empty() && id == cursor.anchors.back());
+            page->skipped = key != nullptr && equal_values(*key, cursor.at) && met ? 1 : 0;
             co_return finish_page(entity, rows, std::move(cursor), std::move(*page), most, place);
         }
         const bool by_offset = rows.paging.kind == Kind::offset && !cursor.anchors.empty() && !cursor.at.is_null();
