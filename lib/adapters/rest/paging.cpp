@@ -219,7 +219,12 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
 std::optional<std::size_t> rows_to_drop(const std::vector<std::string>& anchors, const std::vector<std::string>& ids) {
     for (auto anchor = anchors.rbegin(); anchor != anchors.rend(); ++anchor) {
         const auto found = std::find(ids.begin(), ids.end(), *anchor);
-        if (found != ids.end()) return static_cast<std::size_t>(found - ids.begin()) + 1;
+        if (found == ids.end()) continue;
+        // Further down than expected stands what was put in before, with the anchors together; or an anchor that has
+        // moved by itself, behind rows that nobody has met.
+        const bool among_anchors = found == ids.begin() ||
+                                   std::find(anchors.begin(), anchors.end(), *std::prev(found)) != anchors.end();
+        if (among_anchors) return static_cast<std::size_t>(found - ids.begin()) + 1;
     }
     return std::nullopt;
 }
