@@ -193,6 +193,9 @@ Result<bool> RestAdapter::go_on(const RestEntity& entity, const RestRows& rows, 
     if (step->at) {
         cursor.at = std::move(*step->at);
         cursor.skip = 0;
+        cursor.last.clear();
+        if (const auto* url = cursor.at.if_string(); url != nullptr && is_url(rows))
+            cursor.at = json::string(exchange_.without_credentials(*url));
         return true;
     }
     RestCursor after;
