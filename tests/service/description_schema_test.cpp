@@ -61,19 +61,19 @@ std::vector<ConfigurationFault> faults_of(const json::value& document) {
 
 bool allowed_by_schema(const json::value& document) { return schema().validate(document, 1).empty(); }
 
-struct Document {
+struct Sample {
     json::value value;
     std::string path; // what is of interest in it, as faults write it
 };
 
 // The template, and what it can't hold beside what it holds.
-std::vector<Document> all_documents() {
+std::vector<Sample> all_documents() {
     struct Variant {
         const char* pointer;
         const char* value;
     };
     const json::value base = description(template_file);
-    std::vector<Document> all{{base, ""}};
+    std::vector<Sample> all{{base, ""}};
     for (const Variant& variant : {
              Variant{"/authentication", R"({"type": "none"})"},
              Variant{"/authentication", R"({"type": "header", "name": "X-Key", "value": "{credentials.key}"})"},
@@ -159,7 +159,7 @@ void collect(const json::value& value, std::string_view key, std::string_view pa
             collect((*list)[index], "", key, pointer + "/" + std::to_string(index), element_path(path, index), found);
 }
 
-std::vector<Member> members_of(const Document& document) {
+std::vector<Member> members_of(const Sample& document) {
     std::vector<Member> found;
     collect(document.value, "", "", "", "", found);
     std::erase_if(found, [&](const Member& member) { return !member.path.starts_with(document.path); });
@@ -287,7 +287,7 @@ TEST_CASE("Every key that the parser names is in the schema") {
         });
     };
     std::size_t compared = 0;
-    for (const Document& document : all_documents()) {
+    for (const Sample& document : all_documents()) {
         std::vector<Member> members = members_of(document);
         members.push_back({"", "name", "name"});
         std::set<std::string> seen;
@@ -318,7 +318,7 @@ TEST_CASE("The template shows every key") {
 }
 
 TEST_CASE("A key that is misspelt is refused by schema and parser") {
-    for (const Document& document : all_documents())
+    for (const Sample& document : all_documents())
         for (const Member& member : members_of(document)) {
             if (!member.fixed_name) continue;
             json::value changed = document.value;
@@ -332,7 +332,7 @@ TEST_CASE("A key that is misspelt is refused by schema and parser") {
 }
 
 TEST_CASE("A key that is missing is refused by both, or by the parser alone where it contradicts another one") {
-    for (const Document& document : all_documents())
+    for (const Sample& document : all_documents())
         for (const Member& member : members_of(document)) {
             json::value changed = document.value;
             container_in(changed, member).erase(member.key);
@@ -346,7 +346,7 @@ TEST_CASE("A key that is missing is refused by both, or by the parser alone wher
 
 TEST_CASE("A value of another type is refused by both") {
     const std::vector<json::value> others{7.5, 7, true, "another-Text", json::array{7.5}, json::object{{"zz", 1}}};
-    for (const Document& document : all_documents())
+    for (const Sample& document : all_documents())
         for (const Member& member : members_of(document))
             for (const json::value& other : others) {
                 json::value changed = document.value;
