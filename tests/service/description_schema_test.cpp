@@ -67,7 +67,7 @@ struct Sample {
 };
 
 // The template, and what it can't hold beside what it holds.
-std::vector<Sample> all_documents() {
+std::vector<Sample> all_samples() {
     struct Variant {
         const char* pointer;
         const char* value;
@@ -266,7 +266,7 @@ TEST_CASE("Ready descriptions and the template pass schema and parser, and name 
 
 TEST_CASE("Every key of the schema is taken by the parser") {
     Places used;
-    for (const auto& [document, path] : all_documents()) {
+    for (const auto& [document, path] : all_samples()) {
         CHECK_MESSAGE(faults_of(document).empty(), path << "\n" << told(faults_of(document)));
         CHECK_MESSAGE(allowed_by_schema(document), path << "\n" << told(schema().validate(document)));
         mark_used(schema_document(), "", document, used);
@@ -287,7 +287,7 @@ TEST_CASE("Every key that the parser names is in the schema") {
         });
     };
     std::size_t compared = 0;
-    for (const Sample& document : all_documents()) {
+    for (const Sample& document : all_samples()) {
         std::vector<Member> members = members_of(document);
         members.push_back({"", "name", "name"});
         std::set<std::string> seen;
@@ -318,7 +318,7 @@ TEST_CASE("The template shows every key") {
 }
 
 TEST_CASE("A key that is misspelt is refused by schema and parser") {
-    for (const Sample& document : all_documents())
+    for (const Sample& document : all_samples())
         for (const Member& member : members_of(document)) {
             if (!member.fixed_name) continue;
             json::value changed = document.value;
@@ -332,7 +332,7 @@ TEST_CASE("A key that is misspelt is refused by schema and parser") {
 }
 
 TEST_CASE("A key that is missing is refused by both, or by the parser alone where it contradicts another one") {
-    for (const Sample& document : all_documents())
+    for (const Sample& document : all_samples())
         for (const Member& member : members_of(document)) {
             json::value changed = document.value;
             container_in(changed, member).erase(member.key);
@@ -346,7 +346,7 @@ TEST_CASE("A key that is missing is refused by both, or by the parser alone wher
 
 TEST_CASE("A value of another type is refused by both") {
     const std::vector<json::value> others{7.5, 7, true, "another-Text", json::array{7.5}, json::object{{"zz", 1}}};
-    for (const Sample& document : all_documents())
+    for (const Sample& document : all_samples())
         for (const Member& member : members_of(document))
             for (const json::value& other : others) {
                 json::value changed = document.value;
