@@ -85,6 +85,11 @@ std::shared_ptr<HttpTransport> make_transport(const Configuration& configuration
     return std::move(*client);
 }
 
+std::shared_ptr<SecretProvider> make_secrets(const Configuration& configuration, asio::any_io_executor files) {
+    return make_secrets_by_place({{"environment", make_environment_secrets(process_environment())},
+                                  {"file", make_file_secrets(configuration.secrets_path, std::move(files))}});
+}
+
 // Events at the log's grain: an envelope is one JSON object already.
 void log_event(Console& console, std::string_view envelope) {
     json::object fields;
@@ -165,6 +170,7 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
       threads_(std::make_unique<Threads>()), clock_(make_system_clock(threads_->loop.get_executor())),
       random_(make_system_random()),
       transport_(make_transport(configuration_, threads_->loop.get_executor(), threads_->names.get_executor())),
+      secrets_(make_secrets(configuration_, threads_->files.get_executor())),
       adapters_(make_adapters(threads_->files.get_executor(), configuration_, transport_, nullptr, *clock_)),
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
@@ -200,7 +206,7 @@ Result<> Session::open_store(Missing when_missing) {
     EmbeddedCatalogParts parts;
     parts.store = &store();
     parts.adapters = &adapters_;
-    parts.secrets = [](const std::string& name) { return find_secret(process_environment(), name); };
+    parts.secrets = secrets_.get();
     parts.log = log;
     catalog_ = std::make_unique<EmbeddedCatalog>(std::move(parts), configured_integrations(configuration_));
     return {};

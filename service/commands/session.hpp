@@ -8,6 +8,7 @@
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/engine.hpp>
 #include <castiel_sync/http/transport.hpp>
+#include <castiel_sync/secret_provider.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -98,6 +99,7 @@ private:
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
     std::shared_ptr<HttpTransport> transport_;
+    std::shared_ptr<SecretProvider> secrets_;
     std::unique_ptr<Metrics> metrics_; // null: nothing is counted
     std::unique_ptr<Observer> counting_;
     AdapterRegistry adapters_;
