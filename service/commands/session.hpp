@@ -6,9 +6,8 @@
 #include "output/console.hpp"
 
 #include <castiel_sync/adapters/local_shards.hpp>
+#include <castiel_sync/adapters/rest.hpp>
 #include <castiel_sync/engine.hpp>
-#include <castiel_sync/http/transport.hpp>
-#include <castiel_sync/secret_provider.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -98,8 +97,7 @@ private:
     std::unique_ptr<Threads> threads_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
-    std::shared_ptr<HttpTransport> transport_;
-    std::shared_ptr<SecretProvider> secrets_;
+    RestParts rest_; // and where the catalog's secrets are
     std::unique_ptr<Metrics> metrics_; // null: nothing is counted
     std::unique_ptr<Observer> counting_;
     AdapterRegistry adapters_;
