@@ -211,6 +211,9 @@ struct AdapterContext {
     std::string entity;
     json::object settings;      // validated against settings_schema by whoever loaded them
     json::object credentials;   // resolved secret, empty when none is referenced; never log it
+    // Where the credentials are kept (Integration::credential_secret_name), for an adapter that changes them: a
+    // SecretProvider knows it. Empty: nowhere.
+    std::string credential_reference;
     std::shared_ptr<RequestBudget> budget; // to be asked before each request. Null: there is no limit
 };
 

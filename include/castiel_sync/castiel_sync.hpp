@@ -16,6 +16,7 @@
 #include <castiel_sync/record.hpp>
 #include <castiel_sync/runtime.hpp>
 #include <castiel_sync/scheduler.hpp>
+#include <castiel_sync/secret_provider.hpp>
 #include <castiel_sync/store.hpp>
 #include <castiel_sync/stores/memory.hpp>
 #include <castiel_sync/strategy.hpp>

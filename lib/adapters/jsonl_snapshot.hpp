@@ -7,8 +7,8 @@
 // snapshot away and take a new one. What is answered is never half a line.
 #pragma once
 
-#include <adapters/files.hpp>
 #include <adapters/jsonl_line.hpp>
+#include <files/files.hpp>
 
 #include <cstdint>
 #include <functional>

@@ -145,6 +145,7 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     context.entity = plan.mapping.external_entity;
     context.settings = integration.settings;
     context.credentials = std::move(*credentials);
+    context.credential_reference = integration.credential_secret_name;
     // Of the store itself, also in a preview: what that reads the account is asked for as well. An execution that waits
     // for longer may lose its stream.
     context.budget = make_store_budget(with.runtime, *parts.store, integration, with.limits.lease_duration / 2);
@@ -153,6 +154,7 @@ Async<Result<Pinned>> Engine::State::pin(const RunMode& mode, const Integration&
     context.entity = plan.mapping.shard_type_id;
     context.settings = json::object();
     context.credentials = json::object();
+    context.credential_reference.clear();
     context.budget.reset();
     auto target = with.shards(context);
     if (!target) co_return target.error();

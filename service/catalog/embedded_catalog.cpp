@@ -170,11 +170,12 @@ Async<Result<std::vector<Integration>>> EmbeddedCatalog::list(std::string tenant
 
 Async<Result<json::object>> EmbeddedCatalog::credentials(const Integration& integration) {
     if (integration.credential_secret_name.empty()) co_return json::object();
-    if (!parts_.secrets)
+    if (parts_.secrets == nullptr)
         co_return Error(ErrorCode::invalid_configuration,
                         fmt::format("integration {} names the secret '{}', and there is nowhere to look it up",
                                     integration.id, integration.credential_secret_name));
-    co_return parts_.secrets(integration.credential_secret_name);
+    auto found = co_await parts_.secrets->find(integration.tenant_id, integration.credential_secret_name);
+    co_return found;
 }
 
 json::object EmbeddedCatalog::shown(json::object document) const {

@@ -10,6 +10,7 @@
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/observer.hpp>
+#include <castiel_sync/secret_provider.hpp>
 #include <castiel_sync/store.hpp>
 
 #include <cstddef>
@@ -38,7 +39,7 @@ struct ConfiguredIntegration {
 struct EmbeddedCatalogParts {
     Store* store = nullptr; // opened with service_kinds()
     const AdapterRegistry* adapters = nullptr;
-    SecretLookup secrets;
+    SecretProvider* secrets = nullptr;
     std::function<void(LogLevel, std::string_view, const json::object&)> log; // may be empty
 
     EmbeddedCatalogParts() = default;

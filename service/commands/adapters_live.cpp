@@ -84,12 +84,13 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
     system.context.entity = with.entity;
     system.context.settings = std::move(*settings);
     if (!with.credentials.empty()) {
-        auto credentials = find_secret(process_environment(), with.credentials);
+        auto credentials = co_await session.rest().secrets->find(std::string(), with.credentials);
         if (!credentials) co_return credentials.error();
         system.context.credentials = std::move(*credentials);
+        system.context.credential_reference = with.credentials;
     }
     const auto secrets = std::make_shared<const Secrets>(system.context.credentials);
-    std::shared_ptr<HttpTransport> transport = session.transport();
+    std::shared_ptr<HttpTransport> transport = session.rest().transport;
     if (!replay.empty()) {
         std::vector<Fault> faults;
         const auto text = read_text_file(replay, faults);
@@ -98,7 +99,7 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         if (!replayed) co_return Error(ErrorCode::invalid_request, replayed.error().message);
         transport = std::move(*replayed);
     }
-    RestParts parts;
+    RestParts parts = session.rest();
     parts.transport = make_recording_transport(std::move(transport), secrets,
                                                [&witness, show](const std::string& line) { witness.take(line, show); });
     system.factory = rest_factory(loaded->description, std::move(parts));

@@ -45,7 +45,7 @@ std::string instance_name() {
 
 // Counted where `metrics` is not null.
 AdapterRegistry make_adapters(asio::any_io_executor files, const Configuration& configuration,
-                              const std::shared_ptr<HttpTransport>& transport, Metrics* metrics, Clock& clock) {
+                              const RestParts& rest, Metrics* metrics, Clock& clock) {
     AdapterRegistry adapters;
     const auto add = [&](AdapterDescription description, AdapterFactory factory) {
         if (metrics != nullptr)
@@ -53,8 +53,6 @@ AdapterRegistry make_adapters(asio::any_io_executor files, const Configuration& 
         adapters.add(std::move(description), std::move(factory));
     };
     add(jsonl_description(), jsonl_factory(std::move(files)));
-    RestParts rest;
-    rest.transport = transport;
     for (const auto& description : configuration.descriptions)
         add(describe(*description), rest_factory(description, rest));
     return adapters;
@@ -83,6 +81,20 @@ std::shared_ptr<HttpTransport> make_transport(const Configuration& configuration
     auto client = make_http_client(std::move(executor), std::move(options));
     if (!client) return std::make_shared<NoTransport>(client.error());
     return std::move(*client);
+}
+
+std::shared_ptr<SecretProvider> make_secrets(const Configuration& configuration, asio::any_io_executor files) {
+    return make_secrets_by_place({{"environment", make_environment_secrets(process_environment())},
+                                  {"file", make_file_secrets(configuration.secrets_path, std::move(files))}});
+}
+
+RestParts make_rest_parts(const Configuration& configuration, asio::any_io_executor loop, asio::any_io_executor names,
+                          asio::any_io_executor files) {
+    RestParts parts;
+    parts.transport = make_transport(configuration, std::move(loop), std::move(names));
+    parts.secrets = make_secrets(configuration, std::move(files));
+    parts.tokens = make_rest_tokens();
+    return parts;
 }
 
 // Events at the log's grain: an envelope is one JSON object already.
@@ -164,8 +176,9 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
     : configuration_(std::move(configuration)), common_(std::move(common)), console_(console),
       threads_(std::make_unique<Threads>()), clock_(make_system_clock(threads_->loop.get_executor())),
       random_(make_system_random()),
-      transport_(make_transport(configuration_, threads_->loop.get_executor(), threads_->names.get_executor())),
-      adapters_(make_adapters(threads_->files.get_executor(), configuration_, transport_, nullptr, *clock_)),
+      rest_(make_rest_parts(configuration_, threads_->loop.get_executor(), threads_->names.get_executor(),
+                            threads_->files.get_executor())),
+      adapters_(make_adapters(threads_->files.get_executor(), configuration_, rest_, nullptr, *clock_)),
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
@@ -180,7 +193,7 @@ Session::~Session() = default;
 
 Metrics& Session::meter() {
     metrics_ = std::make_unique<Metrics>(runtime(), CASTIEL_SYNC_VERSION);
-    adapters_ = make_adapters(threads_->files.get_executor(), configuration_, transport_, metrics_.get(), *clock_);
+    adapters_ = make_adapters(threads_->files.get_executor(), configuration_, rest_, metrics_.get(), *clock_);
     metered_events_ = make_metered_sink(*events_, *metrics_);
     counting_ = std::make_unique<MetricsObserver>(*metrics_, nullptr);
     observe(counting_.get());
@@ -200,7 +213,7 @@ Result<> Session::open_store(Missing when_missing) {
     EmbeddedCatalogParts parts;
     parts.store = &store();
     parts.adapters = &adapters_;
-    parts.secrets = [](const std::string& name) { return find_secret(process_environment(), name); };
+    parts.secrets = rest_.secrets.get();
     parts.log = log;
     catalog_ = std::make_unique<EmbeddedCatalog>(std::move(parts), configured_integrations(configuration_));
     return {};

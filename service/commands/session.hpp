@@ -6,8 +6,8 @@
 #include "output/console.hpp"
 
 #include <castiel_sync/adapters/local_shards.hpp>
+#include <castiel_sync/adapters/rest.hpp>
 #include <castiel_sync/engine.hpp>
-#include <castiel_sync/http/transport.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -60,8 +60,8 @@ public:
     // Serving, it tells its faults to the log only.
     [[nodiscard]] Store& store() const { return discreet_store_ ? *discreet_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
-    // Where adapters' requests leave.
-    [[nodiscard]] const std::shared_ptr<HttpTransport>& transport() const { return transport_; }
+    // Where adapters' requests leave, and where their secrets are.
+    [[nodiscard]] const RestParts& rest() const { return rest_; }
 
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;
@@ -99,7 +99,7 @@ private:
     std::unique_ptr<Threads> threads_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;
-    std::shared_ptr<HttpTransport> transport_;
+    RestParts rest_; // and where the catalog's secrets are
     std::unique_ptr<Metrics> metrics_; // null: nothing is counted
     std::unique_ptr<Observer> counting_;
     AdapterRegistry adapters_;

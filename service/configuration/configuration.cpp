@@ -7,6 +7,8 @@
 #include "schema.hpp"
 #include "yaml.hpp"
 
+#include <castiel_sync/secret_provider.hpp>
+
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
@@ -215,11 +217,24 @@ private:
             report(path, parsed.faults);
             report(path, check_adapter(document.get_object(), adapters_));
             if (!parsed.integration) continue;
+            check_reference(parsed.integration->credential_secret_name, member_path(path, "credentialSecretName"));
             const auto [first, fresh] = seen.try_emplace(parsed.integration->id, path);
             if (!fresh) report(member_path(path, "id"), "is also the id of " + first->second + "; each needs its own");
             configuration_.integrations.push_back(std::move(*parsed.integration));
             configuration_.integration_origins.push_back(origin_of(document, path));
         }
+    }
+
+    void check_reference(const std::string& reference, const std::string& path) {
+        if (reference.empty()) return;
+        const auto parsed = parse_secret_reference(reference);
+        if (!parsed)
+            report(path, parsed.error().message);
+        else if (parsed->place == "file" && find("secrets.path") == nullptr)
+            report(path, "names a secret file, and there is no folder of them; set secrets.path");
+        else if (parsed->place != "file" && parsed->place != "environment")
+            report(path, "names the place \"" + parsed->place + "\", which this build does not have; use "
+                         "secret://environment/NAME or secret://file/NAME");
     }
 
     // What others may see of the value at `path`.
@@ -282,6 +297,7 @@ private:
             configuration_.egress.allowed_ports.push_back(port.to_number<std::uint16_t>());
         if (const json::value* file = find("egress.ca_file")) configuration_.egress_ca_file = file->as_string();
         if (const json::value* proxy = find("egress.proxy")) configuration_.egress_proxy = proxy->as_string();
+        if (const json::value* path = find("secrets.path")) configuration_.secrets_path = path->as_string();
         if (find("metrics.require_auth")->as_bool())
             configuration_.metrics_token = find("metrics.bearer_token")->as_string();
         configuration_.document = std::move(document_.value);

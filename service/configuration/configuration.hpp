@@ -46,6 +46,7 @@ struct Configuration {
     EgressOptions egress;
     std::string egress_ca_file; // empty: the system's authorities alone
     std::string egress_proxy;   // empty: none
+    std::string secrets_path;   // the folder of secret files; empty: none
     // Of this build, and of the files under `adapters`.
     std::vector<std::shared_ptr<const RestDescription>> descriptions;
     std::vector<Integration> integrations;
@@ -71,10 +72,5 @@ struct LoadedConfiguration {
 
 // The environment of this process.
 [[nodiscard]] Environment process_environment();
-
-// The secret that an integration names: the environment variable of that name in capitals, with _ for everything else
-// than letters and figures. A JSON object, or plain text, which becomes {"value": text}.
-[[nodiscard]] std::string secret_variable(std::string_view secret_name);
-[[nodiscard]] Result<json::object> find_secret(const Environment& environment, const std::string& secret_name);
 
 } // namespace castiel_sync::service

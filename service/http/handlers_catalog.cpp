@@ -144,7 +144,7 @@ Async<void> cancel_tasks(const Api& api, std::string tenant_id, std::string inte
 }
 
 // With tokens, tenants do not trust each other, and none of them may use what belongs to this process: the files of its
-// machine, and the secrets of its environment. Whoever writes the configuration file may.
+// machine, and the secrets that it may read. Whoever writes the configuration file may.
 std::optional<HttpResponse> refuse_untrusted(const Api& api, const ApiCall& call) {
     if (!api.parts().authentication->needs_token()) return std::nullopt;
     const auto names = [&](std::string_view member) {
@@ -155,8 +155,8 @@ std::optional<HttpResponse> refuse_untrusted(const Api& api, const ApiCall& call
         return error_answer(422, "jsonl reads and writes files of this service's machine; an integration with it "
                                  "stands in the configuration file");
     if (!names("credentialSecretName").empty())
-        return error_answer(422, "this service keeps secrets in its environment, which is not for tenants to name; an "
-                                 "integration with credentials stands in the configuration file");
+        return error_answer(422, "this service's secrets are not for tenants to name; an integration with "
+                                 "credentials stands in the configuration file");
     return std::nullopt;
 }
 

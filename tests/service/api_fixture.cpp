@@ -118,7 +118,10 @@ Async<Result<ScanPage>> TroubledStore::scan(std::string kind, Query query) {
     co_return co_await inner_->scan(std::move(kind), std::move(query));
 }
 
-ApiFixture::ApiFixture(ApiFixtureOptions options) : store(make_store(clock)) {
+ApiFixture::ApiFixture(ApiFixtureOptions options)
+    : store(make_store(clock)),
+      secret_provider(make_environment_secrets(
+          [](const std::string& variable) { return std::optional<std::string>("the secret of " + variable); })) {
     adapters.add(jsonl_description(), jsonl_factory(loop.executor()));
     adapters.add(vault(), no_adapter);
     const auto note = [this](LogLevel level, std::string_view message, const json::object&) {
@@ -127,9 +130,7 @@ ApiFixture::ApiFixture(ApiFixtureOptions options) : store(make_store(clock)) {
     EmbeddedCatalogParts catalog_parts;
     catalog_parts.store = store.get();
     catalog_parts.adapters = &adapters;
-    catalog_parts.secrets = [](const std::string& name) -> Result<json::object> {
-        return json::object{{"value", "the secret of " + name}};
-    };
+    catalog_parts.secrets = secret_provider.get();
     catalog_parts.log = note;
     catalog = std::make_unique<EmbeddedCatalog>(std::move(catalog_parts), std::move(options.configured));
 

@@ -73,6 +73,7 @@ public:
     std::unique_ptr<Random> random = make_seeded_random(7);
     Runtime runtime{loop.executor(), &clock, random.get()};
     std::unique_ptr<TroubledStore> store; // of engine_kinds() and service_kinds()
+    std::shared_ptr<SecretProvider> secret_provider; // each is "the secret of" its variable
     AdapterRegistry adapters;
     std::vector<std::string> log; // messages
     std::unique_ptr<EmbeddedCatalog> catalog;

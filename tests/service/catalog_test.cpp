@@ -216,7 +216,7 @@ TEST_CASE("credentials come from where the host says") {
     ApiFixture api;
     put(api, some_tenant, first_id);
     Integration integration = **api.run(api.catalog->find(some_tenant, first_id));
-    CHECK(api.run(api.catalog->credentials(integration))->at("value") == "the secret of crm");
+    CHECK(api.run(api.catalog->credentials(integration))->at("value") == "the secret of CRM");
     integration.credential_secret_name.clear();
     CHECK(api.run(api.catalog->credentials(integration))->empty());
     EmbeddedCatalogParts parts;

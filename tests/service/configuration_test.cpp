@@ -487,19 +487,18 @@ TEST_CASE("an adapter that does not exist, and an id used twice, are faults") {
           "twice.yaml:15: integrations[1].id: is also the id of integrations[0]; each needs its own\n");
 }
 
-TEST_CASE("secrets are environment variables: a JSON object, or plain text") {
-    const std::map<std::string, std::string> variables{
-        {"CRM_API_KEY_2", R"({"token":"t","user":"u"})"}, {"PLAIN", "canary-plain"}, {"BROKEN", "{canary-broken"}};
-    const Environment environment = [&](const std::string& name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        return found == variables.end() ? std::nullopt : std::optional(found->second);
+TEST_CASE("a reference that leads to no secret is a fault") {
+    Setup setup;
+    const auto faults_with = [&](const std::string& reference, const std::string& more) {
+        std::string text = integration;
+        text.insert(text.find("    providerName:"), "    credentialSecretName: " + reference + "\n");
+        return faults_of(setup.load({setup.write("one.yaml", text + more)}));
     };
-    CHECK(find_secret(environment, "crm-api.key/2").value() == json::object{{"token", "t"}, {"user", "u"}});
-    CHECK(find_secret(environment, "plain").value() == json::object{{"value", "canary-plain"}});
-    const auto missing = find_secret(environment, "no.such");
-    REQUIRE(missing.has_error());
-    CHECK(missing.error().message == "the secret no.such is not there; set the environment variable NO_SUCH");
-    const auto broken = find_secret(environment, "broken");
-    REQUIRE(broken.has_error());
-    CHECK(broken.error().message.find("canary") == std::string::npos);
+    CHECK(faults_with("crm", "").empty());
+    CHECK(faults_with("secret://environment/CRM", "").empty());
+    CHECK(faults_with("secret://file/crm", "secrets: { path: keys }\n").empty());
+    CHECK(faults_with("secret://file/crm", "").find("set secrets.path") != std::string::npos);
+    CHECK(faults_with("secret://vault/crm", "").find("place \"vault\"") != std::string::npos);
+    const std::string outside = faults_with("secret://file/../crm", "secrets: { path: keys }\n");
+    CHECK(outside.find("names no secret") != std::string::npos);
 }

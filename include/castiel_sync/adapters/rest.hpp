@@ -9,6 +9,7 @@
 #include <castiel_sync/adapter.hpp>
 #include <castiel_sync/http/transport.hpp>
 #include <castiel_sync/integration.hpp>
+#include <castiel_sync/secret_provider.hpp>
 
 #include <memory>
 #include <optional>
@@ -40,8 +41,26 @@ struct ParsedRestDescription {
 [[nodiscard]] std::optional<AdapterCapabilities> capabilities_of(const RestDescription& description,
                                                                  std::string_view entity);
 
+// The access tokens of OAuth2, kept as long as the object lives. All adapters with the same tenant, credential
+// reference and description share one token, however many executions come and go: of many that need a new one at once
+// a single one asks, and the others get what it gets.
+//
+// A request for a token runs on the Runtime's executor for itself, so that nobody's cancellation takes it from the
+// others, nor loses a refresh token that the answer holds. Let that executor run dry before the Runtime's clock goes.
+//
+// Threading: on the Runtime's executor. Secrets: holds access tokens and refresh tokens in memory, and nowhere else.
+class RestTokens;
+[[nodiscard]] std::shared_ptr<RestTokens> make_rest_tokens();
+
 struct RestParts {
     std::shared_ptr<HttpTransport> transport;
+    // Where AdapterContext::credential_reference leads, for OAuth2: secrets are read anew before each request for a
+    // token, and a refresh token that is replaced is written here before the access token that came with it is used.
+    // Null: the credentials of the context are all there is, and a grant whose refresh token rotates is
+    // invalid_configuration.
+    std::shared_ptr<SecretProvider> secrets;
+    // Null: the factory has its own.
+    std::shared_ptr<RestTokens> tokens;
 
     RestParts() = default;
 };

@@ -1,21 +1,15 @@
 #include <adapters/rest/authentication.hpp>
 
-#include <fmt/format.h>
-#include <openssl/evp.h>
+#include <core/http_date.hpp>
+#include <net/base64.hpp>
 
+#include <fmt/format.h>
+
+#include <chrono>
 #include <utility>
 
 namespace castiel_sync {
 namespace {
-
-std::string base64(std::string_view text) {
-    std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0'); // it ends its text with a zero
-    const int length =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    encoded.resize(static_cast<std::size_t>(length));
-    return encoded;
-}
 
 class StaticAuthenticator final : public RestAuthenticator {
 public:
@@ -41,14 +35,15 @@ private:
     std::string value_;
 };
 
-Result<std::string> credential(const RequestText& text, const json::object& variables) {
+} // namespace
+
+Result<std::string> fill_credential(const RequestText& text, const json::object& variables) {
     auto filled = text.fill(variables, UrlPart::none);
     if (!filled || !*filled)
-        return Error(
-            ErrorCode::unauthenticated,
-            fmt::format("the credentials do not hold what \"{}\" names; mend the secret that the integration's "
-                        "credentialSecretName leads to",
-                        text.written()));
+        return Error(ErrorCode::unauthenticated,
+                     fmt::format("the credentials do not hold what \"{}\" names; mend the secret that the "
+                                 "integration's credentialSecretName leads to",
+                                 text.written()));
     // A line break in a key that was copied from a file would be a header of its own.
     if (filled->value().find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos)
         return Error(ErrorCode::unauthenticated,
@@ -56,7 +51,18 @@ Result<std::string> credential(const RequestText& text, const json::object& vari
     return std::move(**filled);
 }
 
-} // namespace
+std::string clock_hint(const HttpHeaders& headers, Timestamp now) {
+    constexpr std::chrono::seconds worth_telling{60};
+    const std::string* date = headers.find("Date");
+    const auto theirs = date == nullptr ? std::nullopt : parse_http_date(*date, now);
+    if (!theirs) return {};
+    const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(*theirs - now);
+    if (ahead <= worth_telling && ahead >= -worth_telling) return {};
+    return fmt::format("; the system's clock is {} s {} this one's, which may be why: set this machine's clock "
+                       "(timedatectl)",
+                       ahead.count() > 0 ? ahead.count() : -ahead.count(),
+                       ahead.count() > 0 ? "ahead of" : "behind");
+}
 
 Result<std::shared_ptr<RestAuthenticator>> make_static_authenticator(const RestAuthentication& described,
                                                                      const json::object& credentials) {
@@ -66,14 +72,14 @@ Result<std::shared_ptr<RestAuthenticator>> make_static_authenticator(const RestA
     std::string name = described.name;
     std::string value;
     if (described.kind == Kind::basic) {
-        auto user = credential(described.user_name, variables);
+        auto user = fill_credential(described.user_name, variables);
         if (!user) return user.error();
-        auto password = credential(described.password, variables);
+        auto password = fill_credential(described.password, variables);
         if (!password) return password.error();
         name = "Authorization";
-        value = "Basic " + base64(*user + ":" + *password);
+        value = "Basic " + to_base64(*user + ":" + *password);
     } else if (described.kind != Kind::none) {
-        auto filled = credential(described.value, variables);
+        auto filled = fill_credential(described.value, variables);
         if (!filled) return filled.error();
         value = std::move(*filled);
         if (described.kind == Kind::bearer) {

@@ -48,6 +48,16 @@ const RestEntity* RestDescription::find(std::string_view entity) const {
     return any;
 }
 
+json::object with_defaults(const RestDescription& description, json::object settings) {
+    const auto* properties = description.settings_schema.if_contains("properties");
+    if (properties == nullptr) return settings;
+    for (const auto& member : properties->get_object()) {
+        const json::value* otherwise = member.value().get_object().if_contains("default");
+        if (otherwise != nullptr && !settings.contains(member.key())) settings.emplace(member.key(), *otherwise);
+    }
+    return settings;
+}
+
 AdapterDescription describe(const RestDescription& description) {
     AdapterDescription described;
     described.name = description.name;

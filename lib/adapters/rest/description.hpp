@@ -235,4 +235,7 @@ struct RestDescription {
     [[nodiscard]] const RestEntity* find(std::string_view entity) const;
 };
 
+// The settings of an integration with the defaults of those that it leaves out.
+[[nodiscard]] json::object with_defaults(const RestDescription& description, json::object settings);
+
 } // namespace castiel_sync

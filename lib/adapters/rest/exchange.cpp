@@ -90,14 +90,9 @@ Error RestReply::error() const {
 RestExchange::RestExchange(std::shared_ptr<const RestDescription> description, const AdapterContext& context,
                            std::shared_ptr<HttpTransport> transport, std::shared_ptr<RestAuthenticator> authenticator,
                            std::shared_ptr<const Secrets> secrets)
-    : description_(std::move(description)), runtime_(context.runtime), settings_(context.settings),
-      transport_(std::move(transport)), authenticator_(std::move(authenticator)), secrets_(std::move(secrets)) {
-    if (const auto* properties = description_->settings_schema.if_contains("properties"))
-        for (const auto& member : properties->get_object()) {
-            const json::value* otherwise = member.value().get_object().if_contains("default");
-            if (otherwise != nullptr && !settings_.contains(member.key())) settings_.emplace(member.key(), *otherwise);
-        }
-}
+    : description_(std::move(description)), runtime_(context.runtime),
+      settings_(with_defaults(*description_, context.settings)), transport_(std::move(transport)),
+      authenticator_(std::move(authenticator)), secrets_(std::move(secrets)) {}
 
 json::object RestExchange::variables(std::string_view entity) const {
     json::object variables;
@@ -178,7 +173,7 @@ Result<HttpCall> RestExchange::follow(HttpCall call, std::string_view link) cons
     return call;
 }
 
-Async<Result<HttpAnswer>> RestExchange::send_once(HttpCall call) {
+Async<Result<HttpAnswer>> RestExchange::send_once(HttpCall call, HttpCall& sent) {
     if (closed_until_) {
         const auto left = *closed_until_ - runtime_.clock->monotonic();
         if (left > std::chrono::nanoseconds(0)) {
@@ -192,19 +187,25 @@ Async<Result<HttpAnswer>> RestExchange::send_once(HttpCall call) {
     }
     auto authorized = co_await authenticator_->authorize(call);
     if (!authorized) co_return authorized.error();
+    sent.url = call.url;
+    sent.headers = call.headers;
     auto answer = co_await transport_->send(std::move(call));
     co_return answer;
 }
 
 Async<Result<RestReply>> RestExchange::send(RestAction action, HttpCall call, milliseconds timeout) {
     call.timeout = std::min(timeout, description_->timeout);
+    const auto until = runtime_.clock->monotonic() + call.timeout;
     for (int attempt = 0;; ++attempt) {
         HttpCall copy = call;
-        auto answer = co_await send_once(std::move(copy));
+        HttpCall sent;
+        auto answer = co_await send_once(std::move(copy), sent);
         if (!answer) co_return answer.error();
         note_rate_limit(answer->headers);
         RestReply reply = read(action, call, std::move(*answer));
-        const bool again = reply.means == RestMeaning::reauthenticate && attempt == 0 && authenticator_->renew(call);
+        call.timeout = std::chrono::floor<milliseconds>(until - runtime_.clock->monotonic());
+        const bool again = reply.means == RestMeaning::reauthenticate && attempt == 0 &&
+                           call.timeout > milliseconds(0) && authenticator_->renew(sent);
         if (!again) co_return reply;
     }
 }
@@ -264,6 +265,8 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
     reply.summary += message_in(reply.body);
     if (reply.means != RestMeaning::success)
         reply.summary += secrets_->scrub(advice(reply.means, reply.status, reply.headers));
+    if (reply.means == RestMeaning::reauthenticate)
+        reply.summary += clock_hint(reply.headers, runtime_.clock->now());
     return reply;
 }
 

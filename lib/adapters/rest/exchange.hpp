@@ -48,15 +48,16 @@ public:
     // What the system says of itself, to stand in a message: ": the name is missing", or nothing.
     [[nodiscard]] std::string message_in(const json::value& body) const;
 
-    // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's.
-    // `timeout`: what is left of the caller's time; the description's counts where that is less.
+    // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's, or
+    // tells why there are no credentials. `timeout`: of all that, at most the description's.
     Async<Result<RestReply>> send(RestAction action, HttpCall call, std::chrono::milliseconds timeout);
 
     [[nodiscard]] const RestDescription& description() const { return *description_; }
     [[nodiscard]] const Runtime& runtime() const { return runtime_; }
 
 private:
-    Async<Result<HttpAnswer>> send_once(HttpCall call);
+    // `sent`: what the system was told of who asks.
+    Async<Result<HttpAnswer>> send_once(HttpCall call, HttpCall& sent);
     [[nodiscard]] RestReply read(RestAction action, const HttpCall& call, HttpAnswer answer);
     void note_rate_limit(const HttpHeaders& headers);
 

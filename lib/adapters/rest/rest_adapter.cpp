@@ -1,5 +1,6 @@
 #include <adapters/rest/rest_adapter.hpp>
 
+#include <adapters/rest/tokens.hpp>
 #include <adapters/rest/values.hpp>
 #include <castiel_sync/http/wrappers.hpp>
 
@@ -79,12 +80,35 @@ Async<Result<>> RestAdapter::check() {
     co_return there;
 }
 
+namespace {
+
+Result<std::shared_ptr<RestAuthenticator>> make_authenticator(std::shared_ptr<const RestDescription> description,
+                                                              const RestParts& parts, const AdapterContext& context,
+                                                              std::shared_ptr<Secrets> secrets) {
+    const RestAuthentication& described = description->authentication;
+    if (described.kind != RestAuthentication::Kind::oauth2)
+        return make_static_authenticator(described, context.credentials);
+    RestAccountParts account;
+    account.runtime = context.runtime;
+    account.settings = with_defaults(*description, context.settings);
+    account.description = std::move(description);
+    account.transport = parts.transport; // its budget is that of the system's records
+    account.secrets = parts.secrets;
+    account.tenant_id = context.tenant_id;
+    account.reference = context.credential_reference;
+    account.credentials = context.credentials;
+    return make_oauth2_authenticator(*parts.tokens, std::move(account), context.integration_id, std::move(secrets));
+}
+
+} // namespace
+
 AdapterFactory rest_factory(std::shared_ptr<const RestDescription> description, RestParts parts) {
+    if (!parts.tokens) parts.tokens = make_rest_tokens();
     return [description = std::move(description),
             parts = std::move(parts)](const AdapterContext& context) -> Result<std::unique_ptr<Adapter>> {
-        auto authenticator = make_static_authenticator(description->authentication, context.credentials);
-        if (!authenticator) return authenticator.error();
         auto secrets = std::make_shared<Secrets>(context.credentials);
+        auto authenticator = make_authenticator(description, parts, context, secrets);
+        if (!authenticator) return authenticator.error();
         // A read that fails now and then must not fail a page; what is throttled for longer is the engine's to wait
         // for.
         RetryOptions retries;

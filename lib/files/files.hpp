@@ -1,5 +1,5 @@
-// Files as the jsonl adapter needs them: an owned descriptor, what tells one state of a file from another, a lock on a
-// folder, and errors that name the path. Blocking.
+// Files that several processes read and one at a time replaces: an owned descriptor, what tells one state of a file
+// from another, a lock on a folder, and errors that name the path. Blocking.
 #pragma once
 
 #include <castiel_sync/error.hpp>
@@ -87,6 +87,8 @@ public:
 
     // Takes mode and, where the process may, owner of `model`; makes the content durable.
     [[nodiscard]] Result<> complete(const FileDescriptor& model, const std::string& target);
+    // For a target that is not there yet: stays this user's alone.
+    [[nodiscard]] Result<> complete(const std::string& target);
     // Afterwards the file is the target, and its descriptor is answered.
     [[nodiscard]] Result<FileDescriptor> rename_to(const std::string& target);
 

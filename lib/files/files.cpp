@@ -1,4 +1,4 @@
-#include <adapters/files.hpp>
+#include <files/files.hpp>
 
 #include <fmt/format.h>
 
@@ -62,7 +62,7 @@ ErrorCode code_of(int error_number) {
 std::string_view advice_for(ErrorCode code) {
     switch (code) {
     case ErrorCode::invalid_configuration:
-        return "check the integration's path and the entity's name";
+        return "check the path, and what stands there";
     case ErrorCode::forbidden:
         return "give this process the right to it";
     case ErrorCode::out_of_space:
@@ -91,7 +91,7 @@ Result<FileDescriptor> open_regular_file(const std::string& path) {
     if (::fstat(file.number(), &status) != 0) return file_error(errno, "read", path);
     if (!S_ISREG(status.st_mode))
         return Error(ErrorCode::invalid_configuration,
-                     fmt::format("{} is {}, not a file of records; put the entity's .jsonl file there", path,
+                     fmt::format("{} is {}, not a file; put a file there", path,
                                  S_ISDIR(status.st_mode) ? "a folder" : "a device or pipe"));
     return Result<FileDescriptor>(std::move(file));
 }
@@ -174,6 +174,10 @@ Result<> TemporaryFile::complete(const FileDescriptor& model, const std::string&
     if (::fchown(file_.number(), status.st_uid, status.st_gid) != 0 && errno != EPERM && errno != EINVAL)
         return file_error(errno, "keep the owner of", target);
     if (::fchmod(file_.number(), status.st_mode & 07777) != 0) return file_error(errno, "keep the mode of", target);
+    return complete(target);
+}
+
+Result<> TemporaryFile::complete(const std::string& target) {
     if (::fsync(file_.number()) != 0) return file_error(errno, "write a new copy of", target);
     return {};
 }

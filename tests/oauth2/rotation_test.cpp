@@ -1,0 +1,223 @@
+#include "world.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace castiel_sync;
+using namespace castiel_sync::oauth2_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Happened = std::vector<std::string>;
+
+struct RotatingWorld : World {
+    explicit RotatingWorld(json::object more = {}) : World("refreshToken", std::move(more)) {
+        rotates = true;
+        expires_in = 1000;
+    }
+    void expire() { loop.run_for(1000s); }
+};
+
+ErrorCode code_of(const auto& result) {
+    REQUIRE(result.has_error());
+    CHECK_FALSE(holds_secret(result.error().message));
+    return result.error().code;
+}
+
+} // namespace
+
+TEST_CASE("a new refresh token is written before the access token is used") {
+    RotatingWorld world;
+    REQUIRE(world.check().has_value());
+    CHECK(world.happened == Happened{"token", "write", "api"});
+    CHECK(world.refresh_token() == "canary-refresh-2");
+    CHECK(world.secrets->stored.at("clientSecret") == "canary:secret");
+}
+
+TEST_CASE("the next request for a token goes with the new refresh token") {
+    RotatingWorld world;
+    REQUIRE(world.check().has_value());
+    world.expire();
+    REQUIRE(world.check().has_value());
+    CHECK(form_of(world.token_calls().back()).at("refresh_token") == "canary-refresh-2");
+    CHECK(world.refresh_token() == "canary-refresh-3");
+}
+
+TEST_CASE("a refresh token that comes back unchanged is not written") {
+    World world;
+    world.token_answer = testing::json_answer(
+        200, {{"access_token", "canary-access-1"}, {"refresh_token", "canary-refresh-1"}, {"token_type", "Bearer"}});
+    REQUIRE(world.check().has_value());
+    CHECK(world.secrets->writes == 0);
+}
+
+TEST_CASE("a new refresh token that can't be written is kept, and written before anything else is done") {
+    RotatingWorld world;
+    world.secrets->write_error = Error(ErrorCode::unavailable, "the disk is away");
+    const auto failed = world.check();
+    CHECK(code_of(failed) == ErrorCode::unavailable);
+    CHECK(failed.error().message.find(reference) != std::string::npos);
+    CHECK(failed.error().message.find("the disk is away") != std::string::npos);
+    CHECK(world.happened == Happened{"token", "write"});
+
+    CHECK(code_of(world.check()) == ErrorCode::unavailable);
+    CHECK(world.happened == Happened{"token", "write", "write"});
+
+    world.secrets->write_error.reset();
+    REQUIRE(world.check().has_value());
+    CHECK(world.happened == Happened{"token", "write", "write", "write", "api"});
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("a new refresh token that is written late is used even when its access token has expired") {
+    RotatingWorld world;
+    world.secrets->write_error = Error(ErrorCode::forbidden, "read-only now");
+    REQUIRE(world.check().has_error());
+    world.expire();
+    world.secrets->write_error.reset();
+    REQUIRE(world.check().has_value());
+    CHECK(world.happened == Happened{"token", "write", "write", "token", "write", "api"});
+    CHECK(world.refresh_token() == "canary-refresh-3");
+}
+
+TEST_CASE("a write that was made although it was answered by an error is found again") {
+    RotatingWorld world;
+    world.secrets->write_error = Error(ErrorCode::unavailable, "the folder could not be synced");
+    world.secrets->writes_all_the_same = true;
+    REQUIRE(world.check().has_error());
+    world.secrets->write_error.reset();
+    REQUIRE(world.check().has_value());
+    CHECK(world.token_requests() == 1);
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("a place of secrets that throws loses nothing") {
+    RotatingWorld world;
+    world.secrets->throws = true;
+    CHECK(code_of(world.check()) == ErrorCode::internal);
+    world.secrets->throws = false;
+    REQUIRE(world.check().has_value());
+    CHECK(world.token_requests() == 1);
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("where a new refresh token could not be written, no adapter is made") {
+    RotatingWorld world;
+    world.secrets->writable = false;
+    const auto made = world.make();
+    CHECK(code_of(made) == ErrorCode::invalid_configuration);
+    CHECK(world.transport->calls().empty());
+}
+
+TEST_CASE("that a secret can't be replaced is found out before anything is sent") {
+    RotatingWorld world;
+    world.secrets->trial_error = Error(ErrorCode::forbidden, "the folder is read-only");
+    const auto refused = world.check();
+    CHECK(code_of(refused) == ErrorCode::invalid_configuration);
+    CHECK(refused.error().message.find("the folder is read-only") != std::string::npos);
+    CHECK(world.transport->calls().empty());
+}
+
+TEST_CASE("a place of secrets that is away for a moment is no fault of the configuration") {
+    RotatingWorld world;
+    world.secrets->trial_error = Error(ErrorCode::unavailable, "locked");
+    CHECK(code_of(world.check()) == ErrorCode::unavailable);
+    CHECK(world.transport->calls().empty());
+    world.secrets->trial_error.reset();
+    CHECK(world.check().has_value());
+}
+
+TEST_CASE("where the description says that nothing rotates, nothing is written") {
+    RotatingWorld world({{"rotates", false}});
+    world.secrets->writable = false;
+    REQUIRE(world.check().has_value());
+    CHECK(world.secrets->writes == 0);
+}
+
+TEST_CASE("what another process has written since the adapter was made is used") {
+    RotatingWorld world;
+    const auto adapter = world.make().value();
+    world.secrets->stored["refreshToken"] = "canary-refresh-other";
+    world.good_refresh = "canary-refresh-other";
+    REQUIRE(world.loop.run(adapter->check()).has_value());
+    REQUIRE(world.token_requests() == 1);
+    CHECK(form_of(world.token_calls().front()).at("refresh_token") == "canary-refresh-other");
+}
+
+TEST_CASE("a refresh token that another process was faster with is read anew") {
+    RotatingWorld world;
+    world.on_token = [&] {
+        world.secrets->stored["refreshToken"] = "canary-refresh-other";
+        world.good_refresh = "canary-refresh-other";
+    };
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.token_requests() == 2);
+    CHECK(form_of(world.token_calls().back()).at("refresh_token") == "canary-refresh-other");
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("a refresh token that nobody has replaced is void for good") {
+    RotatingWorld world;
+    world.good_refresh = "canary-refresh-unknown";
+    const auto refused = world.check();
+    CHECK(code_of(refused) == ErrorCode::unauthenticated);
+    CHECK(refused.error().message.find("connect the account anew") != std::string::npos);
+    CHECK(world.token_requests() == 1);
+}
+
+TEST_CASE("what a person changes in the secret meanwhile stays") {
+    RotatingWorld world;
+    world.secrets->before_write = [&] { world.secrets->stored["clientSecret"] = "canary-changed"; };
+    REQUIRE(world.check().has_value());
+    CHECK(world.refresh_token() == "canary-refresh-2");
+    CHECK(world.secrets->stored.at("clientSecret") == "canary-changed");
+    CHECK(world.token_requests() == 1);
+}
+
+TEST_CASE("a refresh token that another process writes meanwhile stays, and is the next to be used") {
+    RotatingWorld world;
+    world.secrets->before_write = [&] { world.secrets->stored["refreshToken"] = "canary-refresh-other"; };
+    REQUIRE(world.check().has_value());
+    CHECK(world.refresh_token() == "canary-refresh-other");
+    world.good_refresh = "canary-refresh-other";
+    world.expire();
+    REQUIRE(world.check().has_value());
+    CHECK(form_of(world.token_calls().back()).at("refresh_token") == "canary-refresh-other");
+}
+
+TEST_CASE("where what another process wrote turns out to be void, ours is used and written") {
+    RotatingWorld world;
+    world.secrets->before_write = [&] { world.secrets->stored["refreshToken"] = "canary-refresh-other"; };
+    REQUIRE(world.check().has_value());
+    world.expire();
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.token_requests() == 3);
+    CHECK(form_of(world.token_calls()[1]).at("refresh_token") == "canary-refresh-other");
+    CHECK(form_of(world.token_calls()[2]).at("refresh_token") == "canary-refresh-2");
+    CHECK(world.refresh_token() == "canary-refresh-3");
+}
+
+TEST_CASE("a new refresh token is written even when the access token beside it is no good") {
+    World world;
+    world.token_answer = testing::json_answer(
+        200, {{"access_token", "canary access"}, {"refresh_token", "canary-refresh-2"}, {"token_type", "Bearer"}});
+    CHECK(code_of(world.check()) == ErrorCode::corrupted);
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("a new refresh token is read beside a number that nothing can carry") {
+    World world;
+    world.token_answer = testing::text_answer(200, R"({"access_token": "canary-access-1", "token_type": "Bearer",
+        "refresh_token": "canary-refresh-2", "issued": 12345678901234567890123456789})");
+    REQUIRE(world.check().has_value());
+    CHECK(world.refresh_token() == "canary-refresh-2");
+}
+
+TEST_CASE("a secret without a refresh token is told by its name, and nothing is sent") {
+    World world;
+    world.secrets->stored.erase("refreshToken");
+    const auto refused = world.check();
+    CHECK(code_of(refused) == ErrorCode::unauthenticated);
+    CHECK(refused.error().message.find(reference) != std::string::npos);
+    CHECK(world.transport->calls().empty());
+}
