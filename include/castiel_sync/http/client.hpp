@@ -6,8 +6,7 @@
 // Connections.  Kept per scheme, host and port; at most max_connections_per_host, so that a host that hangs holds up
 //               calls to itself only. A call that finds its kept connection closed before a byte of an answer came
 //               takes a new one if its method is GET or HEAD, or not a byte of it could be sent; any other is
-//               unknown_outcome. Where an answer that refuses (3xx and above) comes before the body was sent, the rest
-//               of the body is not sent.
+//               unknown_outcome. When a whole answer comes before the body was sent, the rest of it is not sent.
 // Names.        Looked up on `blocking`, one look-up for all calls that wait for the same name; every address that a
 //               name has must be allowed, and only these are dialled, in their order; each gets its share of
 //               connect_timeout. A look-up that a deadline or the client's end leaves behind may end at any time.
