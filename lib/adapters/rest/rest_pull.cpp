@@ -34,6 +34,17 @@ RecordFault fault_of(const json::value& row, const std::string& id, const std::s
     return fault;
 }
 
+// Of a page of which a part was answered before. Where it was read anew it may be another one: it goes on after the row
+// that was answered last, if that can only have moved up, and is answered as a whole otherwise. Twice does no harm.
+std::size_t first_unanswered(const RestPage& page, const RestCursor& cursor) {
+    const std::uint64_t first = page.skipped + cursor.skip;
+    if (cursor.skip == 0) return page.skipped;
+    const auto found = std::find(page.ids.begin(), page.ids.end(), cursor.last);
+    if (first <= page.ids.size() && page.ids[first - 1] == cursor.last) return first;
+    const auto after = static_cast<std::size_t>(found - page.ids.begin()) + 1;
+    return cursor.last.empty() || found == page.ids.end() || after > first ? page.skipped : after;
+}
+
 } // namespace
 
 Async<Result<>> RestAdapter::begin(const RestEntity& entity, const std::string& name, RestCursor& cursor) {
@@ -209,8 +220,8 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
                                             RestPage page, std::size_t most, const std::string& place) {
     RecordPage answer;
     answer.listing = !cursor.feed;
-    const std::size_t first = page.skipped + cursor.skip;
-    const std::size_t end = std::min(page.rows.size(), first + most);
+    const std::size_t first = first_unanswered(page, cursor);
+    const std::size_t end = first + std::min(page.rows.size() - first, most);
     for (std::size_t index = first; index < end; ++index) {
         const json::value& row = page.rows[index];
         if (is_ignored(entity, row)) continue;
@@ -228,7 +239,8 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
         answer.records.push_back(std::move(*record));
     }
     if (end < page.rows.size()) {
-        cursor.skip += end - first;
+        cursor.skip = end - page.skipped;
+        cursor.last = page.ids[end - 1];
         answer.next = cursor.write();
         answer.has_more = true;
         held_ = std::move(page);
