@@ -45,6 +45,8 @@ std::size_t first_unanswered(const RestPage& page, const RestCursor& cursor) {
     return cursor.last.empty() || found == page.ids.end() || after > first ? page.skipped : after;
 }
 
+bool is_url(const RestRows& rows) { return rows.paging.kind == Kind::link || rows.paging.kind == Kind::next_url; }
+
 } // namespace
 
 Async<Result<>> RestAdapter::begin(const RestEntity& entity, const std::string& name, RestCursor& cursor) {
@@ -191,6 +193,9 @@ Result<bool> RestAdapter::go_on(const RestEntity& entity, const RestRows& rows, 
     if (step->at) {
         cursor.at = std::move(*step->at);
         cursor.skip = 0;
+        cursor.last.clear();
+        if (const auto* url = cursor.at.if_string(); url != nullptr && is_url(rows))
+            cursor.at = json::string(exchange_.without_credentials(*url));
         return true;
     }
     RestCursor after;

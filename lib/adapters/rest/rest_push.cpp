@@ -339,8 +339,7 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
         RestReply one;
         one.means = means;
         one.summary = fmt::format("{}, result {}", reply->summary, turn);
-        const json::value* message = description_->message ? find_in(description_->message, result) : nullptr;
-        if (message != nullptr) one.summary += ": " + scalar_text(*message).value_or("");
+        one.summary += exchange_.message_in(result);
         if (ends_the_push(means)) co_return one.error();
         Error told = one.error();
         auto settled = co_await settle(writing, item, means, std::move(told));
