@@ -283,16 +283,17 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
         auto pushed = co_await push_one_by_one(writing, std::move(alone));
         if (!pushed) co_return pushed.error();
     }
-    if (together.empty()) co_return Result<>();
+    const auto all = [&](const PushOutcome& outcome) {
+        for (const std::size_t index : together)
+            writing.outcomes[index] = outcome;
+    };
+    if (writing.throttled) all(not_sent(*writing.throttled));
+    if (together.empty() || writing.throttled) co_return Result<>();
     json::object variables = exchange_.variables(writing.name);
     variables.emplace("items", std::move(documents));
     auto call = exchange_.call_of(batch.request, variables);
     if (!call) co_return call.error();
     auto reply = co_await send(RestAction::batch, std::move(*call));
-    const auto all = [&](const PushOutcome& outcome) {
-        for (const std::size_t index : together)
-            writing.outcomes[index] = outcome;
-    };
     if (!reply) {
         const Error error = reply.error();
         const bool sent = error.code == ErrorCode::unknown_outcome || error.code == ErrorCode::corrupted;
