@@ -186,6 +186,9 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     if (reply->means == RestMeaning::success) {
         auto outcome = read_written(writing.entity, write.written, item, reply->headers, reply->body);
         if (outcome) co_return std::move(*outcome);
+        // A page to log in, or half an answer, is nobody's word that it was done.
+        if (reply->body_fault && reply->status != 204)
+            co_return outcome_of(Status::unknown, Error(ErrorCode::unknown_outcome, reply->body_fault->message));
         // It was done; what it became is read the next time.
         PushOutcome applied;
         applied.status = Status::applied;
