@@ -42,7 +42,8 @@ bool any_holds(const std::vector<RestCondition>& conditions, const json::value& 
 // Of no use to try for one record after the other.
 bool fails_the_call(const Error& error) {
     return error.code != ErrorCode::not_found && error.code != ErrorCode::forbidden &&
-           error.code != ErrorCode::corrupted && error.code != ErrorCode::invalid_record;
+           error.code != ErrorCode::corrupted && error.code != ErrorCode::invalid_record &&
+           error.code != ErrorCode::invalid_request;
 }
 
 } // namespace

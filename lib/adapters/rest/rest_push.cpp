@@ -32,6 +32,11 @@ PushOutcome not_sent(Error error) {
     return outcome_of(Status::not_sent, std::move(error));
 }
 
+// A text of this record that can't stand in a URL or header: the others are not to wait for it.
+PushOutcome unfit(const Error& error) {
+    return outcome_of(Status::rejected, Error(ErrorCode::invalid_record, error.message));
+}
+
 } // namespace
 
 struct RestAdapter::Writing {
@@ -124,6 +129,7 @@ Async<Result<PushOutcome>> RestAdapter::create(Writing& writing, const PushItem&
     auto reply = co_await send(RestAction::create, std::move(*call));
     if (!reply) {
         const Error error = reply.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
         if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
         writing.any_sent = true;
         co_return outcome_of(Status::unknown, error);
@@ -148,7 +154,14 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
         HttpHeaders headers;
         auto read = co_await fetch_one(writing.entity, writing.name, item.id, &headers);
         if (!read) co_return read.error();
-        if (read->presence == FetchedRecord::Presence::unknown) co_return not_sent(*read->error);
+        if (read->presence == FetchedRecord::Presence::unknown) {
+            // What can't be read whenever it is asked for can't be written either.
+            const ErrorCode code = read->error->code;
+            if (code == ErrorCode::invalid_request) co_return unfit(*read->error);
+            if (code == ErrorCode::invalid_record || code == ErrorCode::forbidden)
+                co_return outcome_of(Status::rejected, *read->error);
+            co_return not_sent(*read->error);
+        }
         if (read->presence == FetchedRecord::Presence::absent) {
             PushOutcome gone;
             gone.status = removes ? Status::applied : Status::absent;
@@ -178,6 +191,7 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     auto reply = co_await send(action_of(item.action), std::move(*call));
     if (!reply) {
         const Error error = reply.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
         if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
         writing.any_sent = true;
         co_return outcome_of(Status::unknown, error);
