@@ -154,8 +154,9 @@ public:
         std::string received;
         std::size_t bytes = 0;
         for (const HttpCall& call : calls) {
-            asio::write(socket, asio::buffer(fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\r\n",
-                                                         call.method, place_of(call.url).target, place.host)));
+            asio::write(socket,
+                        asio::buffer(fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n\r\n",
+                                                 call.method, place_of(call.url).target, place.host)));
             const std::size_t head = asio::read_until(socket, asio::dynamic_buffer(received), "\r\n\r\n");
             std::string lower = received.substr(0, head);
             for (char& c : lower)
