@@ -4,6 +4,10 @@ if(NOT PROJECT_IS_TOP_LEVEL OR NOT TARGET castiel-sync)
   return()
 endif()
 
+# What an author of descriptions copies, and what an editor checks them by. The binary holds the ready ones.
+install(FILES adapters/couchdb.yaml adapters/json-server.yaml adapters/template.yaml adapters/schema.json
+  DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/castiel-sync/adapters COMPONENT service)
+
 # Not in a whole installation, which may have any prefix.
 set(documents ${CMAKE_INSTALL_DATAROOTDIR}/doc/castiel-sync)
 install(FILES packaging/castiel-sync.service DESTINATION lib/systemd/system COMPONENT service EXCLUDE_FROM_ALL)

@@ -21,6 +21,7 @@ namespace http = boost::beast::http;
 using BeastText = boost::beast::string_view;
 using Problem = boost::system::error_code;
 
+constexpr std::string_view protocol = "HTTP/1.";
 constexpr unsigned max_interim_answers = 16;
 constexpr std::size_t max_reserved_bytes = 256 * 1024; // a length is only what somebody says
 
@@ -162,11 +163,16 @@ HttpAnswerReader::Step HttpAnswerReader::put(std::string_view bytes) {
 
 HttpAnswerReader::Step HttpAnswerReader::advance(std::string_view& waiting) {
     while (!waiting.empty()) {
-        if (!parser_) parser_ = std::make_unique<Parser>(*this, to_ != HttpAnswerTo::get);
+        if (!parser_) {
+            // Beast waits for the end of a head, which whoever speaks another protocol may never send.
+            if (!waiting.starts_with(protocol.substr(0, waiting.size()))) return refuse("it is no HTTP/1.1");
+            if (waiting.size() < protocol.size()) return Step::more;
+            parser_ = std::make_unique<Parser>(*this, to_ != HttpAnswerTo::get);
+        }
         const std::size_t before = waiting.size();
         const Step step = parse(waiting);
         if (step != Step::more) return step;
-        if (parser_ && waiting.size() == before) break;
+        if (waiting.size() == before) break;
     }
     return Step::more;
 }

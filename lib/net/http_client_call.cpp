@@ -174,10 +174,11 @@ Async<Result<>> HttpClientCall::open_tunnel() {
     const HttpExchange::End end = co_await exchange.run(head, {});
     if (end == HttpExchange::End::expired)
         co_return fault(ErrorCode::unavailable, "the proxy did not open a tunnel in time");
-    if (end != HttpExchange::End::whole || exchange.reader.followed())
-        co_return fault(ErrorCode::unavailable, "the proxy did not answer properly");
     const unsigned status = exchange.reader.status();
-    if (status / 100 == 2) co_return Result<>();
+    const bool opened = status / 100 == 2;
+    if (end != HttpExchange::End::whole || (opened && exchange.reader.followed()))
+        co_return fault(ErrorCode::unavailable, "the proxy did not answer properly");
+    if (opened) co_return Result<>();
     // What the proxy forbids it will forbid again.
     co_return fault(status / 100 == 4 ? ErrorCode::invalid_configuration : ErrorCode::unavailable,
                     fmt::format("the proxy opened no tunnel: it answered {}", status));

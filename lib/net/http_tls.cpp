@@ -85,6 +85,7 @@ std::string certificate_fault(long verdict) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE: // signed by another of the same name
         return "its certificate comes from an unknown authority. If that is to be trusted, put its certificate into "
                "ca_file";
     default:

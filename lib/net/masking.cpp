@@ -35,7 +35,8 @@ bool is_secret_header(std::string_view name) {
 }
 
 std::string mask_header(std::string_view name, std::string_view value, const Secrets& secrets) {
-    return is_secret_header(name) ? std::string(Secrets::mark) : secrets.scrub(value);
+    if (is_secret_header(name)) return std::string(Secrets::mark);
+    return equal_without_case(name, "Location") ? mask_url(value, secrets) : secrets.scrub(value);
 }
 
 std::string mask_form(std::string_view form, const Secrets& secrets) {

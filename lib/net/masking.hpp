@@ -12,7 +12,7 @@ namespace castiel_sync {
 
 [[nodiscard]] bool is_secret_header(std::string_view name);
 
-// The value of a header: the mark when its name says so, else scrubbed.
+// The value of a header: the mark when its name says so, else scrubbed. Location is masked as a URL.
 [[nodiscard]] std::string mask_header(std::string_view name, std::string_view value, const Secrets& secrets);
 
 [[nodiscard]] std::string mask_url(std::string_view url, const Secrets& secrets);

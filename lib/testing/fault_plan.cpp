@@ -5,11 +5,18 @@
 namespace castiel_sync::testing {
 namespace {
 
-constexpr std::array<std::string_view, 9> operation_names{"read",  "query", "commit", "scan",   "check",
-                                                          "pull",  "fetch", "push",   "publish"};
+constexpr std::array<std::string_view, 11> operation_names{
+    "read", "query", "commit", "scan", "check", "pull", "fetch", "push", "publish", "read_request", "write_request"};
 constexpr std::array<std::string_view, Fault::kinds> fault_names{
-    "none",       "refused", "throttled", "request_lost", "answer_lost",    "late",         "duplicated",
-    "stale",      "partial", "repeated",  "cursor_expired", "crash_before", "crash_after"};
+    "none",        "refused",      "throttled", "request_lost", "answer_lost",    "late",
+    "duplicated",  "stale",        "partial",   "repeated",     "cursor_expired", "crash_before",
+    "crash_after", "server_error", "html_body", "error_body"};
+
+constexpr std::array<unsigned, 4> server_errors{500, 502, 503, 504};
+
+bool is_request(Operation operation) {
+    return operation == Operation::read_request || operation == Operation::write_request;
+}
 
 // Does this kind of fault mean anything for this call? Otherwise the call goes well.
 bool applies(Fault::Kind kind, Operation operation) {
@@ -20,15 +27,22 @@ bool applies(Fault::Kind kind, Operation operation) {
     case Fault::Kind::request_lost:
     case Fault::Kind::crash_before:
     case Fault::Kind::crash_after: return true;
-    case Fault::Kind::answer_lost: return has_effect(operation);
+    case Fault::Kind::answer_lost: return has_effect(operation) || is_request(operation);
     case Fault::Kind::late:
+        return operation == Operation::push || operation == Operation::commit ||
+               operation == Operation::write_request;
     case Fault::Kind::stale: return operation == Operation::push || operation == Operation::commit;
-    case Fault::Kind::duplicated: return operation == Operation::push || operation == Operation::publish;
+    case Fault::Kind::duplicated:
+        return operation == Operation::push || operation == Operation::publish ||
+               operation == Operation::write_request;
     case Fault::Kind::partial:
         return operation == Operation::push || operation == Operation::publish || operation == Operation::pull ||
-               operation == Operation::fetch;
+               operation == Operation::fetch || is_request(operation);
     case Fault::Kind::repeated:
     case Fault::Kind::cursor_expired: return operation == Operation::pull;
+    case Fault::Kind::server_error:
+    case Fault::Kind::html_body:
+    case Fault::Kind::error_body: return is_request(operation);
     }
     return false;
 }
@@ -75,6 +89,7 @@ Fault RandomFaults::next(const Call& call) {
         fault.lateness = draw_duration(*random_, rates->second.max_lateness);
         if (kind == Fault::Kind::throttled && variant)
             fault.retry_after = std::chrono::milliseconds{static_cast<std::int64_t>(uniform(*random_, 20'000))};
+        if (kind == Fault::Kind::server_error) fault.status = server_errors[uniform(*random_, server_errors.size())];
         ++injected_[i];
         break;
     }

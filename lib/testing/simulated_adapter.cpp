@@ -105,6 +105,10 @@ std::optional<std::uint64_t> SimulatedSystem::position_of_cursor(std::string_vie
     return parsed->position;
 }
 
+std::string SimulatedSystem::cursor_at(std::uint64_t position) const {
+    return fmt::format("{}:feed:{}:", options_.name, position);
+}
+
 Record SimulatedSystem::to_record(const std::string& id, const Row& row) const {
     Record record;
     record.id = id;
@@ -170,7 +174,7 @@ RecordPage SimulatedSystem::list(const std::string& actor, const PullRequest& re
     }
     page.next = page.has_more || !options_.capabilities.change_feed
                     ? fmt::format("{}:list:{}:{}", options_.name, started, last)
-                    : fmt::format("{}:feed:{}:", options_.name, started);
+                    : cursor_at(started);
     return page;
 }
 
@@ -189,7 +193,7 @@ RecordPage SimulatedSystem::feed(const std::string& actor, const PullRequest& re
         }
     }
     if (!page.has_more) last = std::max(last, position_);
-    page.next = fmt::format("{}:feed:{}:", options_.name, last);
+    page.next = cursor_at(last);
     return page;
 }
 
@@ -246,7 +250,7 @@ Result<std::vector<PushOutcome>> SimulatedSystem::push(const std::string& actor,
         case PushItem::Action::update: outcomes.push_back(push_update(actor, request.entity, item)); break;
         case PushItem::Action::remove: outcomes.push_back(push_remove(actor, request.entity, item)); break;
         }
-    if (alone && !outcomes.empty()) outcomes.back().cursor = fmt::format("{}:feed:{}:", options_.name, position_);
+    if (alone && !outcomes.empty()) outcomes.back().cursor = cursor_at(position_);
     return outcomes;
 }
 

@@ -45,11 +45,16 @@ bool SimulatedSystem::set_broken(const std::string& entity, const std::string& i
     return true;
 }
 
-const json::object* SimulatedSystem::find(const std::string& entity, const std::string& id) const {
+const SimulatedSystem::Row* SimulatedSystem::find_row(const std::string& entity, const std::string& id) const {
     const auto rows = entities_.find(entity);
     if (rows == entities_.end()) return nullptr;
     const auto row = rows->second.rows.find(id);
-    return row == rows->second.rows.end() || row->second.deleted ? nullptr : &row->second.fields;
+    return row == rows->second.rows.end() ? nullptr : &row->second;
+}
+
+const json::object* SimulatedSystem::find(const std::string& entity, const std::string& id) const {
+    const Row* row = find_row(entity, id);
+    return !row || row->deleted ? nullptr : &row->fields;
 }
 
 bool SimulatedSystem::broken(const std::string& entity, const std::string& id) const {
@@ -72,10 +77,8 @@ std::vector<std::string> SimulatedSystem::entities() const {
 }
 
 std::uint64_t SimulatedSystem::position(const std::string& entity, const std::string& id) const {
-    const auto rows = entities_.find(entity);
-    if (rows == entities_.end()) return 0;
-    const auto row = rows->second.rows.find(id);
-    return row == rows->second.rows.end() ? 0 : row->second.position;
+    const Row* row = find_row(entity, id);
+    return row ? row->position : 0;
 }
 
 void SimulatedSystem::change(const std::string& entity, const std::string& id, SystemWrite::Kind kind,

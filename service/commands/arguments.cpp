@@ -46,6 +46,7 @@ public:
         add_parked();
         add_latches();
         add_streams();
+        add_adapters();
         add_others();
     }
 
@@ -282,6 +283,51 @@ private:
         add_action("resume", "Let runs touch it again", StreamsSetArguments::Action::resume);
         add_action("reset", "Read both sides from the beginning next time; links stay",
                    StreamsSetArguments::Action::reset);
+    }
+
+    static void add_adapter_options(CLI::App& command, AdapterArguments& with) {
+        command.add_option("ADAPTER", with.adapter, "A description (YAML file), or the name of an adapter")->required();
+        command.add_option("--entity", with.entity, "The entity")->type_name("NAME")->required();
+        command.add_option("--set", with.settings, "A setting; VALUE is JSON, or else text")
+            ->type_name("NAME=VALUE")
+            ->allow_extra_args(false);
+        command.add_option("--credentials", with.credentials, "The secret to use, as in credentialSecretName")
+            ->type_name("SECRET");
+    }
+
+    static void add_recording_options(CLI::App& command, std::string& record, std::string& replay) {
+        auto* recorded = command.add_option("--record", record, "Write requests and answers there, without secrets")
+                             ->type_name("FILE");
+        command.add_option("--replay", replay, "Take the answers from there, and send nothing")
+            ->type_name("FILE")
+            ->excludes(recorded);
+    }
+
+    void add_adapters() {
+        CLI::App* adapters = group("adapters", "The systems that can be synced with, and descriptions of them");
+        add(*adapters, "list", "List the adapters", std::make_shared<AdaptersListArguments>());
+        auto show = std::make_shared<AdaptersShowArguments>();
+        CLI::App* command = add(*adapters, "show", "Show an adapter: its settings, and what it can promise", show);
+        command->add_option("NAME", show->name, "Its name")->required();
+        command->add_flag("--description", show->description, "Its description as it was written (YAML)");
+
+        auto validate = std::make_shared<AdaptersValidateArguments>();
+        command = add(*adapters, "validate", "Check descriptions; every fault is told with its line", validate);
+        command->add_option("FILE", validate->files, "Descriptions (YAML)")->required();
+
+        auto trial = std::make_shared<AdaptersTryArguments>();
+        command = add(*adapters, "try", "Read a page from a system, and show requests and records", trial);
+        add_adapter_options(*command, trial->with);
+        command->add_option("--limit", trial->limit, "At most so many records (default 20)")
+            ->check(CLI::Range(1, 1000))
+            ->type_name("N");
+        add_recording_options(*command, trial->record, trial->replay);
+
+        auto conform = std::make_shared<AdaptersConformArguments>();
+        command = add(*adapters, "conform", "Try on a live system whether the adapter keeps what it promises", conform);
+        add_adapter_options(*command, conform->with);
+        command->add_flag("--erase", conform->erase, "The entity's records may be deleted; the trial needs that");
+        add_recording_options(*command, conform->record, conform->replay);
     }
 
     void add_others() {

@@ -135,13 +135,47 @@ struct HistoryArguments {
     std::size_t limit = 50;
 };
 
+struct AdaptersListArguments {};
+
+struct AdaptersShowArguments {
+    std::string name;
+    bool description = false; // its YAML text
+};
+
+struct AdaptersValidateArguments {
+    std::vector<std::string> files;
+};
+
+// A system that is spoken to without an integration.
+struct AdapterArguments {
+    std::string adapter;               // a file, or the name of one that is known
+    std::string entity;
+    std::vector<std::string> settings; // name=value
+    std::string credentials;           // a reference, as credentialSecretName
+};
+
+struct AdaptersTryArguments {
+    AdapterArguments with;
+    std::size_t limit = 20;
+    std::string record; // a file; empty: none
+    std::string replay;
+};
+
+struct AdaptersConformArguments {
+    AdapterArguments with;
+    bool erase = false; // the entity's records may go
+    std::string record;
+    std::string replay;
+};
+
 using Command =
     std::variant<VersionArguments, ServeArguments, RunArguments, PreviewArguments, CheckArguments, ShardsListArguments,
                  ShardsGetArguments, ShardsPutArguments, ShardsDeleteArguments, ShardsExportArguments,
                  ShardsImportArguments, ExecutionsListArguments, ExecutionsShowArguments, ConflictsListArguments,
                  ConflictsShowArguments, ConflictsResolveArguments, ConflictsIgnoreArguments, ParkedListArguments,
                  ParkedRetryArguments, ParkedDiscardArguments, LatchesListArguments, LatchesDecideArguments,
-                 StreamsListArguments, StreamsSetArguments, HistoryArguments>;
+                 StreamsListArguments, StreamsSetArguments, HistoryArguments, AdaptersListArguments,
+                 AdaptersShowArguments, AdaptersValidateArguments, AdaptersTryArguments, AdaptersConformArguments>;
 
 struct Invocation {
     CommonArguments common;

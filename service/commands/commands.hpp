@@ -36,6 +36,11 @@ Async<ExitCode> execute(Session& session, LatchesDecideArguments arguments);
 Async<ExitCode> execute(Session& session, StreamsListArguments arguments);
 Async<ExitCode> execute(Session& session, StreamsSetArguments arguments);
 Async<ExitCode> execute(Session& session, HistoryArguments arguments);
+Async<ExitCode> execute(Session& session, AdaptersListArguments arguments);
+Async<ExitCode> execute(Session& session, AdaptersShowArguments arguments);
+Async<ExitCode> execute(Session& session, AdaptersValidateArguments arguments);
+Async<ExitCode> execute(Session& session, AdaptersTryArguments arguments);
+Async<ExitCode> execute(Session& session, AdaptersConformArguments arguments);
 
 // What an exit code makes of an error: a faulty request is the caller's (2), a latch holds the stream (4).
 [[nodiscard]] ExitCode exit_code_of(const Error& error);

@@ -4,15 +4,12 @@
 #include "session.hpp"
 
 namespace castiel_sync::service {
-namespace {
 
-void report_each(const std::vector<Fault>& faults, LogLevel level) {
+void report_faults(const std::vector<Fault>& faults, LogLevel level) {
     for (const Fault& fault : faults)
         log(level, to_string(fault),
             {{"source", fault.place.source}, {"line", fault.place.line}, {"keyPath", fault.path}});
 }
-
-} // namespace
 
 LoadRequest load_request(const CommonArguments& common) {
     LoadRequest request;
@@ -23,8 +20,8 @@ LoadRequest load_request(const CommonArguments& common) {
 }
 
 void report(const LoadedConfiguration& loaded) {
-    report_each(loaded.notices, LogLevel::warning);
-    report_each(loaded.faults, LogLevel::error);
+    report_faults(loaded.notices, LogLevel::warning);
+    report_faults(loaded.faults, LogLevel::error);
 }
 
 bool logs_json(const CommonArguments& common) { return common.json || process_environment()("LOG_FORMAT") == "json"; }

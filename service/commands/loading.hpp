@@ -12,6 +12,8 @@ namespace castiel_sync::service {
 
 // Faults as errors and notices as warnings, each with its place.
 void report(const LoadedConfiguration& loaded);
+// One line each, with file, line and key.
+void report_faults(const std::vector<Fault>& faults, LogLevel level);
 
 // LOG_LEVEL before --quiet before what a file says.
 [[nodiscard]] LogLevel least_log_level(const CommonArguments& common, std::optional<LogLevel> configured);

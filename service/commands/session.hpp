@@ -60,6 +60,9 @@ public:
     // Serving, it tells its faults to the log only.
     [[nodiscard]] Store& store() const { return discreet_store_ ? *discreet_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
+    // Where adapters' requests leave.
+    [[nodiscard]] const std::shared_ptr<HttpTransport>& transport() const { return rest_.transport; }
+    [[nodiscard]] const std::shared_ptr<SecretProvider>& secrets() const { return rest_.secrets; }
 
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;

@@ -1,7 +1,7 @@
 #include "configuration.hpp"
 
 #include "adapter_settings.hpp"
-#include "adapters/descriptions.hpp"
+#include "systems/descriptions.hpp"
 #include "embedded.hpp"
 #include "files.hpp"
 #include "schema.hpp"

@@ -1,4 +1,5 @@
-// config/schema.json, config/default.yaml, openapi.yaml and the ready descriptions, as they were when this binary was built.
+// config/schema.json, config/default.yaml, openapi.yaml and the ready descriptions, as they were when this binary was
+// built.
 #pragma once
 
 #include <string_view>

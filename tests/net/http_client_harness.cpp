@@ -9,7 +9,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <utility>
+
+#include <sys/socket.h>
+#include <zlib.h>
 
 namespace castiel_sync::testing {
 
@@ -41,7 +45,7 @@ void read_on(const std::shared_ptr<Peer::State>& state) {
                                   [state](boost::system::error_code problem, std::size_t bytes) {
                                       state->received.append(state->buffer.data(), bytes);
                                       state->ended = problem.failed();
-                                      if (!problem) read_on(state);
+                                      if (!problem && state->reads) read_on(state);
                                   });
 }
 
@@ -56,21 +60,22 @@ void send_on(const std::shared_ptr<Peer::State>& state, const std::shared_ptr<co
 } // namespace
 
 PendingCall::PendingCall(ClientHarness& harness, HttpTransport& client, HttpCall call)
-    : harness_(harness), state_(std::make_shared<State>()) {
+    : harness_(&harness), state_(std::make_shared<State>()) {
     asio::co_spawn(harness.loop, client.send(std::move(call)),
                    asio::bind_cancellation_slot(state_->signal.slot(), Keep{state_}));
 }
 
 Result<HttpAnswer> PendingCall::wait() {
-    harness_.wait_until([this] { return state_->done; });
+    harness_->wait_until([this] { return state_->done; });
     REQUIRE(state_->answer.has_value());
     return *state_->answer;
 }
 
-Peer::Peer(ClientHarness& harness, tcp::socket accepted)
+Peer::Peer(ClientHarness& harness, tcp::socket accepted, bool reads)
     : harness_(harness), state_(std::make_shared<State>(std::move(accepted))) {
     state_->socket.set_option(tcp::no_delay(true));
-    read_on(state_);
+    state_->reads = reads;
+    if (reads) read_on(state_);
 }
 
 std::string Peer::read_head() {
@@ -104,6 +109,13 @@ void Peer::send(std::string_view bytes) {
 
 void Peer::send_for_ever(std::string bytes) { send_on(state_, std::make_shared<const std::string>(std::move(bytes))); }
 
+void Peer::stop_reading() {
+    state_->reads = false;
+    state_->socket.cancel();
+    harness_.settle();
+    state_->ended = false;
+}
+
 void Peer::close() { state_->socket.close(); }
 
 void Peer::close_with_reset() {
@@ -117,14 +129,14 @@ PeerServer::PeerServer(ClientHarness& harness, const char* address)
     harness.egress.allowed_ports.push_back(port_);
 }
 
-Peer PeerServer::accept() {
+Peer PeerServer::accept_one(bool reads) {
     std::optional<tcp::socket> accepted;
     acceptor_.async_accept([&](boost::system::error_code problem, tcp::socket socket) {
         REQUIRE(!problem);
         accepted.emplace(std::move(socket));
     });
     harness_.wait_until([&] { return accepted.has_value(); });
-    return Peer(harness_, *std::move(accepted));
+    return Peer(harness_, *std::move(accepted), reads);
 }
 
 bool PeerServer::has_more() {
@@ -141,7 +153,26 @@ std::string PeerServer::url(std::string_view target) const {
     return "http://127.0.0.1:" + std::to_string(port_) + std::string(target);
 }
 
+DeafServer::DeafServer(ClientHarness& harness, const char* address, std::uint16_t port)
+    : acceptor_(harness.loop, tcp::v4()) {
+    acceptor_.set_option(tcp::acceptor::reuse_address(true));
+    acceptor_.bind(tcp::endpoint(asio::ip::make_address(address), port));
+    acceptor_.listen(0);
+    port_ = acceptor_.local_endpoint().port();
+    harness.egress.allowed_ports.push_back(port_);
+    for (int count = 0; count < 4; ++count) { // one fits in, one may fit behind it
+        tcp::socket& socket = queue_.emplace_back(harness.loop, tcp::v4());
+        socket.non_blocking(true);
+        const tcp::endpoint endpoint = acceptor_.local_endpoint();
+        (void)::connect(socket.native_handle(), endpoint.data(),
+                        static_cast<socklen_t>(endpoint.size())); // not waiting
+    }
+}
+
 ClientHarness::ClientHarness() {
+    // The system's authorities are none of a test's business, and take long to read.
+    ::setenv("SSL_CERT_FILE", "/dev/null", 1);
+    ::setenv("SSL_CERT_DIR", "/dev/null", 1);
     egress.allow_http = true;
     egress.allow_networks = {"127.0.0.1/32"};
     options.blocking = name_server.get_executor();
@@ -191,8 +222,8 @@ HttpCall ClientHarness::post(const std::string& url, std::string body) {
 void ClientHarness::wait_until(const std::function<bool()>& is_so) {
     // The limit is for a test that fails: it should say so instead of waiting for ever.
     while (!is_so()) {
-        settle();
-        if (is_so()) return;
+        name_server.restart();
+        if (name_server_answers) name_server.poll();
         loop.restart();
         REQUIRE(loop.run_one_for(std::chrono::seconds(60)) > 0);
     }
@@ -205,6 +236,25 @@ void ClientHarness::settle() {
         name_server.restart();
         if (name_server_answers) ran += name_server.poll();
     }
+}
+
+ErrorCode code_of(const Result<HttpAnswer>& answer) {
+    REQUIRE(!answer.has_value());
+    return answer.error().code;
+}
+
+std::string gzip(std::string_view text) {
+    z_stream stream{};
+    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+    std::string compressed(deflateBound(&stream, text.size()), '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uInt>(text.size());
+    stream.next_out = reinterpret_cast<Bytef*>(compressed.data());
+    stream.avail_out = static_cast<uInt>(compressed.size());
+    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    compressed.resize(stream.total_out);
+    deflateEnd(&stream);
+    return compressed;
 }
 
 } // namespace castiel_sync::testing

@@ -31,7 +31,10 @@ public:
     [[nodiscard]] Result<HttpAnswer> wait();
     [[nodiscard]] bool done() const { return state_->done; }
     [[nodiscard]] bool cancelled() const { return state_->cancelled; }
-    void cancel() { state_->signal.emit(boost::asio::cancellation_type::terminal); }
+    // A signal may not be given to a coroutine that has ended.
+    void cancel() {
+        if (!state_->done) state_->signal.emit(boost::asio::cancellation_type::terminal);
+    }
 
     struct State {
         boost::asio::cancellation_signal signal;
@@ -41,14 +44,15 @@ public:
     };
 
 private:
-    ClientHarness& harness_;
+    ClientHarness* harness_;
     std::shared_ptr<State> state_;
 };
 
 // The server's end of a connection.
 class Peer {
 public:
-    Peer(ClientHarness& harness, boost::asio::ip::tcp::socket accepted);
+    // `reads`: from the beginning on.
+    Peer(ClientHarness& harness, boost::asio::ip::tcp::socket accepted, bool reads = true);
 
     // The next request's head, with its last empty line.
     [[nodiscard]] std::string read_head();
@@ -59,6 +63,8 @@ public:
     void send(std::string_view bytes);
     // Sends while the loop runs, as much as is taken, and gives up when the client does.
     void send_for_ever(std::string bytes);
+    // What the client sends from now on stays in the kernel, and is missed when the connection is closed.
+    void stop_reading();
     void close();
     void close_with_reset();
 
@@ -69,6 +75,7 @@ public:
         std::array<char, 65536> buffer{};
         std::size_t sent_for_ever = 0;
         bool ended = false;
+        bool reads = true;
     };
     [[nodiscard]] State& state() { return *state_; }
 
@@ -83,17 +90,32 @@ public:
     explicit PeerServer(ClientHarness& harness, const char* address = "127.0.0.1");
 
     // The next connection: waits for it.
-    [[nodiscard]] Peer accept();
+    [[nodiscard]] Peer accept() { return accept_one(true); }
+    // For somebody else to read from.
+    [[nodiscard]] Peer accept_unread() { return accept_one(false); }
     // Whether a connection waits that nobody accepted.
     [[nodiscard]] bool has_more();
     [[nodiscard]] std::string url(std::string_view target = "/") const;
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    void close() { acceptor_.close(); }
 
 private:
+    [[nodiscard]] Peer accept_one(bool reads);
+
     ClientHarness& harness_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::uint16_t port_;
+};
+
+// Takes no connection: its queue is full.
+class DeafServer {
+public:
+    DeafServer(ClientHarness& harness, const char* address, std::uint16_t port);
+    [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+
+private:
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::uint16_t port_;
+    std::vector<boost::asio::ip::tcp::socket> queue_;
 };
 
 class ClientHarness {
@@ -130,5 +152,11 @@ public:
 private:
     std::shared_ptr<HttpTransport> client_;
 };
+
+inline const std::string hello_answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+// Of an answer that has to be an error.
+[[nodiscard]] ErrorCode code_of(const Result<HttpAnswer>& answer);
+[[nodiscard]] std::string gzip(std::string_view text);
 
 } // namespace castiel_sync::testing

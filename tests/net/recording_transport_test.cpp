@@ -124,7 +124,10 @@ TEST_CASE_FIXTURE(Recording, "tokens that nobody knew before are masked by the n
                            {"expires_in", 3600},
                            {"nested", {json::object{{"id_token", "i-1234"}}}},
                            {"token_type", "Bearer"}};
-    json::object line = line_of(call, json_answer(200, body));
+    HttpAnswer answer = json_answer(200, body);
+    answer.headers.add("Location", "https://crm.test/welcome?page=1&access_token=a-1234");
+    json::object line = line_of(call, answer);
+    CHECK(line["answer"].at("headers").at("Location") == "https://crm.test/welcome?page=1&access_token=[secret]");
     CHECK(line["url"] == "https://crm.test/token?api_key=[secret]&page=2&Token=[secret]&x");
     CHECK(line["body"] == "grant_type=password&password=[secret]&client-secret=[secret]");
     CHECK(

@@ -153,8 +153,11 @@ TEST_CASE_FIXTURE(Retrying, "what asks for more than is left is handed on withou
         CHECK(ask(call, {with_retry_after(429, value), json_answer(200, nullptr)})->status == 429);
         CHECK(attempts() == 1);
     }
+    options.cap = 5s; // a wait that would fit, and be of no use
+    CHECK(ask(call, {with_retry_after(429, "31"), json_answer(200, nullptr)})->status == 429);
     CHECK(loop.now() == 0ns);
     options.base = 0ms;
+    options.cap = 60s;
     CHECK(ask(call, {with_retry_after(429, "20"), with_retry_after(429, "10"), json_answer(200, nullptr)})->status ==
           429);
     CHECK(attempts() == 2);

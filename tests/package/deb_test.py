@@ -20,12 +20,17 @@ EXPECTED = {  # path: mode
     "./etc/castiel-sync/local.yaml": "-rw-r-----",
     "./usr/bin/castiel-sync": "-rwxr-xr-x",
     "./usr/lib/systemd/system/castiel-sync.service": "-rw-r--r--",
+    "./usr/share/castiel-sync/adapters/couchdb.yaml": "-rw-r--r--",
+    "./usr/share/castiel-sync/adapters/json-server.yaml": "-rw-r--r--",
+    "./usr/share/castiel-sync/adapters/schema.json": "-rw-r--r--",
+    "./usr/share/castiel-sync/adapters/template.yaml": "-rw-r--r--",
     "./usr/share/doc/castiel-sync/copyright": "-rw-r--r--",
     "./usr/share/doc/castiel-sync/openapi.yaml": "-rw-r--r--",
     "./usr/share/doc/castiel-sync/docs/operations.md": "-rw-r--r--",
     "./usr/share/doc/castiel-sync/docs/configuration.md": "-rw-r--r--",
 }
-FOLDERS = ("./etc/castiel-sync/", "./usr/bin/", "./usr/lib/systemd/system/", "./usr/share/doc/castiel-sync/")
+FOLDERS = ("./etc/castiel-sync/", "./usr/bin/", "./usr/lib/systemd/system/", "./usr/share/castiel-sync/adapters/",
+           "./usr/share/doc/castiel-sync/")
 
 
 def run(*command, **more):

@@ -137,7 +137,7 @@ void draw_systems(Dice& dice, Scenario& scenario) {
 }
 
 void draw_rates(Dice& dice, FaultRates& rates, bool crashes) {
-    for (std::size_t i = 1; i < Fault::kinds; ++i) {
+    for (std::size_t i = 1; i < Fault::kinds - Fault::request_kinds; ++i) {
         const auto kind = static_cast<Fault::Kind>(i);
         if (!dice.percent(35)) continue;
         const bool crash = kind == Fault::Kind::crash_before || kind == Fault::Kind::crash_after;

@@ -82,6 +82,11 @@ bool makes_sense(const SweptFault& swept, const SweptCall& call, bool lasting, c
         return call.number == 1 || (lasting && effect);
     case Kind::crash_after:
         return effect;
+    // Of requests, and nothing here makes any.
+    case Kind::server_error:
+    case Kind::html_body:
+    case Kind::error_body:
+        return false;
     }
     return false;
 }

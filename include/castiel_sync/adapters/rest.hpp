@@ -12,6 +12,9 @@
 #include <castiel_sync/secret_provider.hpp>
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace castiel_sync {
@@ -33,6 +36,10 @@ struct ParsedRestDescription {
 
 // The entities that it names; "*" stands for any.
 [[nodiscard]] std::vector<std::string> entity_names(const RestDescription& description);
+
+// What an adapter for this entity promises; nullopt: there is no such entity.
+[[nodiscard]] std::optional<AdapterCapabilities> capabilities_of(const RestDescription& description,
+                                                                 std::string_view entity);
 
 // The access tokens of OAuth2, kept as long as the object lives. All adapters with the same tenant, credential
 // reference and description share one token, however many executions come and go: of many that need a new one at once

@@ -66,7 +66,7 @@ using RecordingWriter = std::function<void(std::string line)>;
 //          in parameters and members of JSON named access_token, refresh_token, client_secret, password, token and the
 //          like, since what a service hands out is known to nobody before. Read a recording before you publish it all
 //          the same: it holds the records themselves.
-// A call that is cancelled, or whose transport throws, is not recorded.
+// A call that is cancelled, or whose transport throws, is not recorded. `secrets` is never null.
 [[nodiscard]] std::shared_ptr<HttpTransport> make_recording_transport(std::shared_ptr<HttpTransport> inner,
                                                                       std::shared_ptr<const Secrets> secrets,
                                                                       RecordingWriter writer);

@@ -1,5 +1,5 @@
-// FaultPlan: decides call by call what goes wrong with it. The wrappers FaultyStore, FaultyAdapter and FaultySink ask
-// it once per call and do what it says.
+// FaultPlan: decides call by call what goes wrong with it. The wrappers FaultyStore, FaultyAdapter, FaultySink
+// and FaultyTransport ask it once per call and do what it says.
 #pragma once
 
 #include <castiel_sync/runtime.hpp>
@@ -16,11 +16,13 @@
 
 namespace castiel_sync::testing {
 
-enum class Operation { read, query, commit, scan, check, pull, fetch, push, publish };
+// The last two are requests of an HttpTransport.
+enum class Operation { read, query, commit, scan, check, pull, fetch, push, publish, read_request, write_request };
 
 [[nodiscard]] std::string_view to_string(Operation operation) noexcept;
 [[nodiscard]] constexpr bool has_effect(Operation operation) noexcept {
-    return operation == Operation::commit || operation == Operation::push || operation == Operation::publish;
+    return operation == Operation::commit || operation == Operation::push || operation == Operation::publish ||
+           operation == Operation::write_request;
 }
 
 struct Call {
@@ -44,14 +46,20 @@ struct Fault {
         cursor_expired, // pull
         crash_before,   // the process dies; nothing happened
         crash_after,    // it happened, and the process dies before it hears of it
+        // Of requests only; behind all others, so that the seeds of those draw what they have always drawn.
+        server_error,   // an answer of 500, 502, 503 or 504
+        html_body,      // a page where JSON is expected
+        error_body,     // a success that says in its body that it is none
     };
-    static constexpr std::size_t kinds = 13;
+    static constexpr std::size_t kinds = 16;
+    static constexpr std::size_t request_kinds = 3; // the last ones
 
     Kind kind = Kind::none;
     std::chrono::nanoseconds before{0};   // on the way there
     std::chrono::nanoseconds after{0};    // on the way back
     std::chrono::nanoseconds lateness{0}; // late
-    std::optional<std::chrono::milliseconds> retry_after; // throttled
+    std::optional<std::chrono::milliseconds> retry_after; // throttled, server_error
+    unsigned status = 0; // server_error; 0: 503
     bool variant = false; // where a fault has two faces: told per item or for the whole call, first or second answer
     bool arrives = false; // when the process dies during `before`: did the call get there all the same?
 };

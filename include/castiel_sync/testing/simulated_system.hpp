@@ -70,7 +70,7 @@ public:
     [[nodiscard]] const SimulatedSystemOptions& options() const { return options_; }
 
     // Adapters onto it; `actor` names whoever uses them in what the system saw. Every call completes at once.
-    // With a budget each call takes one request of it first.
+    // With a budget each call takes one request of it first. Over HTTP: simulated_rest_server.hpp.
     [[nodiscard]] std::unique_ptr<Adapter> connect(std::string actor, std::shared_ptr<RequestBudget> budget = {});
     [[nodiscard]] AdapterFactory factory(std::string actor);
 
@@ -104,6 +104,7 @@ public:
 
 private:
     friend class SimulatedAdapter;
+    friend class SimulatedRestServer;
 
     struct Row {
         json::object fields;
@@ -126,6 +127,8 @@ private:
 
     void change(const std::string& entity, const std::string& id, SystemWrite::Kind kind, json::object fields,
                 const std::string& actor, const std::string& idempotency_key);
+    [[nodiscard]] std::string cursor_at(std::uint64_t position) const; // of the feed: everything after it is answered
+    [[nodiscard]] const Row* find_row(const std::string& entity, const std::string& id) const; // deleted ones too
     [[nodiscard]] Record to_record(const std::string& id, const Row& row) const;
     void saw_read(const std::string& actor, const std::string& entity, const std::string& id) const;
     void add_row(RecordPage& page, const std::string& actor, const std::string& entity, const std::string& id,

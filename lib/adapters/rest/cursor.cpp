@@ -8,7 +8,8 @@ namespace castiel_sync {
 namespace {
 
 Error expired() {
-    return {ErrorCode::cursor_expired, "the cursor was not written by this description; what it stands for is read anew"};
+    return {ErrorCode::cursor_expired,
+            "the cursor was not written by this description; what it stands for is read anew"};
 }
 
 bool read_number(const json::object& object, std::string_view name, std::uint64_t& number) {
@@ -16,6 +17,14 @@ bool read_number(const json::object& object, std::string_view name, std::uint64_
     if (value == nullptr) return true;
     if (!value->is_int64() || value->get_int64() < 0) return false;
     number = static_cast<std::uint64_t>(value->get_int64());
+    return true;
+}
+
+bool read_text(const json::object& object, std::string_view name, std::string& text) {
+    const json::value* value = object.if_contains(name);
+    if (value == nullptr) return true;
+    if (!value->is_string()) return false;
+    text = value->get_string();
     return true;
 }
 
@@ -47,12 +56,9 @@ Result<RestCursor> RestCursor::parse(std::string_view text) {
     bool valid = is_scalar(cursor.position) && is_scalar(cursor.at);
     valid = valid && read_number(object, "pages", cursor.pages) && read_number(object, "size", cursor.size) &&
             read_number(object, "skip", cursor.skip) && read_number(object, "restarts", cursor.restarts) &&
+            read_text(object, "mark", cursor.mark) && read_text(object, "last", cursor.last) &&
             read_time(object, "began", cursor.began) && read_time(object, "newest", cursor.newest);
     if (object.contains("total")) valid = valid && read_number(object, "total", cursor.total.emplace());
-    if (const json::value* mark = object.if_contains("mark")) {
-        valid = valid && mark->is_string();
-        if (valid) cursor.mark = mark->get_string();
-    }
     if (const json::value* anchors = object.if_contains("anchors")) {
         valid = valid && anchors->is_array();
         if (valid)
@@ -78,6 +84,7 @@ std::string RestCursor::write() const {
     add("skip", skip);
     add("restarts", restarts);
     if (total) object.emplace("total", static_cast<std::int64_t>(*total));
+    if (!last.empty()) object.emplace("last", last);
     if (!mark.empty()) object.emplace("mark", mark);
     if (!anchors.empty()) {
         json::array list;

@@ -20,8 +20,9 @@ struct RestCursor {
     std::uint64_t pages = 0;  // of this pass before this one
     std::uint64_t size = 0;   // rows asked for, the same throughout a pass; 0: not yet decided
     std::uint64_t skip = 0;   // rows of this page that were answered already
+    std::string last;         // the id of the last of them
     std::uint64_t restarts = 0;
-    std::vector<std::string> anchors; // offset: the last ids of the page before
+    std::vector<std::string> anchors; // offset, inclusive keyset: the last ids of the page before
     std::optional<std::uint64_t> total;
     std::string mark; // of an earlier page, to notice a circle
     std::optional<Timestamp> began;  // timestamp: what the system's clock said at the beginning of the pass

@@ -67,6 +67,12 @@ AdapterDescription describe(const RestDescription& description) {
     return described;
 }
 
+std::optional<AdapterCapabilities> capabilities_of(const RestDescription& description, std::string_view entity) {
+    const RestEntity* found = description.find(entity);
+    if (found == nullptr) return std::nullopt;
+    return found->capabilities();
+}
+
 std::vector<std::string> entity_names(const RestDescription& description) {
     std::vector<std::string> names;
     for (const RestEntity& entity : description.entities)

@@ -184,7 +184,6 @@ struct RestEntity {
     std::optional<RestWrite> update;
     std::optional<RestWrite> remove;
     std::optional<RestBatch> batch;
-    json::object conformance; // what the conformance kit is told of the entity
 
     [[nodiscard]] AdapterCapabilities capabilities() const;
 };

@@ -59,7 +59,8 @@ private:
         only("cursor", Kind::cursor);
         only("after", Kind::keyset);
         if (rows.paging.kind == Kind::keyset && rows.paging.inclusive && rows.largest_page < 2)
-            fault(member_path(name, "pageSize"), "must allow two rows: the first of a page is the last of the one before");
+            fault(member_path(name, "pageSize"),
+                  "must allow two rows: the first of a page is the last of the one before");
         const bool counted = rows.paging.kind == Kind::page || rows.paging.kind == Kind::offset;
         if (counted && rows.short_page_is_last && !rows.request.uses("limit"))
             fault(member_path(name, "shortPageIsLast"), "needs a page size that the request states: use {limit}");
@@ -118,9 +119,35 @@ private:
         if (!batch.request.uses("items")) fault("batch", "does not say what is written: use {items} in its body");
         if (entity_.remove && !batch.remove_item)
             faults_.emplace_back(member_path(place_, "batch"), "has no delete, so that deletions go one by one", true);
+        check_batch_promises(batch);
         const bool tells = batch.written.has_record || batch.written.id.in_body() ||
                            (entity_.create && entity_.create->id_is_key);
         if (entity_.create && !tells) fault("batch.answer", "must tell the id of a new record");
+    }
+
+    // In a batch a record has neither a path nor headers of its own.
+    void check_batch_promises(const RestBatch& batch) {
+        const auto sets = [](const RestWrite& write, std::string_view variable) {
+            return std::any_of(write.set.begin(), write.set.end(),
+                               [&](const auto& member) { return member.second.uses(variable); });
+        };
+        const auto removes_by = [&](std::string_view variable) {
+            const std::vector<std::string> names = batch.remove_item->names();
+            return std::find(names.begin(), names.end(), variable) != names.end();
+        };
+        const auto& create = entity_.create;
+        const bool by_key = create && (create->idempotent || create->id_is_key || entity_.find);
+        if (by_key && !sets(*create, "key"))
+            fault("create.set", "must put {key} into the record: a batch sends nothing else of it");
+        const auto in_batch = [](const std::optional<RestWrite>& write) {
+            return write && write->uses("version") && write->version_header.empty();
+        };
+        if (in_batch(entity_.update) && !sets(*entity_.update, "version"))
+            fault("update.set", "must put {version} into the record: a batch sends nothing else of it");
+        if (!batch.remove_item) return;
+        if (!removes_by("id")) fault("batch.delete", "does not say which record: use {id}");
+        if (in_batch(entity_.remove) && !removes_by("version"))
+            fault("batch.delete", "must hold {version}, as delete does");
     }
 
     const RestEntity& entity_;

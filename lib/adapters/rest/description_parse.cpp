@@ -145,7 +145,8 @@ private:
         case Kind::query:
             read.name = parts.text("name").value_or("");
             if (read.name.empty()) parts.fault("name", "is missing: of the header or parameter that holds the key");
-            if (read.kind == Kind::header && !read.name.empty() && read.name.find_first_of(" :\r\n") != std::string::npos)
+            if (read.kind == Kind::header && !read.name.empty() &&
+                read.name.find_first_of(" :\r\n") != std::string::npos)
                 parts.fault("name", "is no header's name");
             read.value = secret("value", "{credentials.value}");
             break;
@@ -339,8 +340,21 @@ private:
         entity.update = write(parts, "update", update_names, "PUT");
         entity.remove = write(parts, "delete", remove_names, "DELETE");
         entity.batch = batch(parts);
-        if (const json::object* conformance = parts.object("conformance")) entity.conformance = *conformance;
+        if (const json::object* conformance = parts.object("conformance")) {
+            ObjectReader members(*conformance, parts.path("conformance"), faults_);
+            read_conformance(members);
+        }
         return entity;
+    }
+
+    // Whoever runs the kit reads it from the document.
+    static void read_conformance(ObjectReader& members) {
+        (void)members.object("sample");
+        (void)members.text("textField");
+        (void)members.text("integerField");
+        (void)members.boolean("keepsUnknownMembers");
+        (void)members.object("deviations");
+        members.refuse_unknown("conformance");
     }
 
     void read_version(ObjectReader& parts, RestEntity& entity) {
@@ -396,7 +410,8 @@ private:
         if (paging.kind == Kind::page) paging.first = members.integer("first", 0, 1).value_or(1);
         if (paging.kind == Kind::cursor || paging.kind == Kind::next_url) {
             paging.next = reader_.location(members, "next", true).value_or(RestLocation());
-            if (members.find("next") == nullptr) members.fault("next", "is missing: where an answer tells of the next page");
+            if (members.find("next") == nullptr)
+                members.fault("next", "is missing: where an answer tells of the next page");
         }
         if (paging.kind == Kind::keyset) {
             paging.key = reader_.path(members, "key");
@@ -421,7 +436,8 @@ private:
                 ObjectReader members(*position, parts.path("position"), faults_);
                 changes.position = reader_.request(members, entity_names_only, "GET");
                 changes.position_at = reader_.location(members, "at", true).value_or(RestLocation());
-                if (members.find("at") == nullptr) members.fault("at", "is missing: where the answer tells the position");
+                if (members.find("at") == nullptr)
+                    members.fault("at", "is missing: where the answer tells the position");
                 members.refuse_unknown("a position");
             }
         } else {

@@ -24,12 +24,13 @@ bool is_reserved(std::string_view header) {
 } // namespace
 
 void RestReader::check_names(const std::vector<std::string>& used, const RestNames& names, const std::string& place) {
+    // Credentials are filled in before there are settings.
+    const bool credentials = std::find(names.begin(), names.end(), "credentials.") != names.end();
     for (const std::string& name : used) {
         if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-        const bool setting = name.starts_with("settings.");
+        const bool setting = !credentials && name.starts_with("settings.");
         if (setting && std::find(settings_.begin(), settings_.end(), name.substr(9)) != settings_.end()) continue;
-        if (name.starts_with("credentials.") && std::find(names.begin(), names.end(), "credentials.") != names.end())
-            continue;
+        if (credentials && name.starts_with("credentials.")) continue;
         faults_.emplace_back(place, setting ? fmt::format("names {{{}}}, and settings declares no {}", name,
                                                           name.substr(9))
                                             : fmt::format("names {{{}}}, which has no value here; here are {}", name,

@@ -168,7 +168,7 @@ Result<HttpCall> RestExchange::follow(HttpCall call, std::string_view link) cons
         return Error(ErrorCode::corrupted,
                      fmt::format("{} answered a next page at {}, which is not where it is itself; credentials are not "
                                  "sent to other places",
-                                 place_of(call), excerpt(origin_of(url), 200)));
+                                 place_of(call), excerpt(secrets_->scrub(origin_of(url)), 200)));
     call.url = std::move(url);
     return call;
 }
@@ -250,10 +250,10 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
             reply.body = std::move(*parsed);
         } else {
             const std::string* type = reply.headers.find("Content-Type");
+            const std::string stated = type == nullptr ? "of no stated type" : secrets_->scrub(*type);
             reply.body_fault = Error(ErrorCode::corrupted,
                                      fmt::format("{} answered {} with a body that is no JSON ({}): {}", place,
-                                                 reply.status, type == nullptr ? "of no stated type" : excerpt(*type),
-                                                 parsed.error().message));
+                                                 reply.status, excerpt(stated), parsed.error().message));
         }
     } else {
         reply.body_fault =
@@ -262,14 +262,36 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
     reply.means = meaning_of(*description_, action, reply.status, reply.body, answer.body);
     reply.retry_after = read_retry_after(reply.headers, runtime_.clock->now());
     reply.summary = fmt::format("{} answered {}", place, reply.status);
-    const json::value* message = description_->message ? find_in(description_->message, reply.body) : nullptr;
-    if (message != nullptr)
-        if (const auto text = scalar_text(*message))
-            reply.summary.append(": ").append(excerpt(secrets_->scrub(*text), 300));
-    if (reply.means != RestMeaning::success) reply.summary += advice(reply.means, reply.status, reply.headers);
+    reply.summary += message_in(reply.body);
+    if (reply.means != RestMeaning::success)
+        reply.summary += secrets_->scrub(advice(reply.means, reply.status, reply.headers));
     if (reply.means == RestMeaning::reauthenticate)
         reply.summary += clock_hint(reply.headers, runtime_.clock->now());
     return reply;
+}
+
+std::string RestExchange::message_in(const json::value& body) const {
+    const json::value* message = description_->message ? find_in(description_->message, body) : nullptr;
+    const auto text = message == nullptr ? std::nullopt : scalar_text(*message);
+    return text ? ": " + std::string(excerpt(secrets_->scrub(*text), 300)) : std::string();
+}
+
+std::string RestExchange::without_credentials(std::string_view url) const {
+    const RestAuthentication& authentication = description_->authentication;
+    const std::size_t query = url.find('?');
+    if (authentication.kind != RestAuthentication::Kind::query || query == std::string_view::npos)
+        return std::string(url);
+    std::string kept(url.substr(0, query));
+    char separator = '?';
+    for (std::string_view rest = url.substr(query + 1); !rest.empty();) {
+        const std::string_view parameter = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
+        const std::string_view name = parameter.substr(0, parameter.find('='));
+        if (name == authentication.name || name == percent_encoded(authentication.name)) continue;
+        kept += std::exchange(separator, '&');
+        kept += parameter;
+    }
+    return kept;
 }
 
 } // namespace castiel_sync

@@ -43,6 +43,11 @@ public:
     // credentials go with it.
     [[nodiscard]] Result<HttpCall> follow(HttpCall call, std::string_view link) const;
 
+    // A link in an answer may repeat the key that the request was made with; it is added anew when it is followed.
+    [[nodiscard]] std::string without_credentials(std::string_view url) const;
+    // What the system says of itself, to stand in a message: ": the name is missing", or nothing.
+    [[nodiscard]] std::string message_in(const json::value& body) const;
+
     // Sends it, with credentials; once more where these were renewed after a refusal. An Error is the transport's, or
     // tells why there are no credentials. `timeout`: of all that, at most the description's.
     Async<Result<RestReply>> send(RestAction action, HttpCall call, std::chrono::milliseconds timeout);

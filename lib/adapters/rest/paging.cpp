@@ -35,16 +35,13 @@ std::optional<std::uint64_t> total_of(const RestRows& rows, const RestPage& page
     if (!rows.total) return std::nullopt;
     const auto value = value_at(*rows.total, page.headers, page.body);
     if (!value) return std::nullopt;
+    json::value number = *value;
+    if (const auto* text = value->if_string())
+        if (auto parsed = parse_json(*text)) number = std::move(*parsed);
+    if (!number.is_number()) return std::nullopt;
     boost::system::error_code refused;
-    std::uint64_t number = 0;
-    if (value->is_number()) {
-        number = value->to_number<std::uint64_t>(refused);
-    } else if (const auto* text = value->if_string()) {
-        auto parsed = parse_json(*text);
-        if (!parsed || !parsed->is_number()) return std::nullopt;
-        number = parsed->to_number<std::uint64_t>(refused);
-    }
-    return refused ? std::nullopt : std::optional(number);
+    const auto count = number.to_number<std::int64_t>(refused); // no cursor carries more
+    return refused || count < 0 ? std::nullopt : std::optional(static_cast<std::uint64_t>(count));
 }
 
 namespace {
@@ -63,11 +60,16 @@ RestStep next_counted(const RestRows& rows, RestCursor& cursor, const RestPage& 
     }
     const std::uint64_t number = number_at(cursor.at, rows.paging.first);
     const std::uint64_t before = number - std::min(number, static_cast<std::uint64_t>(rows.paging.first));
+    // Rows that are gone may have stood before this page, and then as many moved from it to pages that were read.
     const std::uint64_t lost = total && cursor.total && *total < *cursor.total ? *cursor.total - *total : 0;
-    const std::uint64_t back = std::min((lost + size - 1) / size, before + 1);
-    if (back == 0 && (page.received == 0 || (total && (before + 1) * size >= *total))) return step;
-    step.moved = back > 0;
-    step.at = static_cast<std::int64_t>(number + 1 - back);
+    const std::uint64_t back = std::min((lost + size - 1) / size, before);
+    if (back > 0) {
+        step.moved = true;
+        step.at = static_cast<std::int64_t>(number - back);
+        return step;
+    }
+    if (page.received == 0 || (total && (before + 1) * size >= *total)) return step;
+    step.at = static_cast<std::int64_t>(number + 1);
     return step;
 }
 
@@ -139,28 +141,29 @@ Result<RestStep> next_step(const RestRows& rows, RestCursor& cursor, const RestP
         return contradiction(place, fmt::format("the page is empty, and tells of {} records in all", *total));
     if (++cursor.pages > most_pages)
         return contradiction(place, fmt::format("has more than {} pages; this has no end", most_pages));
-    RestStep step;
     const Kind kind = rows.paging.kind;
+    const bool full = page.received >= page_request(rows, cursor).size;
+    // What an answer says of the end goes before what it holds: a last page may well repeat a token or end with a key
+    // that others share.
+    const bool over = (rows.short_page_is_last && !full) || (rows.more && !holds(*rows.more, page.body));
+    // A system that gives shorter pages than it was asked for has more of them.
+    if (kind == Kind::page && cursor.pages == 1 && !full && page.received > 0 && total.value_or(0) > page.received)
+        cursor.size = page.received;
+    RestStep step;
     if (kind == Kind::page || kind == Kind::offset) {
         step = next_counted(rows, cursor, page, total);
-    } else if (kind == Kind::keyset) {
-        auto next = next_key(rows, cursor, page, place);
-        if (!next) return next.error();
-        step = std::move(*next);
-    } else if (kind != Kind::none) {
-        auto next = next_told(rows, cursor, page, place);
+        if (over && !step.moved) step.at.reset();
+    } else if (!over && kind != Kind::none) {
+        auto next = kind == Kind::keyset ? next_key(rows, cursor, page, place) : next_told(rows, cursor, page, place);
         if (!next) return next.error();
         step = std::move(*next);
     }
-    const bool full = page.received >= page_request(rows, cursor).size;
-    if (!step.moved && ((rows.short_page_is_last && !full) || (rows.more && !holds(*rows.more, page.body))))
-        step.at.reset();
     if (step.moved && ++cursor.restarts > most_restarts)
         return contradiction(place, "records change their places from page to page; have the system sort them by what "
                                     "does not change (docs/rest-adapter.md, paging)");
     cursor.total = total;
     cursor.anchors.clear();
-    if (kind == Kind::offset)
+    if (kind == Kind::offset || rows.paging.inclusive)
         for (std::size_t index = page.ids.size() - std::min(page.ids.size(), kept_anchors); index < page.ids.size();
              ++index)
             if (!page.ids[index].empty()) cursor.anchors.push_back(page.ids[index]);
@@ -192,9 +195,10 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
     RestPage page;
     json::value* found = find_mutable(rows.records, body);
     if (found == nullptr || !found->is_array())
-        return contradiction(place, fmt::format("the answer has no list of records where the description says; there is "
-                                                "{}. That is not taken for an empty page",
-                                                found == nullptr ? "nothing" : describe_kind(*found)));
+        return contradiction(place,
+                             fmt::format("the answer has no list of records where the description says; there is "
+                                         "{}. That is not taken for an empty page",
+                                         found == nullptr ? "nothing" : describe_kind(*found)));
     json::array& list = found->get_array();
     page.received = list.size();
     page.rows.reserve(list.size());
@@ -215,7 +219,12 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
 std::optional<std::size_t> rows_to_drop(const std::vector<std::string>& anchors, const std::vector<std::string>& ids) {
     for (auto anchor = anchors.rbegin(); anchor != anchors.rend(); ++anchor) {
         const auto found = std::find(ids.begin(), ids.end(), *anchor);
-        if (found != ids.end()) return static_cast<std::size_t>(found - ids.begin()) + 1;
+        if (found == ids.end()) continue;
+        // Further down than expected stands what was put in before, with the anchors together; or an anchor that has
+        // moved by itself, behind rows that nobody has met.
+        const bool among_anchors = found == ids.begin() ||
+                                   std::find(anchors.begin(), anchors.end(), *std::prev(found)) != anchors.end();
+        if (among_anchors) return static_cast<std::size_t>(found - ids.begin()) + 1;
     }
     return std::nullopt;
 }

@@ -10,6 +10,15 @@
 #include <utility>
 
 namespace castiel_sync {
+namespace {
+
+// Nothing was written, so that nothing is in doubt.
+Error read_error(Error error) {
+    if (error.code == ErrorCode::unknown_outcome) error.code = ErrorCode::unavailable;
+    return error;
+}
+
+} // namespace
 
 RestAdapter::RestAdapter(std::shared_ptr<const RestDescription> description, std::string entity, RestExchange exchange)
     : description_(std::move(description)), entity_(std::move(entity)), exchange_(std::move(exchange)) {}
@@ -50,12 +59,7 @@ Async<Result<RestReply>> RestAdapter::send(RestAction action, HttpCall call) {
 
 Async<Result<RestReply>> RestAdapter::ask(RestAction action, HttpCall call) {
     auto reply = co_await send(action, std::move(call));
-    if (!reply) {
-        // Nothing was written, so that nothing is in doubt.
-        Error error = reply.error();
-        if (error.code == ErrorCode::unknown_outcome) error.code = ErrorCode::unavailable;
-        co_return error;
-    }
+    if (!reply) co_return read_error(reply.error());
     if (reply->means != RestMeaning::success || reply->body_fault) co_return reply->error();
     co_return reply;
 }
@@ -68,7 +72,7 @@ Async<Result<>> RestAdapter::check() {
         auto call = exchange_.call_of(*description_->check, variables);
         if (!call) co_return call.error();
         auto reply = co_await send(RestAction::check, std::move(*call));
-        if (!reply) co_return reply.error();
+        if (!reply) co_return read_error(reply.error());
         if (reply->means != RestMeaning::success) co_return reply->error();
         co_return Result<>();
     }

@@ -42,7 +42,8 @@ bool any_holds(const std::vector<RestCondition>& conditions, const json::value& 
 // Of no use to try for one record after the other.
 bool fails_the_call(const Error& error) {
     return error.code != ErrorCode::not_found && error.code != ErrorCode::forbidden &&
-           error.code != ErrorCode::corrupted && error.code != ErrorCode::invalid_record;
+           error.code != ErrorCode::corrupted && error.code != ErrorCode::invalid_record &&
+           error.code != ErrorCode::invalid_request;
 }
 
 } // namespace
@@ -191,7 +192,12 @@ Async<Result<>> RestAdapter::require_collection(const RestEntity& entity, const 
     if (!call) co_return call.error();
     const RestAction action = cursor.feed ? RestAction::changes : RestAction::list;
     auto reply = co_await ask(action, std::move(*call));
-    if (reply) co_return Result<>();
+    if (reply) {
+        // Such as {"error": "no such tenant"} with 200.
+        auto page = castiel_sync::read_page(rows, entity, std::move(reply->body), HttpHeaders(), reply->summary);
+        if (!page) co_return page.error();
+        co_return Result<>();
+    }
     Error error = reply.error();
     if (error.code == ErrorCode::not_found) error.code = ErrorCode::invalid_configuration;
     co_return error;

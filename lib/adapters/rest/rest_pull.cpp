@@ -34,6 +34,19 @@ RecordFault fault_of(const json::value& row, const std::string& id, const std::s
     return fault;
 }
 
+// Of a page of which a part was answered before. Where it was read anew it may be another one: it goes on after the row
+// that was answered last, if that can only have moved up, and is answered as a whole otherwise. Twice does no harm.
+std::size_t first_unanswered(const RestPage& page, const RestCursor& cursor) {
+    const std::uint64_t first = page.skipped + cursor.skip;
+    if (cursor.skip == 0) return page.skipped;
+    const auto found = std::find(page.ids.begin(), page.ids.end(), cursor.last);
+    if (first <= page.ids.size() && page.ids[first - 1] == cursor.last) return first;
+    const auto after = static_cast<std::size_t>(found - page.ids.begin()) + 1;
+    return cursor.last.empty() || found == page.ids.end() || after > first ? page.skipped : after;
+}
+
+bool is_url(const RestRows& rows) { return rows.paging.kind == Kind::link || rows.paging.kind == Kind::next_url; }
+
 } // namespace
 
 Async<Result<>> RestAdapter::begin(const RestEntity& entity, const std::string& name, RestCursor& cursor) {
@@ -121,7 +134,10 @@ Async<Result<RecordPage>> RestAdapter::pull(PullRequest request) {
         if (rows.paging.inclusive && !cursor.at.is_null() && !page->rows.empty()) {
             const auto* first = page->rows.front().if_object();
             const json::value* key = first == nullptr ? nullptr : rows.paging.key->find(*first);
-            page->skipped = key != nullptr && equal_values(*key, cursor.at) ? 1 : 0;
+            // Of several that share the key, any may come first: only the very one that was met is passed over.
+            const std::string& id = page->ids.front();
+            const bool met = id.empty() || (!cursor.anchors.empty() && id == cursor.anchors.back());
+            page->skipped = key != nullptr && equal_values(*key, cursor.at) && met ? 1 : 0;
             co_return finish_page(entity, rows, std::move(cursor), std::move(*page), most, place);
         }
         const bool by_offset = rows.paging.kind == Kind::offset && !cursor.anchors.empty() && !cursor.at.is_null();
@@ -177,6 +193,9 @@ Result<bool> RestAdapter::go_on(const RestEntity& entity, const RestRows& rows, 
     if (step->at) {
         cursor.at = std::move(*step->at);
         cursor.skip = 0;
+        cursor.last.clear();
+        if (const auto* url = cursor.at.if_string(); url != nullptr && is_url(rows))
+            cursor.at = json::string(exchange_.without_credentials(*url));
         return true;
     }
     RestCursor after;
@@ -206,8 +225,8 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
                                             RestPage page, std::size_t most, const std::string& place) {
     RecordPage answer;
     answer.listing = !cursor.feed;
-    const std::size_t first = page.skipped + cursor.skip;
-    const std::size_t end = std::min(page.rows.size(), first + most);
+    const std::size_t first = first_unanswered(page, cursor);
+    const std::size_t end = first + std::min(page.rows.size() - first, most);
     for (std::size_t index = first; index < end; ++index) {
         const json::value& row = page.rows[index];
         if (is_ignored(entity, row)) continue;
@@ -225,7 +244,8 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
         answer.records.push_back(std::move(*record));
     }
     if (end < page.rows.size()) {
-        cursor.skip += end - first;
+        cursor.skip = end - page.skipped;
+        cursor.last = page.ids[end - 1];
         answer.next = cursor.write();
         answer.has_more = true;
         held_ = std::move(page);

@@ -32,6 +32,11 @@ PushOutcome not_sent(Error error) {
     return outcome_of(Status::not_sent, std::move(error));
 }
 
+// A text of this record that can't stand in a URL or header: the others are not to wait for it.
+PushOutcome unfit(const Error& error) {
+    return outcome_of(Status::rejected, Error(ErrorCode::invalid_record, error.message));
+}
+
 } // namespace
 
 struct RestAdapter::Writing {
@@ -124,6 +129,7 @@ Async<Result<PushOutcome>> RestAdapter::create(Writing& writing, const PushItem&
     auto reply = co_await send(RestAction::create, std::move(*call));
     if (!reply) {
         const Error error = reply.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
         if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
         writing.any_sent = true;
         co_return outcome_of(Status::unknown, error);
@@ -148,7 +154,14 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
         HttpHeaders headers;
         auto read = co_await fetch_one(writing.entity, writing.name, item.id, &headers);
         if (!read) co_return read.error();
-        if (read->presence == FetchedRecord::Presence::unknown) co_return not_sent(*read->error);
+        if (read->presence == FetchedRecord::Presence::unknown) {
+            // What can't be read whenever it is asked for can't be written either.
+            const ErrorCode code = read->error->code;
+            if (code == ErrorCode::invalid_request) co_return unfit(*read->error);
+            if (code == ErrorCode::invalid_record || code == ErrorCode::forbidden)
+                co_return outcome_of(Status::rejected, *read->error);
+            co_return not_sent(*read->error);
+        }
         if (read->presence == FetchedRecord::Presence::absent) {
             PushOutcome gone;
             gone.status = removes ? Status::applied : Status::absent;
@@ -162,10 +175,11 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
         if (!write.version_header.empty()) {
             const std::string* told = headers.find(write.version_header);
             if (told == nullptr)
-                co_return Error(ErrorCode::corrupted,
-                                fmt::format("the record {} of {} came without the header {}, which its description says "
-                                            "tells the version",
-                                            item.id, writing.name, write.version_header));
+                co_return Error(
+                    ErrorCode::corrupted,
+                    fmt::format("the record {} of {} came without the header {}, which its description says "
+                                "tells the version",
+                                item.id, writing.name, write.version_header));
             version = *told;
         }
     }
@@ -177,6 +191,7 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     auto reply = co_await send(action_of(item.action), std::move(*call));
     if (!reply) {
         const Error error = reply.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
         if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
         writing.any_sent = true;
         co_return outcome_of(Status::unknown, error);
@@ -185,6 +200,9 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     if (reply->means == RestMeaning::success) {
         auto outcome = read_written(writing.entity, write.written, item, reply->headers, reply->body);
         if (outcome) co_return std::move(*outcome);
+        // A page to log in, or half an answer, is nobody's word that it was done.
+        if (reply->body_fault && reply->status != 204)
+            co_return outcome_of(Status::unknown, Error(ErrorCode::unknown_outcome, reply->body_fault->message));
         // It was done; what it became is read the next time.
         PushOutcome applied;
         applied.status = Status::applied;
@@ -263,7 +281,8 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
             continue;
         }
         json::object variables = exchange_.variables(writing.name);
-        auto added = add_item_variables(writing.entity, removes ? nullptr : write, item, item.expected_version, variables);
+        auto added =
+            add_item_variables(writing.entity, removes ? nullptr : write, item, item.expected_version, variables);
         if (!added) {
             writing.outcomes[index] = outcome_of(Status::rejected, added.error());
             continue;
@@ -281,16 +300,17 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
         auto pushed = co_await push_one_by_one(writing, std::move(alone));
         if (!pushed) co_return pushed.error();
     }
-    if (together.empty()) co_return Result<>();
+    const auto all = [&](const PushOutcome& outcome) {
+        for (const std::size_t index : together)
+            writing.outcomes[index] = outcome;
+    };
+    if (writing.throttled) all(not_sent(*writing.throttled));
+    if (together.empty() || writing.throttled) co_return Result<>();
     json::object variables = exchange_.variables(writing.name);
     variables.emplace("items", std::move(documents));
     auto call = exchange_.call_of(batch.request, variables);
     if (!call) co_return call.error();
     auto reply = co_await send(RestAction::batch, std::move(*call));
-    const auto all = [&](const PushOutcome& outcome) {
-        for (const std::size_t index : together)
-            writing.outcomes[index] = outcome;
-    };
     if (!reply) {
         const Error error = reply.error();
         const bool sent = error.code == ErrorCode::unknown_outcome || error.code == ErrorCode::corrupted;
@@ -337,8 +357,7 @@ Async<Result<>> RestAdapter::push_batch(Writing& writing) {
         RestReply one;
         one.means = means;
         one.summary = fmt::format("{}, result {}", reply->summary, turn);
-        const json::value* message = description_->message ? find_in(description_->message, result) : nullptr;
-        if (message != nullptr) one.summary += ": " + scalar_text(*message).value_or("");
+        one.summary += exchange_.message_in(result);
         if (ends_the_push(means)) co_return one.error();
         Error told = one.error();
         auto settled = co_await settle(writing, item, means, std::move(told));

@@ -219,7 +219,8 @@ Result<Record> read_record(const RestEntity& entity, const json::value& row) {
         if (time != nullptr && !time->is_null()) {
             record.modified_at = entity.modified_at_format.read(*time);
             if (!record.modified_at)
-                return bad_record(fmt::format("the time at {} is not in the described format", shown(*entity.modified_at)));
+                return bad_record(
+                    fmt::format("the time at {} is not in the described format", shown(*entity.modified_at)));
         }
     }
     if (entity.deleted && holds(*entity.deleted, row)) {

@@ -37,7 +37,10 @@ std::string last_part_of_path(std::string_view url) {
     const std::string_view part = url.substr(url.rfind('/') + 1);
     std::string decoded;
     const auto digit = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        return c >= '0' && c <= '9'   ? c - '0'
+               : c >= 'a' && c <= 'f' ? c - 'a' + 10
+               : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                      : -1;
     };
     for (std::size_t index = 0; index < part.size(); ++index) {
         const bool escape = part[index] == '%' && index + 2 < part.size() && digit(part[index + 1]) >= 0 &&

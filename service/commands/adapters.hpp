@@ -1,0 +1,19 @@
+// What the commands about adapters share.
+#pragma once
+
+#include "systems/descriptions.hpp"
+#include "session.hpp"
+
+#include <string>
+#include <vector>
+
+namespace castiel_sync::service {
+
+// Of this build and of the configuration.
+[[nodiscard]] std::vector<LoadedDescription> known_descriptions(const Session& session);
+
+[[nodiscard]] json::object capabilities_document(const AdapterCapabilities& can);
+// The same for people, in lines.
+[[nodiscard]] std::string promises(const AdapterCapabilities& can);
+
+} // namespace castiel_sync::service
