@@ -45,12 +45,6 @@ constexpr auto metadata_ipv4 = std::to_array<std::uint32_t>({
     ipv4(192, 0, 0, 192),
     ipv4(169, 254, 42, 42),
 });
-const std::array metadata_ipv6{
-    ip::make_address_v6("fd00:ec2::254"),
-    ip::make_address_v6("fd00:ec2::23"),
-    ip::make_address_v6("fd20:ce::254"),
-    ip::make_address_v6("fd00:42::42"),
-};
 
 using Bytes = ip::address_v6::bytes_type;
 
@@ -63,9 +57,31 @@ bool same_prefix(const Bytes& left, const Bytes& right, unsigned bits) {
     return true;
 }
 
-bool within(const Bytes& address, const char* network, unsigned bits) {
-    return same_prefix(address, ip::make_address_v6(network).to_bytes(), bits);
-}
+struct Block6 {
+    Bytes network;
+    unsigned prefix_length;
+
+    Block6(const char* address, unsigned length)
+        : network(ip::make_address_v6(address).to_bytes()), prefix_length(length) {}
+    [[nodiscard]] bool holds(const Bytes& address) const { return same_prefix(address, network, prefix_length); }
+};
+
+// Made when they are first asked for: a policy may be used before main.
+struct Blocks6 {
+    const Block6 global{"2000::", 3};
+    const std::array<Block6, 5> blocked_in_global{Block6("2001::", 23), Block6("2001:db8::", 32), Block6("2002::", 16),
+                                                  Block6("2620:4f:8000::", 48), Block6("3fff::", 20)};
+    const Block6 compatible{"::", 96}, mapped{"::ffff:0:0", 96}, translated{"::ffff:0:0:0", 96};
+    const Block6 nat64{"64:ff9b::", 96}, local_nat64{"64:ff9b:1::", 48};
+    const Block6 six_to_four{"2002::", 16}, teredo{"2001::", 32};
+    const std::array<Bytes, 4> metadata{Block6("fd00:ec2::254", 128).network, Block6("fd00:ec2::23", 128).network,
+                                        Block6("fd20:ce::254", 128).network, Block6("fd00:42::42", 128).network};
+
+    static const Blocks6& all() {
+        static const Blocks6 made;
+        return made;
+    }
+};
 
 bool is_blocked(std::uint32_t address) {
     return std::ranges::any_of(blocked_ipv4, [&](const Block4& block) {
@@ -74,9 +90,9 @@ bool is_blocked(std::uint32_t address) {
 }
 
 bool is_blocked(const Bytes& address) {
-    if (!within(address, "2000::", 3)) return true;
-    return within(address, "2001::", 23) || within(address, "2001:db8::", 32) || within(address, "2002::", 16) ||
-           within(address, "2620:4f:8000::", 48) || within(address, "3fff::", 20);
+    const Blocks6& blocks = Blocks6::all();
+    return !blocks.global.holds(address) ||
+           std::ranges::any_of(blocks.blocked_in_global, [&](const Block6& block) { return block.holds(address); });
 }
 
 std::uint32_t ipv4_at(const Bytes& address, std::size_t place) {
@@ -85,7 +101,8 @@ std::uint32_t ipv4_at(const Bytes& address, std::size_t place) {
 
 // What a mapped address, or one that the well-known NAT64 translates, stands for.
 std::optional<std::uint32_t> translated(const Bytes& address) {
-    if (within(address, "::ffff:0:0", 96) || within(address, "64:ff9b::", 96)) return ipv4_at(address, 12);
+    const Blocks6& blocks = Blocks6::all();
+    if (blocks.mapped.holds(address) || blocks.nat64.holds(address)) return ipv4_at(address, 12);
     return std::nullopt;
 }
 
@@ -95,18 +112,19 @@ bool is_isatap(const Bytes& address) {
 
 // Every IPv4 address that some tunnel or translator may find inside. That one of them is forbidden is enough.
 std::vector<std::uint32_t> carried(const Bytes& address) {
+    const Blocks6& blocks = Blocks6::all();
     std::vector<std::uint32_t> found;
-    if (within(address, "::", 96) || within(address, "::ffff:0:0", 96) || within(address, "::ffff:0:0:0", 96) ||
-        within(address, "64:ff9b::", 96) || is_isatap(address))
+    if (blocks.compatible.holds(address) || blocks.mapped.holds(address) || blocks.translated.holds(address) ||
+        blocks.nat64.holds(address) || is_isatap(address))
         found.push_back(ipv4_at(address, 12));
-    if (within(address, "64:ff9b:1::", 48)) { // the places that RFC 6052 has for prefixes of 48, 56, 64 and 96 bits
+    if (blocks.local_nat64.holds(address)) { // the places that RFC 6052 has for prefixes of 48, 56, 64 and 96 bits
         found.push_back(ipv4(address[6], address[7], address[9], address[10]));
         found.push_back(ipv4(address[7], address[9], address[10], address[11]));
         found.push_back(ipv4_at(address, 9));
         found.push_back(ipv4_at(address, 12));
     }
-    if (within(address, "2002::", 16)) found.push_back(ipv4_at(address, 2));
-    if (within(address, "2001::", 32)) { // Teredo: its server, and the client with all bits turned
+    if (blocks.six_to_four.holds(address)) found.push_back(ipv4_at(address, 2));
+    if (blocks.teredo.holds(address)) { // its server, and the client with all bits turned
         found.push_back(ipv4_at(address, 4));
         found.push_back(~ipv4_at(address, 12));
     }
@@ -121,8 +139,8 @@ Bytes bytes_of(const ip::address& address) {
 }
 
 bool is_metadata(const Bytes& bytes) {
-    if (std::ranges::any_of(metadata_ipv6, [&](const ip::address_v6& one) { return one.to_bytes() == bytes; }))
-        return true;
+    const auto& metadata = Blocks6::all().metadata;
+    if (std::ranges::find(metadata, bytes) != metadata.end()) return true;
     return std::ranges::any_of(carried(bytes), [](std::uint32_t inside) { return is_metadata(inside); });
 }
 

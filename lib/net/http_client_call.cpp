@@ -73,6 +73,8 @@ Result<HttpAnswer> HttpClientCall::conclude(HttpExchange::End end, HttpExchange&
     const ErrorCode no_answer = exchange.sent_anything() ? ErrorCode::unknown_outcome : ErrorCode::unavailable;
     switch (end) {
     case HttpExchange::End::whole:
+        if (exchange.reader.status() == 407 && state_->proxy && !url_.secure)
+            return fault(ErrorCode::invalid_configuration, "the proxy wants to know who asks, which can't be told it");
         if (exchange.keeps_connection()) keep_connection(exchange.reader);
         return exchange.reader.take_answer();
     case HttpExchange::End::refused:

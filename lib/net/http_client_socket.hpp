@@ -30,7 +30,6 @@ public:
     [[nodiscard]] HttpStep write_some(std::string_view first, std::string_view second);
     // Whether nothing was received, not even the end: what a kept connection must be to be used again.
     [[nodiscard]] bool is_quiet();
-    [[nodiscard]] bool has_pending() const { return tls_ && tls_->has_pending(); }
     // That the kernel took, with what TLS adds.
     [[nodiscard]] std::size_t sent_bytes() const { return tls_ ? tls_->sent_bytes() : sent_bytes_; }
 

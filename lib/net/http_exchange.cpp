@@ -89,11 +89,6 @@ std::optional<HttpExchange::End> HttpExchange::put(std::string_view bytes) {
     case HttpAnswerReader::Step::more:
         break;
     }
-    // Who refuses a request does not want the rest of it; who agrees may need it to go on with the answer.
-    if (reader.status() >= 300 && unsent()) {
-        stop_sending();
-        gave_up_sending_ = true;
-    }
     return std::nullopt;
 }
 

@@ -31,9 +31,7 @@ public:
     // Whether a byte of the request may have arrived.
     [[nodiscard]] bool sent_anything() const { return socket_.sent_bytes() > sent_before_; }
     // After End::whole: whether another request can follow.
-    [[nodiscard]] bool keeps_connection() const {
-        return !unsent() && !send_failed_ && !gave_up_sending_ && reader.keeps_connection();
-    }
+    [[nodiscard]] bool keeps_connection() const { return !unsent() && !send_failed_ && reader.keeps_connection(); }
 
     HttpAnswerReader reader;
 
@@ -53,7 +51,6 @@ private:
     std::string_view body_;
     bool turn_over_ = false;
     bool send_failed_ = false;
-    bool gave_up_sending_ = false;
     bool sending_wants_read_ = false;
     bool receiving_wants_write_ = false;
 };

@@ -180,8 +180,6 @@ HttpStep HttpTls::peek() {
     return step_of(answer, bytes);
 }
 
-bool HttpTls::has_pending() const { return SSL_has_pending(ssl_) == 1; }
-
 void HttpTls::say_goodbye() {
     if (broken_ || SSL_in_init(ssl_)) return;
     ERR_clear_error();

@@ -64,8 +64,6 @@ public:
     [[nodiscard]] HttpStep write_some(std::string_view bytes);
     // Looks without taking: done when there is something to read.
     [[nodiscard]] HttpStep peek();
-    // Bytes that the socket does not know of any more may wait to be read.
-    [[nodiscard]] bool has_pending() const;
     // Tells the other side, once, that nothing more comes.
     void say_goodbye();
 

@@ -100,15 +100,14 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
     system.context.entity = with.entity;
     system.context.settings = std::move(*settings);
     if (!with.credentials.empty()) {
-        auto credentials = co_await session.secrets()->find(std::string(), with.credentials);
+        auto credentials = co_await session.rest().secrets->find(std::string(), with.credentials);
         if (!credentials) co_return credentials.error();
         system.context.credentials = std::move(*credentials);
         system.context.credential_reference = with.credentials;
     }
-    RestParts parts;
-    parts.secrets = session.secrets();
+    RestParts parts = session.rest();
     const auto secrets = std::make_shared<const Secrets>(system.context.credentials);
-    std::shared_ptr<HttpTransport> transport = session.transport();
+    std::shared_ptr<HttpTransport> transport = parts.transport;
     if (!replay.empty()) {
         std::vector<Fault> faults;
         const auto text = read_text_file(replay, faults);
@@ -117,6 +116,7 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         if (!replayed) co_return Error(ErrorCode::invalid_request, replayed.error().message);
         transport = std::move(*replayed);
         parts.secrets = std::make_shared<HeldSecret>(system.context.credentials);
+        parts.tokens = make_rest_tokens();
     }
     parts.transport = make_recording_transport(std::move(transport), secrets,
                                                [&witness, show](const std::string& line) { witness.take(line, show); });

@@ -60,9 +60,8 @@ public:
     // Serving, it tells its faults to the log only.
     [[nodiscard]] Store& store() const { return discreet_store_ ? *discreet_store_ : *store_; }
     [[nodiscard]] const AdapterRegistry& adapters() const { return adapters_; }
-    // Where adapters' requests leave.
-    [[nodiscard]] const std::shared_ptr<HttpTransport>& transport() const { return rest_.transport; }
-    [[nodiscard]] const std::shared_ptr<SecretProvider>& secrets() const { return rest_.secrets; }
+    // Where adapters' requests leave, and where their secrets are.
+    [[nodiscard]] const RestParts& rest() const { return rest_; }
 
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;

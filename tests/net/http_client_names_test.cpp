@@ -206,6 +206,17 @@ TEST_CASE("a proxy is asked for the whole URL, and looks names up itself") {
         CHECK(code_of(harness.call(url)) == ErrorCode::invalid_configuration);
 }
 
+TEST_CASE("a proxy that refuses to serve the client is no answer of the host") {
+    ClientHarness harness;
+    PeerServer proxy(harness);
+    harness.options.proxy = proxy.url("");
+    PendingCall pending = harness.start("http://a.example/");
+    Peer peer = proxy.accept();
+    (void)peer.read_head();
+    peer.send("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
+    CHECK(code_of(pending.wait()) == ErrorCode::invalid_configuration);
+}
+
 TEST_CASE("a proxy that opens no tunnel") {
     ClientHarness harness;
     PeerServer proxy(harness);

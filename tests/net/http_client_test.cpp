@@ -190,3 +190,18 @@ TEST_CASE("a server may begin its answer while it takes the body") {
     peer.send("k");
     CHECK(pending.wait()->body == "ok");
 }
+
+TEST_CASE("the time for connecting does not limit the answer") {
+    ClientHarness harness;
+    harness.options.connect_timeout = std::chrono::milliseconds(300);
+    PeerServer server(harness);
+    PendingCall pending = harness.start(server.url());
+    Peer peer = server.accept();
+    (void)peer.read_head();
+    HttpCall longer = harness.get(server.url());
+    longer.timeout = std::chrono::milliseconds(400);
+    CHECK(code_of(harness.call(longer)) == ErrorCode::unknown_outcome); // so the other's time for connecting is over
+    CHECK_FALSE(pending.done());
+    peer.send(hello_answer);
+    CHECK(pending.wait().has_value());
+}

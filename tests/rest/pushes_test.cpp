@@ -162,12 +162,12 @@ TEST_CASE_FIXTURE(Fixture, "a reset is read in each format, and never closes the
 }
 
 TEST_CASE_FIXTURE(Fixture, "quota that is left, or headers that are no numbers, close nothing") {
-    for (const auto& [left, reset] : {std::pair("1", "60"), std::pair("none", "60"), std::pair("0", "soon")}) {
+    for (const auto& headers : {std::pair("1", "60"), std::pair("none", "60"), std::pair("0", "soon")}) {
         connect(with(writable(), "rateLimit", R"({"remaining": "X-Left", "reset": "X-Reset"})"),
-                [left = left, reset = reset](const HttpCall&) {
+                [headers](const HttpCall&) {
                     HttpAnswer answer = done();
-                    answer.headers.add("X-Left", left);
-                    answer.headers.add("X-Reset", reset);
+                    answer.headers.add("X-Left", headers.first);
+                    answer.headers.add("X-Reset", headers.second);
                     return answer;
                 });
         CHECK(letters(push(updates(2))) == "aa");

@@ -37,8 +37,8 @@ struct HttpCall {
 // Every status is an answer, redirects too: they are never followed.
 struct HttpAnswer {
     unsigned status = 0;
-    HttpHeaders headers;
-    std::string body; // whole and decompressed
+    HttpHeaders headers; // without Content-Encoding and Content-Length where the body was decompressed
+    std::string body;    // whole and decompressed
 
     HttpAnswer() = default;
 };

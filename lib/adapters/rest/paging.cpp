@@ -47,14 +47,21 @@ std::optional<std::uint64_t> total_of(const RestRows& rows, const RestPage& page
 namespace {
 
 // By numbers: the rows of a page are those at its place, so that a row that is taken away moves all that follow it.
-RestStep next_counted(const RestRows& rows, RestCursor& cursor, const RestPage& page,
-                      std::optional<std::uint64_t> total) {
+Result<RestStep> next_counted(const RestRows& rows, RestCursor& cursor, const RestPage& page,
+                              std::optional<std::uint64_t> total, const std::string& place) {
+    const auto cut_off = [&] {
+        return contradiction(place,
+                             fmt::format("the page is empty, and {} records in all are more than came before it; where "
+                                         "the total counts what is not shown, leave it out",
+                                         *total));
+    };
     RestStep step;
     const std::uint64_t size = std::max<std::uint64_t>(cursor.size, 1);
     if (rows.paging.kind == Kind::offset) {
         const std::uint64_t overlap = overlaps(rows, cursor) ? 1 : 0;
         const std::uint64_t end = number_at(cursor.at, 0) - overlap + page.received;
-        if (page.received <= overlap || (total && end >= *total)) return step;
+        if (total && end >= *total) return step;
+        if (page.received <= overlap) return total ? Result<RestStep>(cut_off()) : step;
         step.at = static_cast<std::int64_t>(end);
         return step;
     }
@@ -68,7 +75,8 @@ RestStep next_counted(const RestRows& rows, RestCursor& cursor, const RestPage& 
         step.at = static_cast<std::int64_t>(number - back);
         return step;
     }
-    if (page.received == 0 || (total && (before + 1) * size >= *total)) return step;
+    if (total && (before + 1) * size >= *total) return step;
+    if (page.received == 0) return total ? Result<RestStep>(cut_off()) : step;
     step.at = static_cast<std::int64_t>(number + 1);
     return step;
 }
@@ -146,13 +154,14 @@ Result<RestStep> next_step(const RestRows& rows, RestCursor& cursor, const RestP
     // What an answer says of the end goes before what it holds: a last page may well repeat a token or end with a key
     // that others share.
     const bool over = (rows.short_page_is_last && !full) || (rows.more && !holds(*rows.more, page.body));
-    // A system that gives shorter pages than it was asked for has more of them.
-    if (kind == Kind::page && cursor.pages == 1 && !full && page.received > 0 && total.value_or(0) > page.received)
+    // A system that gives pages of another length than it was asked for has more of them, or fewer.
+    if (kind == Kind::page && cursor.pages == 1 && page.received > 0 && total.value_or(0) > page.received)
         cursor.size = page.received;
     RestStep step;
     if (kind == Kind::page || kind == Kind::offset) {
-        step = next_counted(rows, cursor, page, total);
-        if (over && !step.moved) step.at.reset();
+        auto next = next_counted(rows, cursor, page, total, place);
+        if (!next && !over) return next.error();
+        if (next && (next->moved || !over)) step = std::move(*next);
     } else if (!over && kind != Kind::none) {
         auto next = kind == Kind::keyset ? next_key(rows, cursor, page, place) : next_told(rows, cursor, page, place);
         if (!next) return next.error();
