@@ -71,6 +71,22 @@ private:
     std::ofstream file_;
 };
 
+// A replay's tokens are marks in their place: none of them may be written where the real ones are.
+class HeldSecret final : public SecretProvider {
+public:
+    explicit HeldSecret(json::object secret) : secret_(std::move(secret)) {}
+
+    Async<Result<json::object>> find(std::string, std::string) override { co_return secret_; }
+    Async<Result<>> replace(std::string, std::string, json::object, json::object secret) override {
+        secret_ = std::move(secret);
+        co_return Result<>();
+    }
+    [[nodiscard]] bool can_replace(std::string_view) const override { return true; }
+
+private:
+    json::object secret_;
+};
+
 Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const std::string& replay, Witness& witness,
                                 Witness::Show show) {
     auto loaded = find_description(session, with.adapter);
@@ -89,8 +105,9 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         system.context.credentials = std::move(*credentials);
         system.context.credential_reference = with.credentials;
     }
+    RestParts parts = session.rest();
     const auto secrets = std::make_shared<const Secrets>(system.context.credentials);
-    std::shared_ptr<HttpTransport> transport = session.rest().transport;
+    std::shared_ptr<HttpTransport> transport = parts.transport;
     if (!replay.empty()) {
         std::vector<Fault> faults;
         const auto text = read_text_file(replay, faults);
@@ -98,8 +115,9 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         auto replayed = make_replaying_transport(*text, secrets, replay);
         if (!replayed) co_return Error(ErrorCode::invalid_request, replayed.error().message);
         transport = std::move(*replayed);
+        parts.secrets = std::make_shared<HeldSecret>(system.context.credentials);
+        parts.tokens = make_rest_tokens();
     }
-    RestParts parts = session.rest();
     parts.transport = make_recording_transport(std::move(transport), secrets,
                                                [&witness, show](const std::string& line) { witness.take(line, show); });
     system.factory = rest_factory(loaded->description, std::move(parts));

@@ -127,6 +127,17 @@ TEST_CASE("a place of secrets that is away for a moment is no fault of the confi
     CHECK(world.check().has_value());
 }
 
+TEST_CASE("a secret that changes while it is tried whether it can be replaced is read anew") {
+    RotatingWorld world;
+    world.secrets->before_trial = [&] {
+        world.secrets->stored["refreshToken"] = "canary-refresh-other";
+        world.good_refresh = "canary-refresh-other";
+    };
+    REQUIRE(world.check().has_value());
+    CHECK(form_of(world.token_calls().front()).at("refresh_token") == "canary-refresh-other");
+    CHECK(world.token_requests() == 1);
+}
+
 TEST_CASE("where the description says that nothing rotates, nothing is written") {
     RotatingWorld world({{"rotates", false}});
     world.secrets->writable = false;

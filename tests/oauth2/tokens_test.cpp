@@ -80,13 +80,14 @@ TEST_CASE("a client may prove itself in the body") {
 
 TEST_CASE("a refresh token, a scope and parameters are sent as a form") {
     World world("refreshToken",
-                {{"scope", "read write&all"}, {"parameters", {{"audience", "https://crm.test/{settings.realm}"}}}});
+                {{"scope", "read write&all"},
+                 {"parameters", {{"audience", "https://crm.test/{credentials.clientId}"}}}});
     REQUIRE(world.check().has_value());
     CHECK(form_of(world.token_calls().front()) ==
           std::map<std::string, std::string>{{"grant_type", "refresh_token"},
                                              {"refresh_token", "canary-refresh-1"},
                                              {"scope", "read write&all"},
-                                             {"audience", "https://crm.test/main"}});
+                                             {"audience", "https://crm.test/client-7"}});
     CHECK(world.secrets->writes == 0);
 }
 

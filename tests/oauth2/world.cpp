@@ -50,6 +50,7 @@ Async<Result<json::object>> OneSecret::find(std::string, std::string asked) {
 Async<Result<>> OneSecret::replace(std::string, std::string, json::object expected, json::object secret) {
     if (latency.count() > 0) co_await clock_.sleep_for(latency);
     if (expected == secret) {
+        if (before_trial) std::exchange(before_trial, nullptr)();
         if (trial_error) co_return *trial_error;
         if (stored != expected) co_return Error(ErrorCode::stale, "changed meanwhile");
         co_return Result<>();

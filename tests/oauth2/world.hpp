@@ -35,6 +35,7 @@ public:
     std::optional<Error> write_error;
     bool writes_all_the_same = false; // and answers write_error
     bool throws = false;
+    std::function<void()> before_trial; // once
     std::function<void()> before_write; // once
     int writes = 0;                     // that changed something, refused ones included
     std::vector<std::string>* happened = nullptr;

@@ -47,15 +47,12 @@ private:
     std::shared_ptr<const AccessToken> seen_;
 };
 
-// The settings that a token request depends on: with others it is another account's.
+// The settings that a token request depends on: with others it is another account's. Its parameters name none.
 std::string settings_in(const RestAuthentication& described, const json::object& settings) {
     json::object variables;
     variables.emplace("settings", settings);
-    std::vector<std::string> names = described.token_url.names();
-    for (const auto& [parameter, text] : described.parameters)
-        names.insert(names.end(), text.names().begin(), text.names().end());
     json::object used;
-    for (const std::string& name : names) {
+    for (const std::string& name : described.token_url.names()) {
         const auto path = Path::parse(name);
         const json::value* value = path ? path->find(variables) : nullptr;
         if (value != nullptr) used[name] = *value;

@@ -219,9 +219,9 @@ Async<Result<>> RestAccount::try_to_write(json::object& stored) {
         auto written = co_await parts_.secrets->replace(parts_.tenant_id, parts_.reference, stored, stored);
         has_written_ = written.has_value();
         if (written) co_return written;
-        if (is_retryable(written.error().code)) co_return written.error();
-        if (written.error().code != ErrorCode::stale)
-            co_return can_not_keep(parts_.reference, written.error().message);
+        const bool is_stale = written.error().code == ErrorCode::stale;
+        if (!is_stale && is_retryable(written.error().code)) co_return written.error();
+        if (!is_stale) co_return can_not_keep(parts_.reference, written.error().message);
         auto anew = co_await read_secret();
         if (!anew) co_return anew.error();
         stored = std::move(*anew);
