@@ -49,9 +49,10 @@ install_packages() {
       fail "packages are missing and there is no sudo; as root, run: apt-get install ${missing[*]}"
     as_root=(sudo)
   fi
+  # A run level at which no server is started by being installed: nginx is there for tests, which start it themselves.
   say "Installing ${#missing[@]} packages${as_root:+ (with sudo)}: ${missing[*]}"
   if ! { step apt-update "${as_root[@]}" apt-get update -q &&
-    step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    step apt-install "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
       apt-get install -q -y --no-install-recommends "${missing[@]}"; }; then
     tail -n 5 build/logs/apt-update.log build/logs/apt-install.log >&2 2>/dev/null || true
     fail "apt-get could not install the packages; mend the package sources and run again (whole output: build/logs)."

@@ -52,7 +52,9 @@ public:
             const auto reason = reason_to_repeat(answer, read, runtime_.clock->now());
             if (!reason) co_return answer;
             const auto left = left_until(deadline);
-            if (reason->retry_after && *reason->retry_after >= left) co_return answer;
+            // Coming again earlier than it asked for would be answered by the same, or by worse.
+            if (reason->retry_after && (*reason->retry_after >= left || *reason->retry_after > policy_.cap))
+                co_return answer;
             const auto delay = retry_delay(policy_, attempt - 1, *reason, *runtime_.random);
             if (delay >= left) co_return answer;
             co_await runtime_.clock->sleep_for(delay);

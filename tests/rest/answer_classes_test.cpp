@@ -277,19 +277,38 @@ TEST_CASE_FIXTURE(Fixture, "a record whose text can't stand in a request hinders
     CHECK((*outcomes)[2].status == Status::applied);
 }
 
-TEST_CASE_FIXTURE(Fixture, "of many records at once those are absent that the list does not hold") {
+TEST_CASE_FIXTURE(Fixture, "I5: a record that a list of many leaves out is asked for by itself") {
     json::value document = with(contacts(), "entities.contacts.getMany",
-                                R"({"path": "/search", "query": {"ids": "{ids}"}, "records": "data", "most": 2})");
-    connect(document, [](const HttpCall& call) {
-        const bool first = Asked(call).parameter("ids") == "1,2";
-        return json_answer(200, json_of(first ? R"({"data": [{"id": 2}]})" : R"({"data": [{"id": 3}]})"));
+                                R"({"path": "/search", "query": {"ids": "{ids}"}, "records": "data", "most": 3})");
+    connect(document, [](const HttpCall& call) -> Result<HttpAnswer> {
+        const std::string path = Asked(call).path;
+        if (path == "/contacts/1") return text_answer(404, "");
+        if (path == "/contacts/3") return json_answer(200, record("3")); // the list was cut
+        return json_answer(200, json_of(R"({"data": [{"id": 2}]})"));
     });
     const auto records = fetch({"1", "2", "3"});
     REQUIRE(records.has_value());
-    CHECK(sent() == std::vector<std::string>{"GET /search?ids=1%2C2", "GET /search?ids=3"});
     CHECK((*records)[0].presence == Presence::absent);
     CHECK((*records)[1].presence == Presence::present);
     CHECK((*records)[2].presence == Presence::present);
+}
+
+TEST_CASE_FIXTURE(Fixture, "I5: without a way to ask again only rows that say so make a record absent") {
+    json::value document = with(contacts(), "entities.contacts.getMany",
+                                R"({"path": "/search", "query": {"ids": "{ids}"}, "records": "data",
+                                    "missing": [{"field": "error", "equals": "not_found"}]})");
+    document = with(document, "entities.contacts.get", "");
+    std::string rows;
+    connect(document, [&](const HttpCall&) { return json_answer(200, json_of(rows)); });
+    rows = R"({"data": [{"id": 2}, {"error": "not_found"}]})";
+    auto records = fetch({"1", "2"});
+    REQUIRE(records.has_value());
+    CHECK((*records)[0].presence == Presence::absent);
+    rows = R"({"data": [{"id": 2}]})";
+    records = fetch({"1", "2"});
+    REQUIRE(records.has_value());
+    CHECK((*records)[0].presence == Presence::unknown);
+    CHECK((*records)[1].presence == Presence::present);
 }
 
 TEST_CASE_FIXTURE(Fixture, "I38: a list of many records that is none makes nobody absent") {

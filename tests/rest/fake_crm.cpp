@@ -57,12 +57,14 @@ json::object FakeCrm::shown(const std::string& id, const Row& row) const {
     object["revision"] = std::to_string(row.sequence);
     object["changed"] = to_string(row.changed);
     if (row.gone) object["gone"] = true;
+    if (row.shows_key) object["madeWith"] = row.key;
     return object;
 }
 
 void FakeCrm::write(const std::string& id, json::object fields, bool gone) {
     for (const std::string_view name : computed)
         fields.erase(name);
+    fields.erase("madeWith");
     Row& row = rows_[id];
     row.fields = std::move(fields);
     row.sequence = ++sequence_;
@@ -158,6 +160,7 @@ HttpAnswer FakeCrm::create(const HttpCall& call) {
         const std::string id = fmt::format("c{:05}", ++last_id_);
         write(id, std::move(fields));
         rows_[id].key = key;
+        rows_[id].shows_key = header == nullptr;
         made_[key] = id;
         return json_answer(201, shown(id, rows_[id]));
     }

@@ -36,6 +36,7 @@ private:
         std::uint64_t sequence = 0; // of its last change, and so its revision
         cs::Timestamp changed;
         std::string key;
+        bool shows_key = false;
         bool gone = false;
     };
     using Rows = std::vector<const std::pair<const std::string, Row>*>;

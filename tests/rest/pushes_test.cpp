@@ -335,7 +335,9 @@ TEST_CASE_FIXTURE(Fixture, "a key is looked for, and what does not answer does n
                            : presence == FetchedRecord::Presence::absent ? "absent"
                                                                          : "unknown");
     };
-    CHECK(found(json_answer(200, json_of(R"({"data": [{"id": 1}, {"id": 2}]})"))) == "present");
+    CHECK(found(json_answer(200, json_of(R"({"data": [{"id": 1, "key": "k"}]})"))) == "present");
+    // A system that does not know the parameter answers whatever it has.
+    CHECK(found(json_answer(200, json_of(R"({"data": [{"id": 1}, {"id": 2, "key": "other"}]})"))) == "unknown");
     CHECK(found(json_answer(200, json_of(R"({"data": []})"))) == "absent");
     CHECK(found(json_answer(200, json_of(R"({"data": ["broken"]})"))) == "unknown");
     CHECK(found(json_answer(200, json_of("{}"))) == "error: corrupted");

@@ -174,7 +174,10 @@ json::object& container_in(json::value& document, const Member& member) {
 // at the place itself: who may leave `answer` out depends on what else tells the id.
 bool speaks_of(const std::vector<ConfigurationFault>& faults, const std::string& path) {
     return std::ranges::any_of(faults, [&](const ConfigurationFault& fault) {
-        if (fault.message.starts_with("must tell the id")) return false;
+        // What contradicts another part of the description says nothing of its own form.
+        for (const std::string_view about_others :
+             {"must tell the id", "must put {", "must hold {", "does not say which record"})
+            if (fault.message.starts_with(about_others)) return false;
         return fault.path == path || fault.path.starts_with(path + ".") || fault.path.starts_with(path + "[");
     });
 }

@@ -63,9 +63,13 @@ std::vector<std::pair<std::string, RequestText>> RestReader::texts(ObjectReader&
             continue;
         }
         const json::value& value = member.value();
-        // A number or a truth value stands for its text, so that `limit: 100` need not be put in quotes.
+        // So that `limit: 100` need not be put in quotes, and is a number where it is put into a record.
         if (value.is_number() || value.is_bool()) {
-            if (auto fixed = RequestText::parse(to_json(value))) read.emplace_back(key, std::move(*fixed));
+            read.emplace_back(key, RequestText::constant(value));
+            continue;
+        }
+        if (value.is_null()) {
+            members.fault(key, "is empty; leave it out, or put it in quotes to mean text");
             continue;
         }
         RequestText parsed = text(members, key, names);
@@ -176,6 +180,7 @@ std::optional<RestCondition> RestReader::condition(ObjectReader& reader, std::st
     if (object == nullptr) return std::nullopt;
     ObjectReader parts(*object, reader.path(name), faults_);
     RestCondition read = read_condition(parts);
+    if (object->empty()) parts.fault_here("is empty, and would always hold; name a field and what is asked of it");
     parts.refuse_unknown("a condition");
     return read;
 }

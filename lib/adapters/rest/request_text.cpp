@@ -81,6 +81,15 @@ Result<RequestText> RequestText::parse(std::string_view text) {
     return parsed;
 }
 
+RequestText RequestText::constant(json::value value) {
+    RequestText text;
+    text.written_ = to_json(value);
+    text.pieces_.emplace_back();
+    text.pieces_.back().literal = text.written_;
+    text.constant_ = std::move(value);
+    return text;
+}
+
 Result<std::optional<std::string>> RequestText::fill(const json::object& variables, UrlPart part) const {
     std::string filled;
     for (const Piece& piece : pieces_) {
@@ -116,6 +125,7 @@ const Path* RequestText::only_variable() const {
 }
 
 Result<std::optional<json::value>> RequestText::fill_value(const json::object& variables) const {
+    if (constant_) return constant_;
     if (const Path* only = only_variable()) {
         const json::value* value = only->find(variables);
         if (value == nullptr) return std::optional<json::value>();

@@ -28,6 +28,9 @@ public:
     // invalid_configuration when braces don't match or a variable's name is no path.
     [[nodiscard]] static Result<RequestText> parse(std::string_view text);
 
+    // A value that stands for itself: a number or a truth value of a description.
+    [[nodiscard]] static RequestText constant(json::value value);
+
     // nullopt: a variable has no value. Lists are joined by commas. invalid_request: a variable's value is no text,
     // number or truth value.
     [[nodiscard]] Result<std::optional<std::string>> fill(const json::object& variables, UrlPart part) const;
@@ -49,6 +52,7 @@ private:
         bool as_json = false;
     };
     std::string written_;
+    std::optional<json::value> constant_;
     std::vector<Piece> pieces_;
     std::vector<std::string> names_;
 };

@@ -47,6 +47,9 @@ private:
                               std::vector<FetchedRecord>& answers);
     Async<Result<>> fetch_many(const RestEntity& entity, const std::string& name, std::vector<std::string> ids,
                                std::vector<FetchedRecord>& answers);
+    Async<Result<>> confirm_absence(const RestEntity& entity, const std::string& name,
+                                    const std::vector<std::string>& ids, std::vector<std::size_t> left_out,
+                                    std::vector<FetchedRecord>& answers);
     Async<Result<>> fetch_one_by_one(const RestEntity& entity, const std::string& name, std::vector<std::string> ids,
                                      std::vector<FetchedRecord>& answers);
     Async<Result<>> find_by_keys(const RestEntity& entity, const std::string& name, std::vector<std::string> keys,

@@ -39,6 +39,14 @@ bool any_holds(const std::vector<RestCondition>& conditions, const json::value& 
                        [&](const RestCondition& condition) { return holds(condition, row); });
 }
 
+// Where create puts the key into a record; null: in none of its members.
+const Path* key_place(const RestEntity& entity) {
+    if (!entity.create) return nullptr;
+    for (const auto& [path, text] : entity.create->set)
+        if (text.written() == "{key}") return &path;
+    return nullptr;
+}
+
 // Of no use to try for one record after the other.
 bool fails_the_call(const Error& error) {
     return error.code != ErrorCode::not_found && error.code != ErrorCode::forbidden &&
@@ -92,8 +100,12 @@ Async<Result<>> RestAdapter::fetch_many(const RestEntity& entity, const std::str
         if (!page) co_return page.error();
         std::unordered_map<std::string, FetchedRecord> by_id;
         std::optional<Error> unreadable; // a row that does not say whose it is
+        std::size_t told_missing = 0;
         for (const json::value& row : page->rows) {
-            if (any_holds(many.missing, row)) continue;
+            if (any_holds(many.missing, row)) {
+                ++told_missing;
+                continue;
+            }
             const json::value* written = find_in(many.record, row);
             const json::value nothing;
             const json::value& record_row = written == nullptr ? nothing : *written;
@@ -112,14 +124,47 @@ Async<Result<>> RestAdapter::fetch_many(const RestEntity& entity, const std::str
             else
                 unreadable = std::move(error);
         }
+        std::vector<std::size_t> left_out;
         for (std::size_t index = begin; index < end; ++index) {
             const auto known = by_id.find(ids[index]);
             if (known != by_id.end())
                 answers[index] = known->second;
             else
-                answers[index] = unreadable ? unknown(*unreadable) : absent();
+                left_out.push_back(index);
         }
+        if (unreadable || left_out.size() == told_missing) {
+            for (const std::size_t index : left_out)
+                answers[index] = unreadable ? unknown(*unreadable) : absent();
+            continue;
+        }
+        auto confirmed = co_await confirm_absence(entity, name, ids, std::move(left_out), answers);
+        if (!confirmed) co_return confirmed.error();
     }
+    co_return Result<>();
+}
+
+// An answer may leave a record out for other reasons than its absence: it is cut, or the filter is not what it seems.
+Async<Result<>> RestAdapter::confirm_absence(const RestEntity& entity, const std::string& name,
+                                             const std::vector<std::string>& ids, std::vector<std::size_t> left_out,
+                                             std::vector<FetchedRecord>& answers) {
+    if (!entity.get) {
+        for (const std::size_t index : left_out)
+            answers[index] = unknown(Error(ErrorCode::corrupted,
+                                           fmt::format("the answer to getMany of {} holds no row for the record {}",
+                                                       name, ids[index])));
+        co_return Result<>();
+    }
+    std::optional<Error> failed;
+    const std::function<Async<void>(std::size_t)> work = [&](std::size_t turn) -> Async<void> {
+        if (failed) co_return;
+        auto fetched = co_await fetch_one(entity, name, ids[left_out[turn]]);
+        if (fetched)
+            answers[left_out[turn]] = std::move(*fetched);
+        else if (!failed)
+            failed = fetched.error();
+    };
+    co_await in_parallel(exchange_.runtime(), left_out.size(), description_->concurrency, work);
+    if (failed) co_return *failed;
     co_return Result<>();
 }
 
@@ -235,12 +280,23 @@ Async<Result<>> RestAdapter::find_by_keys(const RestEntity& entity, const std::s
             co_return;
         }
         answers[index] = absent();
+        const Path* place = key_place(entity);
         for (const json::value& row : list->get_array()) {
             const json::value* written = find_in(find.record, row);
             const json::value nothing;
             auto record = read_record(entity, written == nullptr ? nothing : *written);
-            answers[index] = record ? present(std::move(*record)) : unknown(record.error());
-            if (answers[index].presence != Presence::absent) break;
+            // A filter that the system does not know it may ignore, and answer whatever there is.
+            const json::value* held = record && place != nullptr ? place->find(record->fields) : nullptr;
+            const bool another = record && !record->deleted && place != nullptr &&
+                                 (held == nullptr || scalar_text(*held) != keys[index]);
+            if (another)
+                answers[index] = unknown(Error(ErrorCode::corrupted,
+                                               fmt::format("{}: a record that was looked for by its key does not hold "
+                                                           "it; is the filter of find right?",
+                                                           reply->summary)));
+            else
+                answers[index] = record ? present(std::move(*record)) : unknown(record.error());
+            if (answers[index].presence == Presence::present) break;
         }
     };
     co_await in_parallel(exchange_.runtime(), keys.size(), description_->concurrency, work);
