@@ -42,8 +42,8 @@ struct RetryOptions {
 // Every other call, error and status passes as it is; so does the last one when the attempts are used up.
 //
 // Time. All attempts and waits together keep to the call's timeout, measured by the Runtime's monotonic clock; each
-//       attempt gets what is left of it. A wait is at least what Retry-After asks for. An answer that asks for more than
-//       `cap` or what is left, or whose wait would use that up, is handed on at once: the caller learns of the
+//       attempt gets what is left of it. A wait is at least what Retry-After asks for. An answer that asks for more
+//       than `cap` or what is left, or whose wait would use that up, is handed on at once: the caller learns of the
 //       throttling rather than of a timeout.
 [[nodiscard]] std::shared_ptr<HttpTransport> make_retrying_transport(std::shared_ptr<HttpTransport> inner,
                                                                      Runtime runtime, RetryOptions options = {});

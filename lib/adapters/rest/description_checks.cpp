@@ -25,9 +25,10 @@ public:
         if (entity_.get_many && !entity_.get_many->request.uses("ids"))
             fault("getMany", "does not say which records: use {ids}");
         if (entity_.get_many && !entity_.get && entity_.get_many->missing.empty())
-            fault("getMany.missing", "is missing: what a row looks like that says of an id that there is no such record. "
-                                     "Without it, or get to ask again, an answer that leaves a record out would count as "
-                                     "its deletion");
+            fault("getMany.missing",
+                  "is missing: what a row looks like that says of an id that there is no such record. "
+                  "Without it, or get to ask again, an answer that leaves a record out would count as "
+                  "its deletion");
         if (entity_.find && !entity_.find->request.uses("key"))
             fault("find", "does not say what is looked for: use {key}");
         if (entity_.create) check_create(*entity_.create);
