@@ -26,7 +26,7 @@ AdapterCapabilities RestEntity::capabilities() const {
     AdapterCapabilities can;
     can.writable = create || update || remove;
     can.change_feed = changes.has_value();
-    can.reports_deletions = changes && deleted;
+    can.reports_deletions = changes && (deleted || changes->rows.deleted_row);
     can.conditional_writes = update && update->is_conditional();
     can.conditional_deletes = remove && remove->is_conditional();
     can.idempotent_creates = create && (create->idempotent || create->id_is_key);

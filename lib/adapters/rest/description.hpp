@@ -92,11 +92,18 @@ struct RestPaging {
     bool inclusive = false;  // keyset: the page begins with the record named by {after}
 };
 
+// A row that tells of a deletion by itself, with no record in it.
+struct RestDeletedRow {
+    RestCondition when; // on the row
+    Path id;            // in the row
+};
+
 // Rows that come in pages: a listing, or the pages of a feed.
 struct RestRows {
     RestRequest request;
     std::optional<Path> records; // absent: the body is the list
     std::optional<Path> record;  // in a row; absent: the row is the record
+    std::optional<RestDeletedRow> deleted_row; // of a feed
     std::size_t page_size = 100;
     std::size_t largest_page = 100;
     RestPaging paging;

@@ -212,6 +212,19 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
     page.received = list.size();
     page.rows.reserve(list.size());
     for (json::value& row : list) {
+        if (rows.deleted_row && row.is_object() && holds(rows.deleted_row->when, row)) {
+            const json::value* id = rows.deleted_row->id.find(row.get_object());
+            const auto text = id == nullptr ? std::nullopt : scalar_text(*id);
+            if (!text || text->empty() || text->size() > max_record_id_bytes)
+                return contradiction(place, "a row tells of a deletion and not of which record (changes.deletedRow.id)");
+            Record& gone = page.deleted[page.rows.size()];
+            gone.id = *text;
+            gone.integer_id = id->is_number();
+            gone.deleted = true;
+            page.ids.push_back(*text);
+            page.rows.emplace_back(nullptr);
+            continue;
+        }
         json::value* record = find_mutable(rows.record, row);
         json::value taken = record == nullptr ? json::value(nullptr) : std::move(*record);
         const auto* fields = taken.if_object();

@@ -4,7 +4,9 @@
 #include <adapters/rest/cursor.hpp>
 #include <adapters/rest/description.hpp>
 #include <castiel_sync/http/transport.hpp>
+#include <castiel_sync/record.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +17,7 @@ namespace castiel_sync {
 struct RestPage {
     std::vector<json::value> rows; // the records
     std::vector<std::string> ids;  // of the rows, "" where a row has none
+    std::map<std::size_t, Record> deleted; // by row: what it says to be gone
     std::size_t received = 0;      // rows in the answer
     std::size_t skipped = 0;       // of them, at the front: they were on the page before
     json::value body;              // without the rows where they were taken out of it

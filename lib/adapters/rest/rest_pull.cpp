@@ -229,6 +229,10 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
     const std::size_t end = first + std::min(page.rows.size() - first, most);
     for (std::size_t index = first; index < end; ++index) {
         const json::value& row = page.rows[index];
+        if (const auto gone = page.deleted.find(index); gone != page.deleted.end()) {
+            answer.records.push_back(gone->second);
+            continue;
+        }
         if (is_ignored(entity, row)) continue;
         auto record = read_record(entity, row);
         if (!record) {
