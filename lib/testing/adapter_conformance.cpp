@@ -51,7 +51,7 @@ Async<Result<std::vector<std::string>>> AdapterHarness::seed(std::vector<json::o
     PushRequest request;
     request.entity = entity();
     for (std::size_t i = 0; i < records.size(); ++i)
-        request.items.push_back(create_item(std::move(records[i]), "seed " + std::to_string(i)));
+        request.items.push_back(create_item(std::move(records[i]), key("seed " + std::to_string(i))));
     auto outcomes = co_await adapter->push(std::move(request));
     if (!outcomes) co_return outcomes.error();
     std::vector<std::string> ids;
@@ -67,7 +67,7 @@ Async<Result<>> AdapterHarness::edit(std::string id, json::object fields) {
     PushItem item;
     item.id = std::move(id);
     item.fields = std::move(fields);
-    item.idempotency_key = "edit " + item.id;
+    item.idempotency_key = key("edit " + item.id);
     PushRequest request;
     request.entity = entity();
     request.items.push_back(std::move(item));
@@ -116,7 +116,10 @@ std::span<const ConformanceCase<AdapterHarness>> adapter_conformance_cases() {
     return cases;
 }
 
+void AdapterHarness::begin_case() { case_ = make_uuid(*runtime().random); }
+
 Async<std::unique_ptr<Adapter>> start(AdapterHarness& harness) {
+    harness.begin_case();
     auto emptied = co_await harness.reset();
     require_value(emptied, "reset of the harness");
     co_return harness.make_adapter();

@@ -95,7 +95,7 @@ Async<Finding> reports_deletions(AdapterHarness& harness) {
 Async<std::string> create_after(AdapterHarness& harness, Adapter& adapter, std::size_t number, std::string cursor) {
     PushRequest request;
     request.entity = harness.entity();
-    request.items.push_back(create_item(harness.sample(number), "create " + std::to_string(number)));
+    request.items.push_back(create_item(harness.sample(number), harness.key("create " + std::to_string(number))));
     request.cursor = std::move(cursor);
     auto pushed = co_await adapter.push(std::move(request));
     const std::vector<PushOutcome> outcomes = require_value(std::move(pushed), "push");

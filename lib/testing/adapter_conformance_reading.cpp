@@ -181,6 +181,7 @@ Async<Finding> versions_follow_content(AdapterHarness& harness) {
     std::vector<std::string> ids;
     const std::unique_ptr<Adapter> adapter = co_await start_with(harness, page_size, ids);
     const Pass before = co_await pull_all(harness, *adapter, {}, page_size);
+    require(before.records.size() == page_size, "what was created is listed");
     const Record& edited = before.records.front();
     json::object fields = edited.fields;
     for (const auto& member : harness.sample(1000))

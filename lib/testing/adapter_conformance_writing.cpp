@@ -38,7 +38,7 @@ Async<std::size_t> count_records(AdapterHarness& harness, Adapter& adapter) {
 Async<Finding> round_trip(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
     const PushOutcome created =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("key")), Status::applied);
     require(!created.id.empty(), "an applied create answers the new record's id");
     Record present = co_await fetch_present(harness, *adapter, created.id);
     require_members(present.fields, harness.sample(1), "a created record holds what was sent");
@@ -70,12 +70,12 @@ Async<Finding> outcomes_in_order(AdapterHarness& harness) {
     Record missing = present;
     missing.id = "no such record";
     std::vector<PushItem> items;
-    items.push_back(create_item(harness.sample(10), "first"));
+    items.push_back(create_item(harness.sample(10), harness.key("first")));
     items.push_back(update_item(missing, present.fields));
     items.push_back(update_item(present, with_sample(harness, present.fields, 11)));
     items.push_back(remove_item("no such record", {}));
     items.push_back(remove_item(ids[1], {}));
-    items.push_back(create_item(harness.sample(12), "second"));
+    items.push_back(create_item(harness.sample(12), harness.key("second")));
     const std::vector<PushOutcome> outcomes = co_await push_all(harness, *adapter, std::move(items));
     require_status(outcomes[0], Status::applied, "the first create");
     require_status(outcomes[1], Status::absent, "an update of a record that does not exist");
@@ -133,15 +133,15 @@ Async<Finding> stale_removal(AdapterHarness& harness) {
 Async<Finding> idempotent_creates(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
     const PushOutcome first =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "the same key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const std::unique_ptr<Adapter> other = harness.make_adapter();
     const PushOutcome second =
-        co_await push_one(harness, *other, create_item(harness.sample(1), "the same key"), Status::applied);
+        co_await push_one(harness, *other, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     require_equal(second.id, first.id, "a create repeated with its key answers the record of the first");
     std::size_t count = co_await count_records(harness, *adapter);
     require(count == 1, "a create repeated with its key makes no second record");
     const PushOutcome third =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "another key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("another key")), Status::applied);
     require(third.id != first.id, "another key makes another record");
     count = co_await count_records(harness, *adapter);
     require(count == 2, "another key makes another record");
@@ -151,13 +151,13 @@ Async<Finding> idempotent_creates(AdapterHarness& harness) {
 Async<Finding> repeated_create_keeps_an_edit(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
     const PushOutcome first =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "the same key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const Record seen = co_await fetch_present(harness, *adapter, first.id);
     auto edited = co_await harness.edit(first.id, with_sample(harness, seen.fields, 2));
     require_value(edited, "edit of the harness");
     co_await settle(harness, *adapter);
     const PushOutcome second =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "the same key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const Record now = co_await fetch_present(harness, *adapter, first.id);
     require_members(now.fields, harness.sample(2), "a create repeated with its key does not undo an edit");
     require(second.version.empty() || second.version != now.version || second.fields,
@@ -168,10 +168,12 @@ Async<Finding> repeated_create_keeps_an_edit(AdapterHarness& harness) {
 Async<Finding> finds_by_key(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
     const PushOutcome created =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), "a key"), Status::applied);
+        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("a key")), Status::applied);
     const std::unique_ptr<Adapter> other = harness.make_adapter();
     std::vector<std::string> ids{created.id};
-    std::vector<std::string> keys{"an unused key", "a key"};
+    std::vector<std::string> keys;
+    keys.push_back(harness.key("an unused key"));
+    keys.push_back(harness.key("a key"));
     const std::vector<FetchedRecord> answers = co_await fetch_all(harness, *other, std::move(ids), std::move(keys));
     require(answers[0].presence == Presence::present, "ids are answered before keys");
     require(answers[1].presence == Presence::absent, "a key that was never used finds nothing");
@@ -187,7 +189,7 @@ Async<Finding> unknown_members_survive(AdapterHarness& harness) {
     json::object fields = harness.sample(1);
     fields.emplace("kitUnknownMember", extra);
     fields.emplace("kitNull", nullptr);
-    const PushOutcome created = co_await push_one(harness, *adapter, create_item(fields, "key"), Status::applied);
+    const PushOutcome created = co_await push_one(harness, *adapter, create_item(fields, harness.key("key")), Status::applied);
     const Record present = co_await fetch_present(harness, *adapter, created.id);
     require_members(present.fields, fields, "members that nobody maps are kept");
     co_await push_one(harness, *adapter, update_item(present, with_sample(harness, present.fields, 2)),
@@ -205,7 +207,7 @@ Async<Finding> push_takes_its_maximum(AdapterHarness& harness) {
     const std::size_t most = adapter->capabilities().max_push_records;
     std::vector<PushItem> items;
     for (std::size_t i = 0; i < most; ++i)
-        items.push_back(create_item(harness.sample(i), "key " + std::to_string(i)));
+        items.push_back(create_item(harness.sample(i), harness.key("key " + std::to_string(i))));
     const std::vector<PushOutcome> outcomes = co_await push_all(harness, *adapter, std::move(items));
     for (const PushOutcome& outcome : outcomes)
         require_status(outcome, Status::applied, "each of max_push_records creates");

@@ -42,7 +42,7 @@ public:
     [[nodiscard]] virtual std::string unknown_entity() const { return "no_such_entity"; }
     // Fields of a record that the system accepts, without id; different for different numbers.
     [[nodiscard]] virtual json::object sample(std::size_t number) const;
-    // A field that takes any text, and one that takes any integer. Empty: there is none.
+    // Dotted paths of a field that takes any text, and of one that takes any integer. Empty: there is none.
     [[nodiscard]] virtual std::string text_field() const { return "name"; }
     [[nodiscard]] virtual std::string integer_field() const { return "amount"; }
     // The system keeps members that it does not know.
@@ -59,8 +59,16 @@ public:
     // "unknown_members".
     [[nodiscard]] bool has(std::string_view capability) const;
 
+    // For the cases: an idempotency key that no other case and no other run has used, since a system may remember the
+    // keys of records that are gone; the same for the same name within a case.
+    [[nodiscard]] std::string key(std::string_view name) const { return case_ + " " + std::string(name); }
+    void begin_case();
+
 protected:
     AdapterHarness() = default;
+
+private:
+    std::string case_;
 };
 
 [[nodiscard]] std::span<const ConformanceCase<AdapterHarness>> adapter_conformance_cases();
