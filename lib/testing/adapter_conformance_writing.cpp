@@ -132,16 +132,16 @@ Async<Finding> stale_removal(AdapterHarness& harness) {
 
 Async<Finding> idempotent_creates(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
-    const PushOutcome first =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
+    const PushOutcome first = co_await push_one(
+        harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const std::unique_ptr<Adapter> other = harness.make_adapter();
-    const PushOutcome second =
-        co_await push_one(harness, *other, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
+    const PushOutcome second = co_await push_one(
+        harness, *other, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     require_equal(second.id, first.id, "a create repeated with its key answers the record of the first");
     std::size_t count = co_await count_records(harness, *adapter);
     require(count == 1, "a create repeated with its key makes no second record");
-    const PushOutcome third =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("another key")), Status::applied);
+    const PushOutcome third = co_await push_one(
+        harness, *adapter, create_item(harness.sample(1), harness.key("another key")), Status::applied);
     require(third.id != first.id, "another key makes another record");
     count = co_await count_records(harness, *adapter);
     require(count == 2, "another key makes another record");
@@ -150,14 +150,14 @@ Async<Finding> idempotent_creates(AdapterHarness& harness) {
 
 Async<Finding> repeated_create_keeps_an_edit(AdapterHarness& harness) {
     const std::unique_ptr<Adapter> adapter = co_await start(harness);
-    const PushOutcome first =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
+    const PushOutcome first = co_await push_one(
+        harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const Record seen = co_await fetch_present(harness, *adapter, first.id);
     auto edited = co_await harness.edit(first.id, with_sample(harness, seen.fields, 2));
     require_value(edited, "edit of the harness");
     co_await settle(harness, *adapter);
-    const PushOutcome second =
-        co_await push_one(harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
+    const PushOutcome second = co_await push_one(
+        harness, *adapter, create_item(harness.sample(1), harness.key("the same key")), Status::applied);
     const Record now = co_await fetch_present(harness, *adapter, first.id);
     require_members(now.fields, harness.sample(2), "a create repeated with its key does not undo an edit");
     require(second.version.empty() || second.version != now.version || second.fields,
@@ -189,7 +189,8 @@ Async<Finding> unknown_members_survive(AdapterHarness& harness) {
     json::object fields = harness.sample(1);
     fields.emplace("kitUnknownMember", extra);
     fields.emplace("kitNull", nullptr);
-    const PushOutcome created = co_await push_one(harness, *adapter, create_item(fields, harness.key("key")), Status::applied);
+    const PushOutcome created =
+        co_await push_one(harness, *adapter, create_item(fields, harness.key("key")), Status::applied);
     const Record present = co_await fetch_present(harness, *adapter, created.id);
     require_members(present.fields, fields, "members that nobody maps are kept");
     co_await push_one(harness, *adapter, update_item(present, with_sample(harness, present.fields, 2)),

@@ -429,7 +429,8 @@ private:
             ObjectReader members(*row, parts.path("deletedRow"), faults_);
             RestDeletedRow& read = changes.rows.deleted_row.emplace();
             if (auto when = reader_.condition(members, "when")) read.when = std::move(*when);
-            if (members.find("when") == nullptr) members.fault("when", "is missing: how such a row is told from others");
+            if (members.find("when") == nullptr)
+                members.fault("when", "is missing: how such a row is told from others");
             if (auto id = reader_.path(members, "id")) read.id = std::move(*id);
             if (members.find("id") == nullptr) members.fault("id", "is missing: where the row names the record");
             members.refuse_unknown("a deleted row");

@@ -216,7 +216,8 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
             const json::value* id = rows.deleted_row->id.find(row.get_object());
             const auto text = id == nullptr ? std::nullopt : scalar_text(*id);
             if (!text || text->empty() || text->size() > max_record_id_bytes)
-                return contradiction(place, "a row tells of a deletion and not of which record (changes.deletedRow.id)");
+                return contradiction(place,
+                                     "a row tells of a deletion and not of which record (changes.deletedRow.id)");
             Record& gone = page.deleted[page.rows.size()];
             gone.id = *text;
             gone.integer_id = id->is_number();
