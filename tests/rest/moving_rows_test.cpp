@@ -75,6 +75,16 @@ TEST_CASE_FIXTURE(Fixture, "a listing that nobody changes is met once, whatever 
             }
 }
 
+// A page that has room for one row only can't begin with one of the page before.
+TEST_CASE_FIXTURE(Fixture, "pages of a single row end, by offset") {
+    Table table(5);
+    json::value document = with(by("offset"), "entities.contacts.list.pageSize", R"({"most": 1})");
+    connect(document, table.handler());
+    const Pass pass = pull_all(*this, "", 5);
+    CHECK_FALSE(pass.error);
+    CHECK(met(pass).size() == 5);
+}
+
 TEST_CASE_FIXTURE(Fixture, "shorter pages than were asked for are not taken for the end") {
     for (const char* kind : {"page", "offset"})
         for (const bool total : {true, false}) {

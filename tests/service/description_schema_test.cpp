@@ -114,6 +114,7 @@ std::vector<Sample> all_samples() {
     json::object& changes = requests.at_pointer("/entities/contacts/changes").as_object();
     changes.emplace("total", "meta.total");
     changes.emplace("shortPageIsLast", false);
+    requests.at_pointer("/entities/contacts/list").as_object().emplace("rowId", "id");
     changes.emplace("paging", json::object{{"type", "none"}});
     json::object& outcome = requests.at_pointer("/entities/contacts/batch/outcomes/0").as_object();
     outcome = parse_json_object(R"({"field": "a", "equals": null, "contains": "b", "startsWith": "c", "above": 1.5,

@@ -1,5 +1,7 @@
 #include "node.hpp"
 
+#include "rest_source.hpp"
+
 #include <fmt/format.h>
 
 #include <utility>
@@ -190,10 +192,17 @@ cs::Scheduler& Node::begin_scheduling(bool schedules) {
 cs::AdapterFactory Node::factory(Side side) {
     return [this, side](const cs::AdapterContext& context) -> cs::Result<std::unique_ptr<cs::Adapter>> {
         auto& system = side == Side::source ? world.source_ : world.target_;
-        std::shared_ptr<cs::Adapter> direct = system.connect(process.name(), context.budget);
-        std::shared_ptr<cs::Adapter> faulty = cs::testing::make_faulty_adapter(
-            process, break_adapter(world.options_.canary, side, std::move(direct)), *world.plan_,
-            side == Side::source ? "source" : "target");
+        std::shared_ptr<cs::Adapter> faulty;
+        if (side == Side::source && world.scenario_.by_rest) {
+            auto made = RestSource(system, world.scenario_, process, *world.plan_).make(context);
+            if (!made) return made.error();
+            faulty = std::move(*made);
+        } else {
+            std::shared_ptr<cs::Adapter> direct = system.connect(process.name(), context.budget);
+            faulty = cs::testing::make_faulty_adapter(
+                process, break_adapter(world.options_.canary, side, std::move(direct)), *world.plan_,
+                side == Side::source ? "source" : "target");
+        }
         const auto before = [this](Side pushed, const cs::PushRequest& request) {
             if (world.phase_ != World::Phase::safety || !world.troubles_.percent(world.scenario_.users.meddling))
                 return;

@@ -93,6 +93,7 @@ struct Scenario {
     std::uint64_t seed = 0;
     bool scheduled = false;
     TaskPlan tasks; // drawn in any case
+    bool by_rest = false; // the external system is a REST service; see rest_source.hpp
     bool on_disk = false;
     DiskPlan disk; // drawn in any case
     cs::Direction direction = cs::Direction::bidirectional;

@@ -2,8 +2,10 @@
 //
 //     castiel_sync_simulator --seeds 1..1000        many seeds; ends with 1 when one fails
 //     castiel_sync_simulator --seed 7 --trace       one seed, telling everything it does
+//     castiel_sync_simulator --seeds 1..100 --rest  the external system is reached by the REST adapter
 //     castiel_sync_simulator --canary               broken engines: ends with 1 when one of them is not noticed
 //     castiel_sync_simulator --seeds 1..50 --twice  each seed twice; ends with 1 when the two runs differ (I33)
+#include "rest_source.hpp"
 #include "world.hpp"
 
 #include <charconv>
@@ -24,6 +26,7 @@ struct Options {
     bool twice = false;
     bool canary = false;
     bool keep_going = false;
+    bool rest = false;
     std::string show;
     std::optional<bool> on_disk; // else as the seed draws
 };
@@ -49,6 +52,8 @@ std::optional<Options> parse(int argc, char** argv) {
             options.twice = true;
         } else if (option == "--canary") {
             options.canary = true;
+        } else if (option == "--rest") {
+            options.rest = true;
         } else if (option == "--keep-going") {
             options.keep_going = true;
         } else if (option == "--show" && i + 1 < argc) {
@@ -86,8 +91,9 @@ void show_failure(const Scenario& scenario, const WorldReport& report) {
     std::printf("the end of its trace:\n");
     const std::size_t begin = again.trace_tail.size() > 60 ? again.trace_tail.size() - 60 : 0;
     for (std::size_t i = begin; i < again.trace_tail.size(); ++i) std::printf("%s\n", again.trace_tail[i].c_str());
-    std::printf("replay: castiel_sync_simulator --seed %llu --store %s --trace\n\n",
-                static_cast<unsigned long long>(scenario.seed), scenario.on_disk ? "sqlite" : "memory");
+    std::printf("replay: castiel_sync_simulator --seed %llu --store %s%s --trace\n\n",
+                static_cast<unsigned long long>(scenario.seed), scenario.on_disk ? "sqlite" : "memory",
+                scenario.by_rest ? " --rest" : "");
 }
 
 constexpr std::pair<std::uint64_t cs::testing::DiskCounts::*, const char*> disk_counts[] = {
@@ -173,6 +179,7 @@ int run_seeds(const Options& options) {
     for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
         Scenario scenario = draw_scenario(seed);
         if (options.on_disk) scenario.on_disk = *options.on_disk;
+        if (options.rest) reach_by_rest(scenario);
         if (options.trace) std::printf("%s", describe(scenario).c_str());
         WorldReport report = simulate(scenario, options.trace ? Trace::Mode::print : Trace::Mode::off, Canary::none,
                                       options.show);
@@ -222,7 +229,7 @@ int main(int argc, char** argv) {
     const auto options = parse(argc, argv);
     if (!options) {
         std::fprintf(stderr, "usage: castiel_sync_simulator [--seed N | --seeds A..B] [--store memory|sqlite] "
-                             "[--trace [--show KIND,…]] [--twice] [--keep-going] [--canary]\n");
+                             "[--rest] [--trace [--show KIND,…]] [--twice] [--keep-going] [--canary]\n");
         return 2;
     }
     return options->canary ? run_canaries() : run_seeds(*options);

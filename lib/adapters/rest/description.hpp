@@ -103,6 +103,7 @@ struct RestRows {
     RestRequest request;
     std::optional<Path> records; // absent: the body is the list
     std::optional<Path> record;  // in a row; absent: the row is the record
+    std::optional<Path> row_id;  // in a row, beside the record: for what can't be read
     std::optional<RestDeletedRow> deleted_row; // of a feed
     std::size_t page_size = 100;
     std::size_t largest_page = 100;

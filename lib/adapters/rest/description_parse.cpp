@@ -375,6 +375,7 @@ private:
         rows.request = reader_.request(parts, names, "GET");
         rows.records = reader_.path(parts, "records");
         rows.record = reader_.path(parts, "record");
+        rows.row_id = reader_.path(parts, "rowId");
         if (const json::object* size = parts.object("pageSize")) {
             ObjectReader members(*size, parts.path("pageSize"), faults_);
             const auto usual = members.integer("default", 1, 5000);

@@ -26,7 +26,9 @@ std::uint64_t number_at(const json::value& at, std::int64_t first) {
 
 bool overlaps(const RestRows& rows, const RestCursor& cursor) {
     if (cursor.at.is_null()) return false;
-    return rows.paging.inclusive || (rows.paging.kind == Kind::offset && !cursor.anchors.empty());
+    if (rows.paging.inclusive) return true;
+    // A page of a single row has no room for one of the page before.
+    return rows.paging.kind == Kind::offset && !cursor.anchors.empty() && rows.largest_page > 1;
 }
 
 } // namespace
@@ -226,11 +228,13 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
             page.rows.emplace_back(nullptr);
             continue;
         }
+        const json::value* named = rows.row_id && row.is_object() ? rows.row_id->find(row.get_object()) : nullptr;
+        const std::string beside = named == nullptr ? std::string() : scalar_text(*named).value_or("");
         json::value* record = find_mutable(rows.record, row);
         json::value taken = record == nullptr ? json::value(nullptr) : std::move(*record);
         const auto* fields = taken.if_object();
         const json::value* id = fields == nullptr ? nullptr : entity.id.find(*fields);
-        page.ids.push_back(id == nullptr ? std::string() : scalar_text(*id).value_or(""));
+        page.ids.push_back(id == nullptr ? beside : scalar_text(*id).value_or(beside));
         page.rows.push_back(std::move(taken));
     }
     list.clear();

@@ -140,7 +140,7 @@ Async<Result<RecordPage>> RestAdapter::pull(PullRequest request) {
             page->skipped = key != nullptr && equal_values(*key, cursor.at) && met ? 1 : 0;
             co_return finish_page(entity, rows, std::move(cursor), std::move(*page), most, place);
         }
-        const bool by_offset = rows.paging.kind == Kind::offset && !cursor.anchors.empty() && !cursor.at.is_null();
+        const bool by_offset = rows.paging.kind == Kind::offset && page_request(rows, cursor).overlap > 0;
         std::optional<std::size_t> dropped = 0;
         if (by_offset) dropped = rows_to_drop(cursor.anchors, page->ids);
         if (dropped) {
