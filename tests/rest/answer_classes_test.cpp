@@ -161,7 +161,7 @@ TEST_CASE_FIXTURE(Fixture, "what each fault of the transport means to each call"
         {0, "unavailable", "error: unavailable", "error: unavailable", "error: unavailable", "error: unavailable"},
         {1, "unavailable", "error: unavailable", "unknown: unknown_outcome", "unknown: unknown_outcome",
          "unknown: unknown_outcome"},
-        {2, "corrupted", "unknown: corrupted", "unknown: corrupted", "unknown: corrupted", "unknown: corrupted"},
+        {2, "corrupted", "unknown: unavailable", "unknown: corrupted", "unknown: corrupted", "unknown: corrupted"},
         {3, "invalid_configuration", "error: invalid_configuration", "error: invalid_configuration",
          "error: invalid_configuration", "error: invalid_configuration"}};
     const ErrorCode codes[] = {ErrorCode::unavailable, ErrorCode::unknown_outcome, ErrorCode::corrupted,
@@ -230,18 +230,28 @@ TEST_CASE_FIXTURE(Fixture, "a record whose collection answers something else tha
     CHECK(fetched(*this, answers) == "error: corrupted");
 }
 
+// As of a proxy that wants somebody to log in.
+TEST_CASE_FIXTURE(Fixture, "I4: a page of HTML is no deletion that was done") {
+    Answers answers;
+    answers.write = text_answer(200, " <html>Log in</html>", "text/html");
+    CHECK(pushed(*this, removal(), answers) == "unknown: unknown_outcome");
+    answers.write = text_answer(200, "OK");
+    CHECK(pushed(*this, removal(), answers) == "applied");
+}
+
 TEST_CASE_FIXTURE(Fixture, "what is answered for a record is that record, or it is unknown") {
     Answers answers;
     answers.get = json_answer(200, record("8"));
     CHECK(fetched(*this, answers) == "unknown: corrupted");
     answers.get = json_answer(200, json::array{record("7")});
     CHECK(fetched(*this, answers) == "unknown: invalid_record");
+    // What is no JSON says nothing of the record, and is asked for again without anybody's help.
     answers.get = text_answer(200, "<html></html>", "text/html");
-    CHECK(fetched(*this, answers) == "unknown: corrupted");
+    CHECK(fetched(*this, answers) == "unknown: unavailable");
     answers.get = text_answer(200, R"({"id": "7", "revision": 12345678901234567890123})", "application/json");
     CHECK(fetched(*this, answers) == "unknown: invalid_record");
     answers.get = text_answer(200, "");
-    CHECK(fetched(*this, answers) == "unknown: corrupted");
+    CHECK(fetched(*this, answers) == "unknown: unavailable");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a record of its own that can't be read does not hinder the others") {

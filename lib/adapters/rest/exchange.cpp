@@ -260,6 +260,10 @@ RestReply RestExchange::read(RestAction action, const HttpCall& call, HttpAnswer
             Error(ErrorCode::corrupted, fmt::format("{} answered {} without a body", place, reply.status));
     }
     reply.means = meaning_of(*description_, action, reply.status, reply.body, answer.body);
+    // A page for people comes from something that stands in between, whatever it was asked to do.
+    const std::size_t begin = answer.body.find_first_not_of(" \t\r\n");
+    const bool is_page = begin != std::string::npos && answer.body[begin] == '<';
+    if (is_page && is_write(action) && reply.means == RestMeaning::success) reply.means = RestMeaning::unknown;
     reply.retry_after = read_retry_after(reply.headers, runtime_.clock->now());
     reply.summary = fmt::format("{} answered {}", place, reply.status);
     reply.summary += message_in(reply.body);

@@ -184,10 +184,12 @@ Async<Result<FetchedRecord>> RestAdapter::fetch_one(const RestEntity& entity, st
     if (!call) co_return call.error();
     auto reply = co_await ask(RestAction::get, std::move(*call));
     if (!reply) {
-        const Error error = reply.error();
+        Error error = reply.error();
         if (error.code == ErrorCode::not_found) co_return absent();
         if (fails_the_call(error)) co_return error;
-        co_return unknown(error);
+        // What is no JSON says nothing of the record: it is asked for again by itself, and not by a person.
+        if (error.code == ErrorCode::corrupted) error.code = ErrorCode::unavailable;
+        co_return unknown(std::move(error));
     }
     if (headers != nullptr) *headers = reply->headers;
     const json::value* row = find_in(entity.get_record, reply->body);
