@@ -171,9 +171,14 @@ Result<> TemporaryFile::complete(const FileDescriptor& model, const std::string&
     struct stat status {};
     if (::fstat(model.number(), &status) != 0) return file_error(errno, "read", target);
     // Without the right to give a file away (or where its owner has no name, in a container), it stays ours.
-    if (::fchown(file_.number(), status.st_uid, status.st_gid) != 0 && errno != EPERM && errno != EINVAL)
-        return file_error(errno, "keep the owner of", target);
-    if (::fchmod(file_.number(), status.st_mode & 07777) != 0) return file_error(errno, "keep the mode of", target);
+    mode_t mode = status.st_mode & 07777;
+    if (::fchown(file_.number(), status.st_uid, status.st_gid) != 0) {
+        if (errno != EPERM && errno != EINVAL) return file_error(errno, "keep the owner of", target);
+        // Then its group may not be the one that the mode was meant for.
+        const bool keeps_group = ::fchown(file_.number(), static_cast<uid_t>(-1), status.st_gid) == 0;
+        if (!keeps_group) mode &= ~static_cast<mode_t>(070);
+    }
+    if (::fchmod(file_.number(), mode) != 0) return file_error(errno, "keep the mode of", target);
     return complete(target);
 }
 

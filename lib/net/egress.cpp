@@ -74,8 +74,9 @@ struct Blocks6 {
     const Block6 compatible{"::", 96}, mapped{"::ffff:0:0", 96}, translated{"::ffff:0:0:0", 96};
     const Block6 nat64{"64:ff9b::", 96}, local_nat64{"64:ff9b:1::", 48};
     const Block6 six_to_four{"2002::", 16}, teredo{"2001::", 32};
-    const std::array<Bytes, 4> metadata{Block6("fd00:ec2::254", 128).network, Block6("fd00:ec2::23", 128).network,
-                                        Block6("fd20:ce::254", 128).network, Block6("fd00:42::42", 128).network};
+    const std::array<Bytes, 5> metadata{Block6("fd00:ec2::254", 128).network, Block6("fd00:ec2::23", 128).network,
+                                        Block6("fd20:ce::254", 128).network, Block6("fd00:42::42", 128).network,
+                                        Block6("fd00:c1::a9fe:a9fe", 128).network};
 
     static const Blocks6& all() {
         static const Blocks6 made;

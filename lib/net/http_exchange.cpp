@@ -17,6 +17,9 @@ constexpr std::size_t max_bytes_per_turn = 256 * 1024;
 Async<HttpExchange::End> HttpExchange::run(std::string_view head, std::string_view body) {
     head_ = head;
     body_ = body;
+    // A connection may have come at the very moment at which the time was over: then nothing is sent, and that is
+    // known.
+    if (waiting_.expired()) co_return End::expired;
     for (;;) {
         send_some();
         const bool in_time = co_await wait();

@@ -101,7 +101,27 @@ Result<std::uint16_t> parse_port(std::string_view digits) {
     return static_cast<std::uint16_t>(port);
 }
 
+bool is_dot_segment(std::string_view segment) {
+    std::size_t dots = 0;
+    while (!segment.empty()) {
+        const bool escaped = segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' &&
+                             (segment[2] == 'e' || segment[2] == 'E');
+        if (!escaped && segment.front() != '.') return false;
+        segment.remove_prefix(escaped ? 3 : 1);
+        ++dots;
+    }
+    return dots == 1 || dots == 2;
+}
+
 std::optional<std::string_view> fault_of_target(std::string_view target) {
+    // Whoever stands in between may take /contacts/.. for another resource.
+    std::string_view path = target.substr(0, target.find('?'));
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const std::string_view segment = path.substr(0, path.find('/'));
+        if (is_dot_segment(segment)) return "its path holds the segment . or ..";
+        path.remove_prefix(segment.size());
+    }
     for (std::size_t place = 0; place < target.size(); ++place) {
         if (target[place] != '%') continue;
         if (place + 2 >= target.size() || !is_hexadecimal(target[place + 1]) || !is_hexadecimal(target[place + 2]))

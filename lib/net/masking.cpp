@@ -73,7 +73,8 @@ json::value mask_json(const json::value& value, const Secrets& secrets) {
     if (const auto* object = value.if_object()) {
         json::object masked;
         for (const auto& member : *object) {
-            const bool hidden = member.value().is_string() && is_secret_member(member.key());
+            const bool hidden =
+                !member.value().is_null() && !member.value().is_bool() && is_secret_member(member.key());
             masked[secrets.scrub(member.key())] =
                 hidden ? json::value(Secrets::mark) : mask_json(member.value(), secrets);
         }

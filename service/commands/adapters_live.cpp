@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 #include <utility>
@@ -56,7 +58,10 @@ public:
 
     Result<> open(const std::string& file) {
         if (file.empty()) return {};
+        // It holds the records of people.
+        const mode_t before = ::umask(077);
         file_.open(file, std::ios::binary | std::ios::trunc);
+        ::umask(before);
         if (!file_) return Error(ErrorCode::invalid_request, "can't write " + file);
         return {};
     }

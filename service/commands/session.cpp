@@ -136,7 +136,7 @@ struct Session::Threads {
     asio::io_context loop{1};
     asio::thread_pool store{1};
     asio::thread_pool files{1};
-    asio::thread_pool names{2}; // look-ups that hang hold up few others
+    asio::thread_pool names{8}; // look-ups that hang hold up few others
 
     ~Threads() {
         store.join();

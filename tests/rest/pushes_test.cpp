@@ -322,6 +322,22 @@ TEST_CASE_FIXTURE(Fixture, "without the header that tells the version nothing is
     CHECK(sent("PUT") == 0);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a record named by dots leads to no other resource") {
+    connect(writable(), [](const HttpCall&) { return json_answer(200, json_of(R"({"id": ".."})")); });
+    const auto records = fetch({".."});
+    REQUIRE(records.has_value());
+    CHECK(records->front().presence == FetchedRecord::Presence::unknown);
+    CHECK(letters(push({update_item("..", {{"id", ".."}}, "1")})) == "r");
+    CHECK(sent().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a create that is refused for another reason than its key made nothing") {
+    const json::value document = with(writable(), "entities.contacts.create",
+                                      R"({"method": "PUT", "path": "/contacts/{key}", "idIsKey": true})");
+    connect(document, [](const HttpCall& call) { return text_answer(call.method == "PUT" ? 409 : 404, ""); });
+    CHECK(push_one(create_item({{"mail", "taken"}}, "k")).status == Status::rejected);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a key is looked for, and what does not answer does not say that nobody has it") {
     json::value document = with(writable(), "entities.contacts.create.set", R"({"key": "{key}"})");
     document = with(document, "entities.contacts.find",

@@ -68,6 +68,7 @@ inline cs::json::value everything() {
             "getMany": {"path": "/contacts", "query": {"ids": "{ids}"}, "records": "data", "most": 80},
             "find": {"path": "/contacts", "query": {"key": "{key}"}, "records": "data", "lagSeconds": 3},
             "create": {"path": "/contacts", "headers": {"Idempotency-Key": "{key}"}, "idempotent": true,
+                       "set": {"key": "{key}"},
                        "answer": {"record": true}},
             "update": {"path": "/contacts/{id}", "headers": {"If-Match": "{version}"}, "answer": {"record": true}},
             "delete": {"path": "/contacts/{id}", "headers": {"If-Match": "{version}"}}

@@ -35,11 +35,18 @@ public:
         if (entity_.update) check_update(*entity_.update);
         if (entity_.remove) check_write(*entity_.remove, "delete");
         if (entity_.batch) check_batch(*entity_.batch);
-        if (entity_.find && entity_.create && !entity_.create->uses("key") && !entity_.batch)
-            fault("find", "looks for a key that create never sends: use {key} in it, for example under set");
+        if (entity_.find && entity_.create && !keeps_key(*entity_.create))
+            fault("find",
+                  "looks for a key that create does not put into the record: write a member under create.set that "
+                  "is {key} and nothing else, so that what is found can be told from other records");
     }
 
 private:
+    static bool keeps_key(const RestWrite& create) {
+        return std::any_of(create.set.begin(), create.set.end(),
+                           [](const auto& member) { return member.second.written() == "{key}"; });
+    }
+
     void fault(std::string_view below, std::string message) {
         faults_.emplace_back(below.empty() ? place_ : member_path(place_, below), std::move(message));
     }

@@ -119,7 +119,9 @@ Result<RestStep> next_key(const RestRows& rows, RestCursor& cursor, const RestPa
 RestPageRequest page_request(const RestRows& rows, const RestCursor& cursor) {
     RestPageRequest request;
     request.overlap = overlaps(rows, cursor) ? 1 : 0;
-    request.size = std::min<std::size_t>(cursor.size + request.overlap, std::max<std::size_t>(rows.largest_page, 1));
+    // A size that the request does not state is the system's own, with the row of the page before among it.
+    const std::uint64_t besides = rows.request.uses("limit") ? request.overlap : 0;
+    request.size = std::min<std::size_t>(cursor.size + besides, std::max<std::size_t>(rows.largest_page, 1));
     request.variables.emplace("limit", static_cast<std::int64_t>(request.size));
     switch (rows.paging.kind) {
     case Kind::none:
@@ -235,6 +237,7 @@ Result<RestPage> read_page(const RestRows& rows, const RestEntity& entity, json:
         const auto* fields = taken.if_object();
         const json::value* id = fields == nullptr ? nullptr : entity.id.find(*fields);
         page.ids.push_back(id == nullptr ? beside : scalar_text(*id).value_or(beside));
+        if (page.ids.back().size() > max_record_id_bytes) page.ids.back().clear(); // it is no id
         page.rows.push_back(std::move(taken));
     }
     list.clear();

@@ -114,6 +114,11 @@ Result<std::optional<std::string>> RequestText::fill(const json::object& variabl
             if (!written) return written.error();
             text = std::move(*written);
         }
+        // No encoding keeps whoever stands in between from taking these two for another resource.
+        if (part == UrlPart::path && (text == "." || text == ".."))
+            return Error(ErrorCode::invalid_request,
+                         fmt::format("\"{}\" can't stand in the path \"{}\": it would lead to another resource", text,
+                                     written_));
         filled += part == UrlPart::none ? text : percent_encoded(text);
     }
     return std::optional<std::string>(std::move(filled));

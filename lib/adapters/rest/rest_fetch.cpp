@@ -181,7 +181,11 @@ Async<Result<FetchedRecord>> RestAdapter::fetch_one(const RestEntity& entity, st
     json::object variables = exchange_.variables(name);
     variables.emplace("id", id);
     auto call = exchange_.call_of(*entity.get, variables);
-    if (!call) co_return call.error();
+    if (!call) {
+        const Error error = call.error();
+        if (error.code != ErrorCode::invalid_request) co_return error;
+        co_return unknown(error);
+    }
     auto reply = co_await ask(RestAction::get, std::move(*call));
     if (!reply) {
         Error error = reply.error();
@@ -288,10 +292,11 @@ Async<Result<>> RestAdapter::find_by_keys(const RestEntity& entity, const std::s
             const json::value nothing;
             auto record = read_record(entity, written == nullptr ? nothing : *written);
             // A filter that the system does not know it may ignore, and answer whatever there is.
-            const json::value* held = record && place != nullptr ? place->find(record->fields) : nullptr;
-            const bool another = record && !record->deleted && place != nullptr &&
-                                 (held == nullptr || scalar_text(*held) != keys[index]);
-            if (another)
+            const json::object* fields = written == nullptr ? nullptr : written->if_object();
+            const json::value* held = fields != nullptr && place != nullptr ? place->find(*fields) : nullptr;
+            const bool ours = held != nullptr && scalar_text(*held) == keys[index];
+            if (record && record->deleted && ours) continue;
+            if (record && !ours)
                 answers[index] = unknown(Error(ErrorCode::corrupted,
                                                fmt::format("{}: a record that was looked for by its key does not hold "
                                                            "it; is the filter of find right?",

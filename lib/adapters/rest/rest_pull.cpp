@@ -94,6 +94,7 @@ Async<Result<RestPage>> RestAdapter::read_rows(const RestEntity& entity, const s
     held_.reset();
     held_for_ = call->method + call->url + call->body;
     const RestAction action = cursor.feed ? RestAction::changes : RestAction::list;
+    const auto asked = exchange_.runtime().clock->monotonic();
     auto reply = co_await ask(action, std::move(*call));
     if (!reply) {
         Error error = reply.error();
@@ -103,7 +104,13 @@ Async<Result<RestPage>> RestAdapter::read_rows(const RestEntity& entity, const s
         }
         co_return error;
     }
-    if (cursor.pages == 0 && cursor.skip == 0) cursor.began = server_time(reply->headers);
+    if (cursor.pages == 0 && cursor.skip == 0) {
+        // The clock was read when the answer was ready, and what it holds was looked up before: when it was asked for.
+        cursor.began = server_time(reply->headers);
+        if (cursor.began)
+            *cursor.began -=
+                std::chrono::ceil<std::chrono::milliseconds>(exchange_.runtime().clock->monotonic() - asked);
+    }
     co_return read_page(rows, entity, std::move(reply->body), std::move(reply->headers), place);
 }
 
@@ -181,11 +188,19 @@ Result<bool> RestAdapter::go_on(const RestEntity& entity, const RestRows& rows, 
                          fmt::format("{}: the feed says that there is more, and goes on from where it was; it would be "
                                      "read without end",
                                      place));
-        const std::uint64_t size = cursor.size;
-        cursor = RestCursor();
-        cursor.feed = true;
-        cursor.position = std::move(*next);
-        if (more) cursor.size = size;
+        if (more && goes_in_circles(cursor, *next))
+            return Error(
+                ErrorCode::corrupted,
+                fmt::format("{}: the feed comes back to where it has been; it would be read without end", place));
+        RestCursor after;
+        after.feed = true;
+        after.position = std::move(*next);
+        if (more) {
+            after.size = cursor.size;
+            after.pages = cursor.pages + 1;
+            after.mark = std::move(cursor.mark);
+        }
+        cursor = std::move(after);
         return more;
     }
     auto step = next_step(rows, cursor, page, place);

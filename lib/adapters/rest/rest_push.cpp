@@ -46,6 +46,7 @@ struct RestAdapter::Writing {
     std::vector<PushOutcome> outcomes;
     bool any_sent = false;
     std::optional<Error> throttled; // nothing more is sent in this push
+    bool collection_is_there = false; // it was asked, since a record to be removed was not there
 
     [[nodiscard]] const RestWrite* write_of(Action action) const {
         const auto& write = action == Action::create   ? entity.create
@@ -125,7 +126,11 @@ Async<Result<PushOutcome>> RestAdapter::create(Writing& writing, const PushItem&
     if (auto added = add_item_variables(writing.entity, &write, item, {}, variables); !added)
         co_return outcome_of(Status::rejected, added.error());
     auto call = exchange_.call_of(write.request, variables);
-    if (!call) co_return call.error();
+    if (!call) {
+        const Error error = call.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
+        co_return error;
+    }
     auto reply = co_await send(RestAction::create, std::move(*call));
     if (!reply) {
         const Error error = reply.error();
@@ -163,8 +168,11 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
             co_return not_sent(*read->error);
         }
         if (read->presence == FetchedRecord::Presence::absent) {
+            if (removes)
+                co_return co_await settle(writing, item, RestMeaning::gone,
+                                          Error(ErrorCode::not_found, fmt::format("there is no record {}", item.id)));
             PushOutcome gone;
-            gone.status = removes ? Status::applied : Status::absent;
+            gone.status = Status::absent;
             if (!removes) gone.error = Error(ErrorCode::not_found, fmt::format("there is no record {}", item.id));
             co_return gone;
         }
@@ -187,7 +195,11 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     if (auto added = add_item_variables(writing.entity, removes ? nullptr : &write, item, version, variables); !added)
         co_return outcome_of(Status::rejected, added.error());
     auto call = exchange_.call_of(write.request, variables);
-    if (!call) co_return call.error();
+    if (!call) {
+        const Error error = call.error();
+        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
+        co_return error;
+    }
     auto reply = co_await send(action_of(item.action), std::move(*call));
     if (!reply) {
         const Error error = reply.error();
@@ -233,6 +245,12 @@ Async<Result<PushOutcome>> RestAdapter::settle(Writing& writing, const PushItem&
         co_return outcome_of(Status::rejected, std::move(error));
     }
     if (told == RestMeaning::gone) {
+        // Where the whole collection is not there, as while a system is set up anew, each of its records is gone, too.
+        if (!writing.collection_is_there) {
+            auto there = co_await require_collection(writing.entity, writing.name);
+            if (!there) co_return not_sent(there.error());
+            writing.collection_is_there = true;
+        }
         PushOutcome applied; // what is gone already is what was asked for
         applied.status = Status::applied;
         co_return applied;
@@ -244,9 +262,11 @@ Async<Result<PushOutcome>> RestAdapter::settle(Writing& writing, const PushItem&
     if (!read || read->presence == FetchedRecord::Presence::unknown)
         co_return outcome_of(creates ? Status::unknown : Status::stale, std::move(error));
     if (read->presence == FetchedRecord::Presence::absent) {
+        // What is taken is not our key: the system refuses something else, such as an e-mail that another record has.
+        if (creates) co_return outcome_of(Status::rejected, Error(ErrorCode::already_exists, error.message));
         PushOutcome gone;
-        gone.status = creates || removes ? Status::applied : Status::absent;
-        gone.id = creates ? item.idempotency_key : item.id;
+        gone.status = removes ? Status::applied : Status::absent;
+        gone.id = item.id;
         if (gone.status == Status::absent) gone.error = Error(ErrorCode::not_found, error.message);
         co_return gone;
     }

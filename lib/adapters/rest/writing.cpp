@@ -103,6 +103,11 @@ Result<PushOutcome> read_written(const RestEntity& entity, const RestWritten& wr
                           ? Result<Record>(Error(ErrorCode::invalid_record, "is not where the description says"))
                           : read_record(entity, *row);
         if (!record) return Error(ErrorCode::invalid_record, "the record in the answer " + record.error().message);
+        const bool creates = item.action == PushItem::Action::create;
+        const bool named = !creates || entity.create->id_is_key;
+        if (named && record->id != (creates ? item.idempotency_key : item.id))
+            return Error(ErrorCode::invalid_record,
+                         fmt::format("the record in the answer is {}, and another one was written", record->id));
         outcome.id = record->id;
         outcome.integer_id = record->integer_id;
         outcome.version = record->version;
