@@ -104,12 +104,13 @@ Async<Result<RestPage>> RestAdapter::read_rows(const RestEntity& entity, const s
         }
         co_return error;
     }
-    if (cursor.pages == 0 && cursor.skip == 0) {
+    const bool by_time = entity.changes && entity.changes->by == RestChanges::By::timestamp;
+    if (by_time && cursor.pages == 0 && cursor.skip == 0) {
         // The clock was read when the answer was ready, and what it holds was looked up before: when it was asked for.
         cursor.began = server_time(reply->headers);
         if (cursor.began)
             *cursor.began -=
-                std::chrono::ceil<std::chrono::milliseconds>(exchange_.runtime().clock->monotonic() - asked);
+                std::chrono::ceil<std::chrono::seconds>(exchange_.runtime().clock->monotonic() - asked);
     }
     co_return read_page(rows, entity, std::move(reply->body), std::move(reply->headers), place);
 }
