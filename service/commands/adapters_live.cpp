@@ -191,7 +191,7 @@ Async<ExitCode> execute(Session& session, AdaptersTryArguments arguments) {
     std::string entity = arguments.with.entity;
     auto system = co_await reach(session, std::move(arguments.with), arguments.replay, witness, show);
     if (!system) co_return fail(session, system.error());
-    const std::unique_ptr<Adapter> adapter = std::move(system->make().value());
+    const std::unique_ptr<Adapter> adapter = system->make().value();
     PullRequest request;
     request.entity = std::move(entity);
     request.max_records = arguments.limit;

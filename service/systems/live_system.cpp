@@ -28,7 +28,7 @@ json::value with_number(const json::value& value, std::size_t number) {
 
 LiveHarness::LiveHarness(LiveSystem system) : system_(std::move(system)) {}
 
-std::unique_ptr<Adapter> LiveHarness::make_adapter() const { return std::move(system_.make().value()); }
+std::unique_ptr<Adapter> LiveHarness::make_adapter() const { return system_.make().value(); }
 
 Async<Result<>> LiveHarness::reset() {
     const std::unique_ptr<Adapter> adapter = make_adapter();
