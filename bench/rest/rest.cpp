@@ -212,7 +212,7 @@ public:
         context.settings = {{"baseUrl", options_.url}};
         RestParts parts;
         parts.transport = std::move(transport);
-        return std::move(rest_factory(description_, parts)(context).value());
+        return rest_factory(description_, parts)(context).value();
     }
 
     Async<std::size_t> pull_all(std::unique_ptr<Adapter> adapter) {

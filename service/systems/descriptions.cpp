@@ -20,7 +20,8 @@ void check_settings(const json::value& document, std::vector<ConfigurationFault>
     for (const auto& [name, schema] : settings->get_object()) {
         const std::string place = member_path("settings", name);
         try {
-            for (const ConfigurationFault& fault : CompiledSchema(schema).faults())
+            const CompiledSchema compiled(schema);
+            for (const ConfigurationFault& fault : compiled.faults())
                 faults.emplace_back(join_path(place, fault.path), fault.message);
         } catch (const std::exception& error) {
             faults.emplace_back(place, std::string("is no JSON Schema: ") + error.what());
