@@ -157,6 +157,14 @@ def run(world):
     assert "Ticket 50" not in after and "Ticket 60" not in after
     assert world.sync()[:3] == (0, 0, 0)
 
+    # Offline, the answers that were recorded say the same.
+    trial = ("adapters", "try", f"{HERE}/helpdesk.yaml", "--entity", "tickets", "--credentials", "secret://file/desk",
+             "--set", f"baseUrl=http://127.0.0.1:{world.port}")
+    live = world.cli(*trial, "--record", f"{world.folder}/recorded.jsonl")
+    replayed = world.cli(*trial, "--replay", f"{world.folder}/recorded.jsonl")
+    assert "20 records" in live and replayed == live, live + replayed
+    assert os.stat(f"{world.folder}/recorded.jsonl").st_mode & 0o077 == 0
+
     # I23: nothing that was said, written or stored holds the token.
     assert TOKEN not in world.said
     for folder, _, files in os.walk(world.folder):

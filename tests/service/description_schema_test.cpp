@@ -321,6 +321,17 @@ TEST_CASE("The template shows every key") {
     }
 }
 
+TEST_CASE("A setting whose schema is none is told with its line") {
+    std::string text = text_of("adapters/json-server.yaml");
+    const std::string good = "type: string";
+    text.replace(text.find(good), good.size(), "type: strnig");
+    const LoadedDescription loaded = read_description(std::move(text), "wrong.yaml");
+    CHECK(loaded.description == nullptr);
+    REQUIRE(!loaded.faults.empty());
+    CHECK(loaded.faults.front().path.starts_with("settings.baseUrl"));
+    CHECK(loaded.faults.front().place.line > 1);
+}
+
 TEST_CASE("A key that is misspelt is refused by schema and parser") {
     for (const Sample& document : all_samples())
         for (const Member& member : members_of(document)) {
