@@ -2,6 +2,7 @@
 #include "adapters.hpp"
 
 #include "commands.hpp"
+#include "configuration/adapter_settings.hpp"
 #include "loading.hpp"
 #include "output/log.hpp"
 #include "output/text.hpp"
@@ -29,20 +30,6 @@ std::vector<LoadedDescription> known_descriptions(const Session& session) {
         for (const json::value& file : files->get_array())
             if (file.is_string()) all.push_back(load_description(std::string(file.get_string())));
     return all;
-}
-
-json::object capabilities_document(const AdapterCapabilities& can) {
-    return {{"writable", can.writable},
-            {"changeFeed", can.change_feed},
-            {"reportsDeletions", can.reports_deletions},
-            {"conditionalWrites", can.conditional_writes},
-            {"conditionalDeletes", can.conditional_deletes},
-            {"idempotentCreates", can.idempotent_creates},
-            {"findsByIdempotencyKey", can.finds_by_idempotency_key},
-            {"readLagMilliseconds", can.read_lag.count()},
-            {"maxPageRecords", can.max_page_records},
-            {"maxFetchRecords", can.max_fetch_records},
-            {"maxPushRecords", can.max_push_records}};
 }
 
 std::string promises(const AdapterCapabilities& can) {

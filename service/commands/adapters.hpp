@@ -12,8 +12,7 @@ namespace castiel_sync::service {
 // Of this build and of the configuration.
 [[nodiscard]] std::vector<LoadedDescription> known_descriptions(const Session& session);
 
-[[nodiscard]] json::object capabilities_document(const AdapterCapabilities& can);
-// The same for people, in lines.
+// What an adapter can and can't promise, in lines for people.
 [[nodiscard]] std::string promises(const AdapterCapabilities& can);
 
 } // namespace castiel_sync::service

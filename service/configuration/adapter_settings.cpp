@@ -30,6 +30,20 @@ std::vector<ConfigurationFault> check_adapter(const json::object& integration,
     return faults;
 }
 
+json::object capabilities_document(const AdapterCapabilities& can) {
+    return {{"writable", can.writable},
+            {"changeFeed", can.change_feed},
+            {"reportsDeletions", can.reports_deletions},
+            {"conditionalWrites", can.conditional_writes},
+            {"conditionalDeletes", can.conditional_deletes},
+            {"idempotentCreates", can.idempotent_creates},
+            {"findsByIdempotencyKey", can.finds_by_idempotency_key},
+            {"readLagMs", can.read_lag.count()},
+            {"maxPageRecords", can.max_page_records},
+            {"maxFetchRecords", can.max_fetch_records},
+            {"maxPushRecords", can.max_push_records}};
+}
+
 json::object without_write_only(const json::object& settings, const json::object& settings_schema) {
     const json::value* properties = settings_schema.if_contains("properties");
     if (properties == nullptr || !properties->is_object()) return settings;

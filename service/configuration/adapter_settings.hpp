@@ -15,6 +15,9 @@ namespace castiel_sync::service {
 [[nodiscard]] std::vector<ConfigurationFault> check_adapter(const json::object& integration,
                                                             std::span<const AdapterDescription> adapters);
 
+// As programs are told what an adapter can promise.
+[[nodiscard]] json::object capabilities_document(const AdapterCapabilities& can);
+
 // The settings without those that the adapter's schema calls `writeOnly`: for whoever only looks.
 [[nodiscard]] json::object without_write_only(const json::object& settings, const json::object& settings_schema);
 

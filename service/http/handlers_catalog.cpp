@@ -3,6 +3,7 @@
 #include "handlers_common.hpp"
 
 #include "catalog/embedded_catalog.hpp"
+#include "configuration/adapter_settings.hpp"
 #include "configuration/located.hpp"
 #include "target.hpp"
 #include "uuid.hpp"
@@ -63,18 +64,7 @@ json::object adapter_document(const AdapterDescription& adapter) {
     json::object document{
         {"name", adapter.name}, {"summary", adapter.summary}, {"settingsSchema", adapter.settings_schema}};
     if (!adapter.capabilities) return document;
-    const AdapterCapabilities& can = *adapter.capabilities;
-    document["capabilities"] = json::object{{"writable", can.writable},
-                                            {"changeFeed", can.change_feed},
-                                            {"reportsDeletions", can.reports_deletions},
-                                            {"conditionalWrites", can.conditional_writes},
-                                            {"conditionalDeletes", can.conditional_deletes},
-                                            {"idempotentCreates", can.idempotent_creates},
-                                            {"findsByIdempotencyKey", can.finds_by_idempotency_key},
-                                            {"readLagMs", can.read_lag.count()},
-                                            {"maxPageRecords", can.max_page_records},
-                                            {"maxFetchRecords", can.max_fetch_records},
-                                            {"maxPushRecords", can.max_push_records}};
+    document["capabilities"] = capabilities_document(*adapter.capabilities);
     return document;
 }
 

@@ -1,6 +1,7 @@
 #include <adapters/rest/rest_adapter.hpp>
 
 #include <adapters/rest/values.hpp>
+#include <core/http_date.hpp>
 
 #include <fmt/format.h>
 
@@ -14,9 +15,9 @@ using Kind = RestPaging::Kind;
 
 constexpr std::size_t most_payload_bytes = 64 * 1024;
 
-std::optional<Timestamp> server_time(const HttpHeaders& headers) {
+std::optional<Timestamp> server_time(const HttpHeaders& headers, Timestamp now) {
     const std::string* date = headers.find("Date");
-    return date == nullptr ? std::nullopt : read_http_date(*date);
+    return date == nullptr ? std::nullopt : parse_http_date(*date, now);
 }
 
 bool is_ignored(const RestEntity& entity, const json::value& row) {
@@ -107,7 +108,7 @@ Async<Result<RestPage>> RestAdapter::read_rows(const RestEntity& entity, const s
     const bool by_time = entity.changes && entity.changes->by == RestChanges::By::timestamp;
     if (by_time && cursor.pages == 0 && cursor.skip == 0) {
         // The clock was read when the answer was ready, and what it holds was looked up before: when it was asked for.
-        cursor.began = server_time(reply->headers);
+        cursor.began = server_time(reply->headers, exchange_.runtime().clock->now());
         if (cursor.began)
             *cursor.began -=
                 std::chrono::ceil<std::chrono::seconds>(exchange_.runtime().clock->monotonic() - asked);

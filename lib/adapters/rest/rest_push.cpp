@@ -37,6 +37,14 @@ PushOutcome unfit(const Error& error) {
     return outcome_of(Status::rejected, Error(ErrorCode::invalid_record, error.message));
 }
 
+// What a request that was not answered means to its record; an Error concerns the others as well.
+Result<PushOutcome> undelivered(const Error& error, bool& any_sent) {
+    if (error.code == ErrorCode::invalid_request) return unfit(error);
+    if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) return error;
+    any_sent = true;
+    return outcome_of(Status::unknown, error);
+}
+
 } // namespace
 
 struct RestAdapter::Writing {
@@ -126,19 +134,9 @@ Async<Result<PushOutcome>> RestAdapter::create(Writing& writing, const PushItem&
     if (auto added = add_item_variables(writing.entity, &write, item, {}, variables); !added)
         co_return outcome_of(Status::rejected, added.error());
     auto call = exchange_.call_of(write.request, variables);
-    if (!call) {
-        const Error error = call.error();
-        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
-        co_return error;
-    }
+    if (!call) co_return undelivered(call.error(), writing.any_sent);
     auto reply = co_await send(RestAction::create, std::move(*call));
-    if (!reply) {
-        const Error error = reply.error();
-        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
-        if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
-        writing.any_sent = true;
-        co_return outcome_of(Status::unknown, error);
-    }
+    if (!reply) co_return undelivered(reply.error(), writing.any_sent);
     writing.any_sent = true;
     if (reply->means == RestMeaning::success) {
         auto outcome = read_written(writing.entity, write.written, item, reply->headers, reply->body);
@@ -195,19 +193,9 @@ Async<Result<PushOutcome>> RestAdapter::change(Writing& writing, const PushItem&
     if (auto added = add_item_variables(writing.entity, removes ? nullptr : &write, item, version, variables); !added)
         co_return outcome_of(Status::rejected, added.error());
     auto call = exchange_.call_of(write.request, variables);
-    if (!call) {
-        const Error error = call.error();
-        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
-        co_return error;
-    }
+    if (!call) co_return undelivered(call.error(), writing.any_sent);
     auto reply = co_await send(action_of(item.action), std::move(*call));
-    if (!reply) {
-        const Error error = reply.error();
-        if (error.code == ErrorCode::invalid_request) co_return unfit(error);
-        if (error.code != ErrorCode::unknown_outcome && error.code != ErrorCode::corrupted) co_return error;
-        writing.any_sent = true;
-        co_return outcome_of(Status::unknown, error);
-    }
+    if (!reply) co_return undelivered(reply.error(), writing.any_sent);
     writing.any_sent = true;
     if (reply->means == RestMeaning::success) {
         auto outcome = read_written(writing.entity, write.written, item, reply->headers, reply->body);

@@ -1,6 +1,7 @@
 #include <adapters/rest/values.hpp>
 
 #include <core/hashes.hpp>
+#include <core/http_date.hpp>
 #include <core/http_syntax.hpp>
 #include <core/json_marks.hpp>
 #include <core/mapping_reader.hpp>
@@ -36,6 +37,17 @@ std::optional<json::value> value_at(const RestLocation& location, const HttpHead
     const std::string* header = headers.find(location.header);
     if (header == nullptr || header->empty()) return std::nullopt;
     return json::value(json::string(*header));
+}
+
+void take_out(json::object& object, const Path& path) {
+    json::object* container = &object;
+    const auto& segments = path.segments();
+    for (std::size_t index = 0; index + 1 < segments.size(); ++index) {
+        json::value* below = container->if_contains(segments[index].name);
+        if (below == nullptr || !below->is_object()) return;
+        container = &below->get_object();
+    }
+    container->erase(segments.back().name);
 }
 
 bool holds(const RestCondition& condition, const json::value& value) {
@@ -112,12 +124,17 @@ RestMeaning meaning_of(const RestDescription& description, RestAction action, un
     return meaning_of_refusal(action, status);
 }
 
+namespace {
+
+// The form that is written today: of the two others one has a year of two digits, which means nothing in a record.
 std::optional<Timestamp> read_http_date(std::string_view text) {
     static const TimeFormat format = TimeFormat::parse("%a, %d %b %Y %H:%M:%S GMT").value();
     const auto reading = format.read(text);
     if (!reading) return std::nullopt;
     return Timestamp(reading->local.time_since_epoch());
 }
+
+} // namespace
 
 std::optional<Timestamp> RestTimeFormat::read(const json::value& value) const {
     // Year 1 to 9999, in milliseconds: beyond it no time can be written.
@@ -148,7 +165,7 @@ json::value RestTimeFormat::write(Timestamp time) const {
     case Kind::milliseconds:
         return json::value(time.time_since_epoch().count());
     case Kind::http_date:
-        return json::value(TimeFormat::parse("%a, %d %b %Y %H:%M:%S GMT").value().write(local, {}));
+        return json::value(to_http_date(time));
     case Kind::pattern:
         return json::value(pattern.write(local, {}));
     }
@@ -180,15 +197,6 @@ Result<> read_id(const RestEntity& entity, const json::object& fields, Record& r
     return {};
 }
 
-void remove_member(json::object& object, const std::vector<Path::Segment>& segments, std::size_t depth = 0) {
-    if (depth + 1 == segments.size()) {
-        object.erase(segments[depth].name);
-        return;
-    }
-    json::value* below = object.if_contains(segments[depth].name);
-    if (below != nullptr && below->is_object()) remove_member(below->get_object(), segments, depth + 1);
-}
-
 Result<std::string> read_version(const RestEntity& entity, const json::object& fields) {
     if (entity.version) {
         const json::value* version = entity.version->find(fields);
@@ -199,7 +207,7 @@ Result<std::string> read_version(const RestEntity& entity, const json::object& f
     if (entity.unversioned.empty()) return hash128(to_canonical_json(fields));
     json::object counted = fields;
     for (const Path& path : entity.unversioned)
-        remove_member(counted, path.segments());
+        take_out(counted, path);
     return hash128(to_canonical_json(counted));
 }
 

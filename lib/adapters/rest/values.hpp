@@ -18,6 +18,9 @@ namespace castiel_sync {
 
 [[nodiscard]] bool holds(const RestCondition& condition, const json::value& value);
 
+// Takes what is at the path out of the object, if anything is.
+void take_out(json::object& object, const Path& path);
+
 // A text, a number or a truth value as text.
 [[nodiscard]] std::optional<std::string> scalar_text(const json::value& value);
 
@@ -29,8 +32,6 @@ namespace castiel_sync {
     return action == RestAction::create || action == RestAction::update || action == RestAction::remove ||
            action == RestAction::batch;
 }
-
-[[nodiscard]] std::optional<Timestamp> read_http_date(std::string_view text);
 
 // The record in a row; invalid_record says what hinders.
 [[nodiscard]] Result<Record> read_record(const RestEntity& entity, const json::value& row);

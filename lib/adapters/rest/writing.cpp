@@ -19,17 +19,6 @@ json::value typed(const Path* path, const PushItem& item, const std::string& tex
     return json::string(text);
 }
 
-void take_out(json::object& object, const Path& path) {
-    json::object* container = &object;
-    const auto& segments = path.segments();
-    for (std::size_t index = 0; index + 1 < segments.size(); ++index) {
-        json::value* below = container->if_contains(segments[index].name);
-        if (below == nullptr || !below->is_object()) return;
-        container = &below->get_object();
-    }
-    container->erase(segments.back().name);
-}
-
 std::string last_part_of_path(std::string_view url) {
     url = url.substr(0, url.find_first_of("?#"));
     while (url.ends_with('/'))
