@@ -58,6 +58,7 @@ struct EngineParts {
     AdapterFactory shards;                          // the target side
     IntegrationCatalog* catalog = nullptr;
     EventSink* events = nullptr; // none: events stay in the outbox until an engine with a sink publishes them
+    EventFanOut* fan_out = nullptr; // may be null. What it makes of an event does not wait for the sink
     const ConflictStrategies* strategies = nullptr; // may be null: `custom` defers
     Observer* observer = nullptr;                   // may be null
     EngineLimits limits;

@@ -5,6 +5,7 @@
 #include <castiel_sync/async.hpp>
 #include <castiel_sync/error.hpp>
 #include <castiel_sync/json.hpp>
+#include <castiel_sync/store.hpp>
 #include <castiel_sync/time.hpp>
 
 #include <cstdint>
@@ -43,6 +44,26 @@ public:
 
 protected:
     EventSink() = default;
+};
+
+// Purpose.     Makes documents of events in the commit that takes them out of the outbox, or marks them there: whatever
+//              becomes of the process, an event is in the outbox or has been made into them.
+// Threading.   Called on the engine's executor; calls never overlap.
+class EventFanOut {
+public:
+    virtual ~EventFanOut() = default;
+    EventFanOut(const EventFanOut&) = delete;
+    EventFanOut& operator=(const EventFanOut&) = delete;
+
+    // The writes for these events, all of one tenant. Another instance may have made them already, or some of them:
+    // what is there is left out, and what is found to be there at the commit (stale) has this asked anew.
+    virtual Async<Result<std::vector<Write>>> writes_for(std::string tenant_id, std::vector<Event> events) = 0;
+
+    // They are stored.
+    virtual void take_note(const std::string& tenant_id, const std::vector<Write>& writes) = 0;
+
+protected:
+    EventFanOut() = default;
 };
 
 } // namespace castiel_sync

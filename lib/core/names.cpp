@@ -5,6 +5,7 @@
 #include <castiel_sync/strategy.hpp>
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
+#include <castiel_sync/webhooks/webhook.hpp>
 
 #include <array>
 #include <utility>
@@ -104,6 +105,28 @@ constexpr Names<Direction, 3> direction_names{{
     {Direction::bidirectional, "bidirectional"},
 }};
 
+constexpr Names<WebhookDisabledReason, 3> webhook_disabled_reason_names{{
+    {WebhookDisabledReason::owner, "owner"},
+    {WebhookDisabledReason::gone, "gone"},
+    {WebhookDisabledReason::failing, "failing"},
+}};
+
+constexpr Names<WebhookDeliveryState, 6> webhook_delivery_state_names{{
+    {WebhookDeliveryState::waiting, "waiting"},
+    {WebhookDeliveryState::sending, "sending"},
+    {WebhookDeliveryState::delivered, "delivered"},
+    {WebhookDeliveryState::exhausted, "exhausted"},
+    {WebhookDeliveryState::cancelled, "cancelled"},
+    {WebhookDeliveryState::discarded, "discarded"},
+}};
+
+constexpr Names<WebhookAttempt::State, 4> webhook_attempt_state_names{{
+    {WebhookAttempt::State::sending, "sending"},
+    {WebhookAttempt::State::succeeded, "succeeded"},
+    {WebhookAttempt::State::failed, "failed"},
+    {WebhookAttempt::State::unknown, "unknown"},
+}};
+
 } // namespace
 
 std::string_view to_string(Side side) noexcept { return name_of(side_names, side); }
@@ -140,5 +163,26 @@ std::optional<Rail> parse_rail(std::string_view text) noexcept { return value_of
 
 std::string_view to_string(Direction direction) noexcept { return name_of(direction_names, direction); }
 std::optional<Direction> parse_direction(std::string_view text) noexcept { return value_of(direction_names, text); }
+
+std::string_view to_string(WebhookDisabledReason reason) noexcept {
+    return name_of(webhook_disabled_reason_names, reason);
+}
+std::optional<WebhookDisabledReason> parse_webhook_disabled_reason(std::string_view text) noexcept {
+    return value_of(webhook_disabled_reason_names, text);
+}
+
+std::string_view to_string(WebhookDeliveryState state) noexcept {
+    return name_of(webhook_delivery_state_names, state);
+}
+std::optional<WebhookDeliveryState> parse_webhook_delivery_state(std::string_view text) noexcept {
+    return value_of(webhook_delivery_state_names, text);
+}
+
+std::string_view to_string(WebhookAttempt::State state) noexcept {
+    return name_of(webhook_attempt_state_names, state);
+}
+std::optional<WebhookAttempt::State> parse_webhook_attempt_state(std::string_view text) noexcept {
+    return value_of(webhook_attempt_state_names, text);
+}
 
 } // namespace castiel_sync

@@ -6,6 +6,7 @@
 #include <castiel_sync/store.hpp>
 #include <castiel_sync/stream.hpp>
 #include <castiel_sync/sync_task.hpp>
+#include <core/filter.hpp>
 #include <engine/archive.hpp>
 
 #include <boost/json/monotonic_resource.hpp>
@@ -25,11 +26,21 @@ inline void parse_name(std::string_view text, std::optional<Trigger>& out) { out
 inline void parse_name(std::string_view text, std::optional<SyncStatus>& out) { out = parse_sync_status(text); }
 inline void parse_name(std::string_view text, std::optional<ErrorCode>& out) { out = parse_error_code(text); }
 inline void parse_name(std::string_view text, std::optional<ConflictType>& out) { out = parse_conflict_type(text); }
+inline void parse_name(std::string_view text, std::optional<Filter::Operator>& out) {
+    out = parse_filter_operator(text);
+}
 
 template <class A>
 void members(A& a, Error& v) {
     a("code", v.code);
     a("message", v.message);
+}
+
+template <class A>
+void members(A& a, Filter& v) {
+    a("field", v.field);
+    a("operator", v.op);
+    a("value", v.value);
 }
 
 template <class A>

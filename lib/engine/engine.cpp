@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr int stale_rounds = 20; // of what others change at the same time
+
 std::string mapping_id(const EntityMapping& mapping) {
     return mapping.id.empty() ? mapping.external_entity + "↔" + mapping.shard_type_id : mapping.id;
 }
@@ -518,6 +520,7 @@ Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) 
 
 Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) {
     std::size_t published = 0;
+    int stale = 0;
     for (bool more = true; more;) {
         Query query;
         query.order = {{"stream_id", false}, {"sequence", false}};
@@ -525,20 +528,34 @@ Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) 
         auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
         if (!page) co_return page.error();
         if (page->documents.empty()) break;
-        more = !page->continuation.empty();
         std::vector<Event> events;
-        std::vector<Write> writes;
         for (const auto& document : page->documents) {
             auto event = from_document<Event>(document);
             if (!event) co_return event.error();
             events.push_back(std::move(*event));
-            writes.push_back(remove("outbox", document.id));
+        }
+        std::vector<Write> fanned_out;
+        if (parts.fan_out) {
+            auto writes = co_await parts.fan_out->writes_for(tenant_id, events);
+            if (!writes) co_return writes.error();
+            fanned_out = std::move(*writes);
         }
         const std::size_t count = events.size();
-        if (auto taken = co_await parts.events->publish(std::move(events)); !taken) co_return taken.error();
-        auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
-        if (!receipt) co_return receipt.error();
+        auto taken = co_await parts.events->publish(std::move(events));
+        // Whoever is told by the fan-out does not wait for a sink that is down: made once more, it finds all there.
+        std::vector<Write> writes = fanned_out;
+        if (taken)
+            for (const auto& document : page->documents) writes.push_back(remove("outbox", document.id));
+        if (!writes.empty()) {
+            auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+            if (!receipt && receipt.error().code == ErrorCode::stale && ++stale < stale_rounds) continue;
+            if (!receipt) co_return receipt.error();
+            if (parts.fan_out) parts.fan_out->take_note(tenant_id, fanned_out);
+        }
+        if (!taken) co_return taken.error();
+        more = !page->continuation.empty();
         published += count;
+        stale = 0;
     }
     co_return published;
 }

@@ -5,16 +5,6 @@
 
 namespace castiel_sync {
 
-static void parse_name(std::string_view text, std::optional<Filter::Operator>& out) {
-    out = parse_filter_operator(text);
-}
-
-template <class A>
-void members(A& a, Filter& v) {
-    a("field", v.field);
-    a("operator", v.op);
-    a("value", v.value);
-}
 template <class A>
 void members(A& a, SyncRequest& v) {
     a("integrationId", v.integration_id);

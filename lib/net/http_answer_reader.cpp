@@ -42,6 +42,7 @@ public:
     [[nodiscard]] bool is_between_chunks() const { return chunked() && is_header_done() && chunk_bytes_left_ == 0; }
     [[nodiscard]] bool gzip_is_whole() const { return !gunzip_ || gunzip_->is_whole(); }
     [[nodiscard]] bool gzip_undone() const { return gunzip_ != nullptr; }
+    [[nodiscard]] bool was_cut() const { return was_cut_; }
     [[nodiscard]] bool is_interim() const { return answer.status / 100 == 1; }
 
     HttpAnswer answer;
@@ -52,7 +53,14 @@ private:
         problem = http::error::bad_value; // ends the parsing
     }
 
+    // The body is longer than what is taken of it.
     void refuse_long_body(Problem& problem) {
+        if (limits_.cut_long_body) {
+            answer.body.resize(std::min(answer.body.size(), limits_.max_body_bytes));
+            was_cut_ = true;
+            problem = http::error::bad_value; // ends the parsing
+            return;
+        }
         refuse(problem, fmt::format("its body is longer than the {} bytes that the caller takes (max_answer_bytes)",
                                     limits_.max_body_bytes));
     }
@@ -89,7 +97,7 @@ private:
         }
         if (gunzip_) return;
         const std::uint64_t length = content_length().value_or(0);
-        if (length > limits_.max_body_bytes) return refuse_long_body(problem);
+        if (length > limits_.max_body_bytes && !limits_.cut_long_body) return refuse_long_body(problem);
         answer.body.reserve(std::min<std::uint64_t>(length, max_reserved_bytes));
     }
 
@@ -97,7 +105,8 @@ private:
         // Chunks of one byte with long extensions would otherwise cost much more than the body may.
         if (extension.size() > framing_bytes_left_) return refuse(problem, "the extensions of its chunks are too long");
         framing_bytes_left_ -= extension.size();
-        if (!gunzip_ && size > limits_.max_body_bytes - answer.body.size()) return refuse_long_body(problem);
+        if (!gunzip_ && !limits_.cut_long_body && size > limits_.max_body_bytes - answer.body.size())
+            return refuse_long_body(problem);
         chunk_bytes_left_ = size;
     }
 
@@ -114,6 +123,7 @@ private:
                 break;
             }
         } else if (piece.size() > limits_.max_body_bytes - answer.body.size()) {
+            if (limits_.cut_long_body) answer.body.append(piece.substr(0, limits_.max_body_bytes - answer.body.size()));
             refuse_long_body(problem);
         } else {
             answer.body.append(piece);
@@ -136,6 +146,7 @@ private:
     bool no_body_;
     bool version_1_0_ = false;
     bool has_length_ = false;
+    bool was_cut_ = false;
     std::uint64_t chunk_bytes_left_ = 0;
     std::size_t framing_bytes_left_;
 };
@@ -182,6 +193,10 @@ HttpAnswerReader::Step HttpAnswerReader::parse(std::string_view& waiting) {
     Problem problem;
     const std::size_t used = parser_->put(boost::asio::const_buffer(waiting.data(), waiting.size()), problem);
     waiting.remove_prefix(used);
+    if (parser_->was_cut()) {
+        status_ = parser_->answer.status;
+        return Step::whole; // as far as it is wanted; the rest stays unread, and so the connection ends here
+    }
     if (problem && problem != http::error::need_more) {
         if (fault_.empty() && problem == http::error::header_limit)
             return refuse(

@@ -17,6 +17,7 @@ namespace castiel_sync {
 struct HttpAnswerLimits {
     std::size_t max_header_bytes = 0; // also of everything in the body that is not the body: chunks' sizes, trailers
     std::size_t max_body_bytes = 0;   // undone
+    bool cut_long_body = false;       // what is longer is not refused, but whole at that length
 
     HttpAnswerLimits() = default;
 };

@@ -52,6 +52,7 @@ Async<Result<HttpAnswer>> HttpClientCall::run() {
     HttpAnswerLimits limits;
     limits.max_header_bytes = state_->options.max_header_bytes;
     limits.max_body_bytes = call_.max_answer_bytes;
+    limits.cut_long_body = call_.cut_long_answer;
     const HttpAnswerTo to = call_.method == "HEAD" ? HttpAnswerTo::head : HttpAnswerTo::get;
     for (;;) {
         HttpExchange exchange(waiting_, place_.connection->socket, state_->scratch, limits, to);

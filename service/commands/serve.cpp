@@ -11,6 +11,7 @@
 
 #include <castiel_sync/http/server.hpp>
 #include <castiel_sync/scheduler.hpp>
+#include <castiel_sync/webhooks/dispatcher.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -52,6 +53,7 @@ public:
         Metrics& metrics = session_.meter();
         if (auto opened = session_.open_store(Session::Missing::create); !opened) return opened.error();
         make_scheduler();
+        make_dispatcher();
         if (auto api = make_api(metrics); !api) return api.error();
         auto port = listen();
         metrics.watch(session_.store());
@@ -65,6 +67,7 @@ public:
     Async<void> run() {
         const HangupsArrive while_it_runs;
         asio::co_spawn(session_.runtime().executor, scheduler_->run(), rethrow);
+        asio::co_spawn(session_.runtime().executor, dispatcher_->run(), rethrow);
         asio::co_spawn(session_.runtime().executor, server_->run(), rethrow);
         Reload reload(session_, *scheduler_, *authentication_);
         while (!stopping_) {
@@ -77,6 +80,7 @@ public:
         co_await server_->stop(grace_of_requests);
         // What runs ends, or is handed over.
         co_await scheduler_->stop(grace_of_executions);
+        co_await dispatcher_->stop(grace_of_requests);
     }
 
     // No new execution from now on, and soon no new request.
@@ -104,6 +108,20 @@ private:
         scheduler_ = std::make_unique<Scheduler>(std::move(parts));
     }
 
+    void make_dispatcher() {
+        WebhookDispatcherParts parts;
+        parts.runtime = session_.runtime();
+        parts.store = &session_.store();
+        parts.sealer = &session_.sealer();
+        parts.transport = session_.rest().transport;
+        parts.observer = &session_.observer();
+        parts.instance = session_.instance();
+        dispatcher_ = std::make_unique<WebhookDispatcher>(std::move(parts));
+        session_.webhooks().on_due([this](const std::string& tenant_id, const std::string& webhook_id) {
+            dispatcher_->take_note(tenant_id, webhook_id);
+        });
+    }
+
     Result<> make_api(Metrics& metrics) {
         ApiParts parts;
         parts.runtime = session_.runtime();
@@ -112,6 +130,7 @@ private:
         parts.store = &session_.store();
         parts.adapters = &session_.adapters();
         parts.catalog = &session_.catalog();
+        parts.webhooks = &session_.webhooks();
         parts.metrics = &metrics;
         parts.metrics_token = session_.configuration().metrics_token;
         parts.stopping = &stopping_;
@@ -149,6 +168,7 @@ private:
     asio::signal_set hangups_;
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
+    std::unique_ptr<WebhookDispatcher> dispatcher_;
     std::unique_ptr<Api> api_;
     std::unique_ptr<HttpServer> server_;
 };

@@ -4,6 +4,7 @@
 #include "http/api.hpp"
 #include "http/discreet_store.hpp"
 #include "metrics/metered.hpp"
+#include "systems/sealing_key.hpp"
 
 #include "uuid.hpp"
 
@@ -113,11 +114,12 @@ std::string shell_quoted(const std::string& text) {
     return quoted + "'";
 }
 
-// The engine's kinds and those of the HTTP API: one file for both.
+// The kinds of the engine, of the HTTP API and of webhooks: one file for all.
 std::span<const KindDeclaration> all_kinds() {
     static const std::vector<KindDeclaration> kinds = [] {
         std::vector<KindDeclaration> all(engine_kinds().begin(), engine_kinds().end());
         all.insert(all.end(), service_kinds().begin(), service_kinds().end());
+        all.insert(all.end(), webhook_kinds().begin(), webhook_kinds().end());
         return all;
     }();
     return kinds;
@@ -216,6 +218,21 @@ Result<> Session::open_store(Missing when_missing) {
     parts.secrets = rest_.secrets.get();
     parts.log = log;
     catalog_ = std::make_unique<EmbeddedCatalog>(std::move(parts), configured_integrations(configuration_));
+    return make_webhooks();
+}
+
+Result<> Session::make_webhooks() {
+    auto sealer = make_sealer(configuration_, *random_, lasts_);
+    if (!sealer) return sealer.error();
+    auto egress = EgressPolicy::make(configuration_.egress);
+    if (!egress) return egress.error();
+    sealer_ = std::make_unique<Sealer>(std::move(*sealer));
+    WebhooksParts parts;
+    parts.runtime = runtime();
+    parts.store = &store();
+    parts.sealer = sealer_.get();
+    parts.egress = std::move(*egress);
+    webhooks_ = std::make_unique<Webhooks>(std::move(parts));
     return {};
 }
 
@@ -224,7 +241,8 @@ Result<> Session::open_bare_store(Missing when_missing) {
     const std::filesystem::path path = configuration_.storage_path;
     const bool in_memory = configuration_.storage_type == Configuration::StorageType::memory;
     const bool missing = !in_memory && !std::filesystem::exists(path, ignored);
-    if (in_memory || (missing && when_missing == Missing::pretend)) {
+    lasts_ = !in_memory && !(missing && when_missing == Missing::pretend);
+    if (!lasts_) {
         store_ = make_memory_store(*clock_, all_kinds());
         return {};
     }
@@ -253,6 +271,7 @@ Engine& Session::engine() {
         parts.shards = local_shards_factory(store());
         parts.catalog = catalog_.get();
         parts.events = metered_events_ ? metered_events_.get() : events_.get();
+        parts.fan_out = webhooks_.get();
         parts.observer = watch_.get();
         parts.limits = limits_;
         parts.instance = instance_name();
@@ -260,6 +279,8 @@ Engine& Session::engine() {
     }
     return *engine_;
 }
+
+std::string Session::instance() const { return instance_name(); }
 
 Observer& Session::observer() const { return *watch_; }
 

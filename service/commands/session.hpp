@@ -8,6 +8,7 @@
 #include <castiel_sync/adapters/local_shards.hpp>
 #include <castiel_sync/adapters/rest.hpp>
 #include <castiel_sync/engine.hpp>
+#include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -63,6 +64,9 @@ public:
     // Where adapters' requests leave, and where their secrets are.
     [[nodiscard]] const RestParts& rest() const { return rest_; }
 
+    [[nodiscard]] std::string instance() const; // of this process, in leases
+    [[nodiscard]] Webhooks& webhooks() const { return *webhooks_; }
+    [[nodiscard]] const Sealer& sealer() const { return *sealer_; }
     [[nodiscard]] EmbeddedCatalog& catalog() const { return *catalog_; }
     [[nodiscard]] Observer& observer() const;
 
@@ -83,6 +87,7 @@ public:
     [[nodiscard]] std::string hint(std::string_view command) const;
 
 private:
+    [[nodiscard]] Result<> make_webhooks();
     [[nodiscard]] Result<> open_bare_store(Missing when_missing);
     [[nodiscard]] Result<std::vector<Integration>> named_integrations(const std::string& wanted) const;
 
@@ -107,9 +112,12 @@ private:
     std::unique_ptr<EventSink> metered_events_;
     std::unique_ptr<Watch> watch_;
     std::unique_ptr<Store> store_;
+    bool lasts_ = false; // what is stored
     std::unique_ptr<Store> metered_store_;
     std::unique_ptr<Store> discreet_store_; // null: whoever asks may know what the store says
     std::unique_ptr<EmbeddedCatalog> catalog_;
+    std::unique_ptr<Sealer> sealer_;
+    std::unique_ptr<Webhooks> webhooks_;
     std::unique_ptr<Engine> engine_;
 };
 

@@ -8,6 +8,7 @@
 #include "yaml.hpp"
 
 #include <castiel_sync/secret_provider.hpp>
+#include <castiel_sync/webhooks/sealing.hpp>
 
 #include <boost/json/parse.hpp>
 
@@ -32,6 +33,8 @@ constexpr std::array overrides{
     Override{"PORT", "server.port", false},
     Override{"JWT_SECRET", "jwt.secret", true},
     Override{"JWT_PREVIOUS_SECRET", "jwt.previous_secret", true},
+    Override{"WEBHOOKS_SEALING_KEY", "webhooks.sealing_key", true},
+    Override{"WEBHOOKS_PREVIOUS_SEALING_KEY", "webhooks.previous_sealing_key", true},
     Override{"STORAGE_TYPE", "storage.type", true},
     Override{"STORAGE_PATH", "storage.path", true},
     Override{"COSMOS_DB_ENDPOINT", "cosmos_db.endpoint", true},
@@ -75,6 +78,7 @@ public:
         check_secrets();
         check_metrics();
         check_egress();
+        check_sealing_keys();
         read_descriptions();
         read_integrations();
         if (loaded_.faults.empty()) fill();
@@ -181,6 +185,17 @@ private:
             if (auto policy = EgressPolicy::make(one); !policy)
                 report(element_path("egress.allow_networks", index), policy.error().message);
         }
+    }
+
+    void check_sealing_keys() {
+        for (const char* path : {"webhooks.sealing_key", "webhooks.previous_sealing_key"}) {
+            const json::value* key = find(path);
+            if (key == nullptr || !key->is_string()) continue;
+            if (auto sealer = Sealer::make({std::string(key->get_string())}); !sealer)
+                report(path, "is no key; `openssl rand -base64 32` prints one");
+        }
+        if (find("webhooks.previous_sealing_key") != nullptr && find("webhooks.sealing_key") == nullptr)
+            report("webhooks.previous_sealing_key", "is set without webhooks.sealing_key, which seals from now on");
     }
 
     // A file of a fault is named by its own lines.
@@ -298,6 +313,8 @@ private:
         if (const json::value* file = find("egress.ca_file")) configuration_.egress_ca_file = file->as_string();
         if (const json::value* proxy = find("egress.proxy")) configuration_.egress_proxy = proxy->as_string();
         if (const json::value* path = find("secrets.path")) configuration_.secrets_path = path->as_string();
+        for (const char* path : {"webhooks.sealing_key", "webhooks.previous_sealing_key"})
+            if (const json::value* key = find(path)) configuration_.sealing_keys.emplace_back(key->as_string());
         if (find("metrics.require_auth")->as_bool())
             configuration_.metrics_token = find("metrics.bearer_token")->as_string();
         configuration_.document = std::move(document_.value);

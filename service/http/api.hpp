@@ -14,6 +14,7 @@
 #include <castiel_sync/runtime.hpp>
 #include <castiel_sync/scheduler.hpp>
 #include <castiel_sync/store.hpp>
+#include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -40,6 +41,7 @@ struct ApiParts {
     Store* store = nullptr;
     const AdapterRegistry* adapters = nullptr;
     EmbeddedCatalog* catalog = nullptr; // null: integrations and shards live in services of their own
+    Webhooks* webhooks = nullptr;
     Metrics* metrics = nullptr;         // null: nothing is counted
     std::string metrics_token;          // empty: /metrics is for whoever reaches it
     std::vector<ReadinessCheck> checks; // of the parts beside the store, which is always asked

@@ -47,6 +47,19 @@ Async<HttpResponse> find_shard(const Api& api, ApiCall call);
 Async<HttpResponse> put_shard(const Api& api, ApiCall call);
 Async<HttpResponse> delete_shard(const Api& api, ApiCall call);
 
+Async<HttpResponse> create_webhook(const Api& api, ApiCall call);
+Async<HttpResponse> list_webhooks(const Api& api, ApiCall call);
+Async<HttpResponse> list_integration_webhooks(const Api& api, ApiCall call);
+Async<HttpResponse> find_webhook(const Api& api, ApiCall call);
+Async<HttpResponse> update_webhook(const Api& api, ApiCall call);
+Async<HttpResponse> delete_webhook(const Api& api, ApiCall call);
+Async<HttpResponse> rotate_webhook_secret(const Api& api, ApiCall call);
+Async<HttpResponse> test_webhook(const Api& api, ApiCall call);
+Async<HttpResponse> list_deliveries(const Api& api, ApiCall call);
+Async<HttpResponse> find_delivery(const Api& api, ApiCall call);
+Async<HttpResponse> redeliver(const Api& api, ApiCall call);
+Async<HttpResponse> recover_deliveries(const Api& api, ApiCall call);
+
 Async<HttpResponse> health(const Api& api, ApiCall call);
 Async<HttpResponse> ready(const Api& api, ApiCall call);
 Async<HttpResponse> metrics(const Api& api, ApiCall call);

@@ -27,6 +27,9 @@ struct HttpCall {
     std::chrono::milliseconds timeout{30'000};
     // Of the answer's body, after it was decompressed. More is `corrupted`.
     std::size_t max_answer_bytes = 16 * 1024 * 1024;
+    // More is no fault: the answer's body is its beginning, and the rest stays unread. For answers whose status tells
+    // all.
+    bool cut_long_answer = false;
     // Doing it twice does no harm although it is neither GET nor HEAD: a search by POST, a create with an idempotency
     // key that the far side honours. For transports that repeat (make_retrying_transport); it is not sent.
     bool repeatable = false;

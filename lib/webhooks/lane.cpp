@@ -1,0 +1,457 @@
+#include <webhooks/lane.hpp>
+
+#include <castiel_sync/http/retry_after.hpp>
+#include <castiel_sync/webhooks/signature.hpp>
+#include <webhooks/payload.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace castiel_sync {
+namespace asio = boost::asio;
+using std::chrono::nanoseconds;
+
+namespace {
+
+// A connection that was refused faster than this is tried once more at once: a process that restarts, a connection that
+// a balancer closed.
+constexpr std::chrono::seconds fast_failure{1};
+// In a turn: more would hold the next commit up.
+constexpr std::size_t most_cancelled = 500;
+
+Query waiting_deliveries(const std::string& webhook_id, WebhookDeliveryState state, std::size_t limit) {
+    Query query;
+    query.conditions.emplace_back("webhook_id", Condition::Comparison::equal, IndexValue(webhook_id));
+    query.conditions.emplace_back("state", Condition::Comparison::equal, IndexValue(std::string(to_string(state))));
+    query.order = {{"due", false}};
+    query.limit = limit;
+    return query;
+}
+
+Result<std::vector<WebhookDeliveryDocument>> read_deliveries(const std::vector<Document>& documents) {
+    std::vector<WebhookDeliveryDocument> deliveries;
+    deliveries.reserve(documents.size());
+    for (const Document& document : documents) {
+        auto delivery = from_document<WebhookDeliveryDocument>(document);
+        if (!delivery) return delivery.error();
+        deliveries.push_back(std::move(*delivery));
+    }
+    return deliveries;
+}
+
+} // namespace
+
+Lane::Lane(WebhookLanes& lanes, WebhookBreaker& breaker, std::string tenant_id, std::string webhook_id)
+    : lanes_(lanes), breaker_(breaker), tenant_id_(std::move(tenant_id)), webhook_id_(std::move(webhook_id)),
+      alarm_(lanes.parts.runtime) {}
+
+void Lane::ring() {
+    look_again_ = true;
+    alarm_.ring();
+}
+
+void Lane::abandon() {
+    abandoned_ = true;
+    std::vector<std::shared_ptr<Flight>> flying; // one that stops at once is no longer in the map
+    for (const auto& [id, flight] : flights_) flying.push_back(flight);
+    for (const auto& flight : flying) flight->stop.emit(asio::cancellation_type::terminal);
+    alarm_.ring();
+}
+
+bool Lane::takes_deliveries(const WebhookDocument& webhook) const {
+    return webhook.settings.active && !webhook.removed;
+}
+
+bool Lane::is_due(const WebhookDeliveryDocument& delivery) const { return delivery.next_attempt_at <= now(); }
+
+NextLook Lane::next_due() const {
+    if (ready_.empty()) return std::nullopt;
+    return std::max<nanoseconds>(*ready_.front().next_attempt_at - now(), nanoseconds{0});
+}
+
+nanoseconds Lane::renewal_in() const {
+    return renewed_at_ + lanes_.parts.limits.lease_duration / 4 - monotonic();
+}
+
+Async<Result<NextLook>> Lane::run() {
+    auto claimed = co_await claim();
+    if (!claimed) co_return claimed.error();
+    if (!*claimed) {
+        if (webhook_.lease) co_return NextLook(lanes_.parts.limits.busy_pause); // somebody else's
+        co_return next_due();
+    }
+    for (;;) {
+        if (look_again_) {
+            auto filled = co_await refill();
+            if (!filled) co_return co_await leave(filled.error());
+        }
+        auto turn = co_await plan();
+        if (!turn) co_return co_await leave(turn.error());
+        const bool idle = turn->changed.empty() && turn->starts.empty() && !turn->leaves;
+        if (idle && renewal_in() > nanoseconds{0}) {
+            nanoseconds pause = renewal_in();
+            if (turn->blocked_for) pause = std::min(pause, *turn->blocked_for);
+            else if (const auto due = next_due(); due && *due > nanoseconds{0}) pause = std::min(pause, *due);
+            co_await alarm_.sleep_for(pause);
+            continue;
+        }
+        auto stored = co_await store(*turn);
+        if (!stored) co_return co_await leave(stored.error());
+        if (*stored == Stored::lost) co_return co_await leave(Error(ErrorCode::lease_lost, ""));
+        if (*stored == Stored::no) continue;
+        if (turn->leaves) {
+            if (turn->blocked_for) co_return turn->blocked_for;
+            co_return next_due();
+        }
+        if (auto launched = launch(std::move(*turn)); !launched) co_return co_await leave(launched.error());
+    }
+}
+
+// What is under way is nobody's any more: whoever comes next finds it begun, and sends it again.
+Async<Result<NextLook>> Lane::leave(Error why) {
+    abandon();
+    while (!flights_.empty()) co_await alarm_.sleep_for(std::chrono::seconds(1));
+    if (why.code == ErrorCode::lease_lost) co_return NextLook(lanes_.parts.limits.busy_pause);
+    co_return why;
+}
+
+// False: there is nothing to do, or somebody else does it. True: the first commit will say that it is ours.
+Async<Result<bool>> Lane::claim() {
+    std::vector<std::string> ids{webhook_id_};
+    auto documents = co_await lanes_.parts.store->read(tenant_id_, "webhook", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front()) co_return false;
+    auto webhook = from_document<WebhookDocument>(*documents->front());
+    if (!webhook) co_return webhook.error();
+    webhook_ = std::move(*webhook);
+    const std::string& instance = lanes_.parts.instance;
+    const bool left_behind = webhook_.lease.has_value();
+    if (left_behind && webhook_.lease->owner != instance && webhook_.lease->expires_at > now()) co_return false;
+    webhook_.lease.reset();
+    if (left_behind) {
+        auto found = co_await find_orphans();
+        if (!found) co_return found.error();
+    }
+    auto filled = co_await refill();
+    if (!filled) co_return filled.error();
+    const bool waiting = !ready_.empty() && (is_due(ready_.front()) || !takes_deliveries(webhook_));
+    ++webhook_.token;
+    renewed_at_ = monotonic();
+    co_return left_behind || waiting || !mended_.empty() || webhook_.removed;
+}
+
+Async<Result<>> Lane::refill() {
+    look_again_ = false;
+    const std::size_t limit =
+        takes_deliveries(webhook_) ? 2 * webhook_.settings.max_in_flight + 1 : most_cancelled;
+    auto query = waiting_deliveries(webhook_id_, WebhookDeliveryState::waiting, limit);
+    auto page = co_await lanes_.parts.store->query(tenant_id_, "webhook_delivery", std::move(query));
+    if (!page) co_return page.error();
+    auto deliveries = read_deliveries(page->documents);
+    if (!deliveries) co_return deliveries.error();
+    ready_.clear();
+    mended_.clear();
+    for (WebhookDeliveryDocument& delivery : *deliveries) {
+        WebhookDeliveryDocument mended = delivery;
+        if (mend_due_time(mended, now())) mended_.push_back(std::move(mended));
+        else ready_.push_back(std::move(delivery));
+    }
+    co_return Result<>();
+}
+
+Async<Result<>> Lane::find_orphans() {
+    auto query = waiting_deliveries(webhook_id_, WebhookDeliveryState::sending, 1000);
+    auto page = co_await lanes_.parts.store->query(tenant_id_, "webhook_delivery", std::move(query));
+    if (!page) co_return page.error();
+    auto deliveries = read_deliveries(page->documents);
+    if (!deliveries) co_return deliveries.error();
+    orphans_ = std::move(*deliveries);
+    co_return Result<>();
+}
+
+Async<Result<Lane::Turn>> Lane::plan() {
+    Turn turn;
+    turn.webhook = webhook_;
+    WebhookLease lease;
+    lease.owner = lanes_.parts.instance;
+    lease.expires_at = now() + lanes_.parts.limits.lease_duration;
+    turn.webhook.lease = std::move(lease);
+    ++turn.webhook.commit_sequence;
+    settle(turn);
+    for (const auto& orphan : orphans_) {
+        turn.changed.push_back(orphan);
+        lose_attempt(turn.changed.back(), now());
+    }
+    turn.changed.insert(turn.changed.end(), mended_.begin(), mended_.end());
+    if (takes_deliveries(turn.webhook)) {
+        auto chosen = co_await choose(turn);
+        if (!chosen) co_return chosen.error();
+    } else {
+        turn.changed.insert(turn.changed.end(), ready_.begin(), ready_.end());
+        turn.taken = ready_.size();
+        for (WebhookDeliveryDocument& delivery : turn.changed)
+            if (!has_ended(delivery.state)) end_delivery(delivery, WebhookDeliveryState::cancelled, now());
+    }
+    const bool ends = lanes_.stopping || abandoned_;
+    const bool more = look_again_ || !mended_.empty() || !orphans_.empty() ||
+                      (turn.taken > 0 && turn.taken == ready_.size());
+    const bool waits_here = turn.blocked_for && *turn.blocked_for < std::chrono::seconds(1);
+    const bool due = turn.taken < ready_.size() && is_due(ready_[turn.taken]) && !turn.blocked_for;
+    // One that waits again has to be looked at once more, for when.
+    const bool waits_again = takes_deliveries(turn.webhook) &&
+                             std::any_of(turn.changed.begin(), turn.changed.end(),
+                                         [](const auto& delivery) { return !has_ended(delivery.state); });
+    turn.leaves = flights_.empty() && turn.starts.empty() && (ends || (!more && !waits_here && !due && !waits_again));
+    if (turn.leaves) turn.webhook.lease.reset();
+    co_return turn;
+}
+
+// What has been answered, as it will be stored.
+void Lane::settle(Turn& turn) {
+    const WebhookDispatcherParts& parts = lanes_.parts;
+    WebhookDocument& webhook = turn.webhook;
+    turn.settled = landed_.size();
+    for (const auto& flight : landed_) {
+        WebhookDeliveryDocument& delivery = turn.changed.emplace_back(flight->delivery);
+        if (!flight->result) {
+            lose_attempt(delivery, now());
+            continue;
+        }
+        end_attempt(delivery, *flight->result, parts.rules, now(), *parts.runtime.random);
+        const WebhookOutcome outcome = outcome_of(flight->result->status, flight->result->error);
+        if (outcome == WebhookOutcome::delivered) {
+            webhook.health = WebhookHealth();
+            continue;
+        }
+        if (outcome == WebhookOutcome::gone) end_delivery(delivery, WebhookDeliveryState::cancelled, now());
+        const bool failing = note_webhook_failure(webhook.health, parts.rules, delivery.event_id, now());
+        if (!webhook.settings.active) continue;
+        if (outcome == WebhookOutcome::gone) disable(webhook, WebhookDisabledReason::gone);
+        else if (failing) disable(webhook, WebhookDisabledReason::failing);
+    }
+}
+
+void Lane::disable(WebhookDocument& webhook, WebhookDisabledReason reason) {
+    webhook.settings.active = false;
+    webhook.disabled_reason = reason;
+    webhook.disabled_at = now();
+    webhook.updated_at = now();
+}
+
+Async<Result<>> Lane::choose(Turn& turn) {
+    const WebhookDispatcherParts& parts = lanes_.parts;
+    const WebhookSettings& settings = turn.webhook.settings;
+    if (lanes_.stopping || abandoned_) co_return Result<>();
+    const std::size_t tenant_flights = lanes_.in_flight[tenant_id_];
+    std::size_t wanted = 0;
+    while (turn.taken + wanted < ready_.size() && is_due(ready_[turn.taken + wanted])) {
+        if (flights_.size() + wanted >= settings.max_in_flight) break;
+        if (tenant_flights + wanted >= parts.limits.max_in_flight_per_tenant) {
+            turn.blocked_for = std::chrono::milliseconds(100);
+            break;
+        }
+        if (const auto closed = breaker_.closed_for(monotonic())) {
+            turn.blocked_for = *closed;
+            break;
+        }
+        if (breaker_.probing() && flights_.size() + wanted > 0) break;
+        if (settings.rate_per_minute) {
+            const auto pause = take_webhook_turn(turn.webhook.rate_reserved, *settings.rate_per_minute, now());
+            if (pause > pause.zero()) {
+                turn.blocked_for = pause;
+                break;
+            }
+        }
+        ++wanted;
+    }
+    if (wanted == 0) co_return Result<>();
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < wanted; ++i) ids.push_back(ready_[turn.taken + i].event_id);
+    auto messages = co_await parts.store->read(tenant_id_, "webhook_message", std::move(ids));
+    if (!messages) co_return messages.error();
+    for (std::size_t i = 0; i < wanted; ++i) {
+        WebhookDeliveryDocument delivery = ready_[turn.taken + i];
+        if (!(*messages)[i]) {
+            end_delivery(delivery, WebhookDeliveryState::discarded, now());
+            turn.changed.push_back(std::move(delivery));
+            continue;
+        }
+        begin_attempt(delivery, parts.limits, now());
+        turn.starts.push_back(std::move(delivery));
+        turn.payloads.push_back(std::move((*messages)[i]->body));
+    }
+    turn.taken += wanted;
+    co_return Result<>();
+}
+
+Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
+    const Timestamp kept_until = now() + lanes_.parts.limits.retention;
+    std::vector<Write> writes;
+    if (turn.leaves && turn.webhook.removed) writes.push_back(remove("webhook", webhook_id_, turn.webhook.etag));
+    else writes.push_back(replace(to_document(turn.webhook)));
+    for (const auto& delivery : turn.changed) writes.push_back(replace(to_document(delivery, kept_until)));
+    for (const auto& delivery : turn.starts) writes.push_back(replace(to_document(delivery, kept_until)));
+    auto receipt = co_await lanes_.parts.store->commit(tenant_id_, std::move(writes));
+    if (receipt) {
+        turn.webhook.etag = receipt->etags.front();
+        for (std::size_t i = 0; i < turn.starts.size(); ++i)
+            turn.starts[i].etag = receipt->etags[1 + turn.changed.size() + i];
+    } else {
+        const Error error = receipt.error();
+        if (error.code != ErrorCode::stale && error.code != ErrorCode::unknown_outcome &&
+            error.code != ErrorCode::unavailable)
+            co_return error;
+        if (error.code != ErrorCode::stale) co_await alarm_.sleep_for(lanes_.parts.limits.busy_pause);
+        auto looked = co_await look_what_was_stored(turn);
+        if (!looked) co_return looked.error();
+        if (*looked != Stored::yes) co_return *looked;
+    }
+    const bool again = !turn.changed.empty();
+    webhook_ = turn.webhook;
+    claimed_ = true;
+    renewed_at_ = monotonic();
+    orphans_.clear();
+    mended_.clear();
+    landed_.erase(landed_.begin(), landed_.begin() + static_cast<std::ptrdiff_t>(turn.settled));
+    ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turn.taken));
+    if (again || ready_.empty()) look_again_ = true;
+    co_return Stored::yes;
+}
+
+// The commit was refused, or nobody knows. Its number tells whether it happened; if not, either the owner has changed
+// the endpoint or a delivery, and the turn is planned anew, or somebody else has the endpoint.
+Async<Result<Lane::Stored>> Lane::look_what_was_stored(Turn& turn) {
+    std::vector<std::string> ids{webhook_id_};
+    auto documents = co_await lanes_.parts.store->read(tenant_id_, "webhook", std::move(ids));
+    if (!documents) co_return documents.error();
+    if (!documents->front()) co_return Stored::lost;
+    auto fresh = from_document<WebhookDocument>(*documents->front());
+    if (!fresh) co_return fresh.error();
+    const bool unclaimed = !claimed_ && fresh->token + 1 == webhook_.token;
+    if (!unclaimed && fresh->token != webhook_.token) co_return Stored::lost;
+    if (fresh->token == turn.webhook.token && fresh->commit_sequence == turn.webhook.commit_sequence) {
+        std::vector<std::string> started;
+        for (const auto& delivery : turn.starts) started.push_back(delivery.delivery_id);
+        auto stored = co_await lanes_.parts.store->read(tenant_id_, "webhook_delivery", std::move(started));
+        if (!stored) co_return stored.error();
+        for (std::size_t i = 0; i < turn.starts.size(); ++i)
+            if ((*stored)[i]) turn.starts[i].etag = (*stored)[i]->etag;
+        turn.webhook.etag = fresh->etag;
+        co_return Stored::yes;
+    }
+    fresh->token = webhook_.token;
+    webhook_ = std::move(*fresh);
+    look_again_ = true;
+    co_return Stored::no;
+}
+
+Result<> Lane::read_secrets() {
+    std::string all = webhook_.sealed_headers;
+    for (const SealedSecret& secret : webhook_.secrets) all += "," + secret.sealed;
+    if (all == secrets_of_) return {};
+    const Sealer& sealer = *lanes_.parts.sealer;
+    const std::string context = webhook_context(tenant_id_, webhook_id_);
+    auto headers = open_headers(webhook_.sealed_headers, sealer, context);
+    if (!headers) return headers.error();
+    keys_.clear();
+    for (const SealedSecret& secret : webhook_.secrets) {
+        auto text = sealer.open(secret.sealed, context);
+        if (!text) return text.error();
+        auto key = parse_webhook_secret(*text);
+        if (!key) return key.error();
+        keys_.emplace_back(std::move(*key), secret.signs_until);
+    }
+    headers_ = std::move(*headers);
+    secrets_of_ = std::move(all);
+    return {};
+}
+
+HttpCall Lane::call_of(const WebhookDeliveryDocument& delivery, std::string payload) const {
+    HttpCall call;
+    call.method = "POST";
+    call.url = webhook_.settings.url;
+    call.body = webhook_.settings.thin ? thin_payload(payload) : std::move(payload);
+    call.timeout = lanes_.parts.limits.timeout;
+    call.max_answer_bytes = lanes_.parts.limits.max_answer_bytes;
+    call.cut_long_answer = true;
+    for (const HttpHeader& header : headers_) call.headers.add(header.name, header.value);
+    const std::int64_t timestamp = std::chrono::floor<std::chrono::seconds>(now()).time_since_epoch().count();
+    std::string signatures;
+    for (const auto& [key, until] : keys_) {
+        if (until && *until <= now()) continue;
+        if (!signatures.empty()) signatures += ' ';
+        signatures += sign_webhook(key, delivery.event_id, timestamp, call.body);
+    }
+    call.headers.add("Content-Type", "application/json");
+    call.headers.add("webhook-id", delivery.event_id);
+    call.headers.add("webhook-timestamp", std::to_string(timestamp));
+    call.headers.add("webhook-signature", std::move(signatures));
+    return call;
+}
+
+Result<> Lane::launch(Turn turn) {
+    if (turn.starts.empty()) return {};
+    if (auto read = read_secrets(); !read) return read;
+    for (std::size_t i = 0; i < turn.starts.size(); ++i) {
+        auto flight = std::make_shared<Flight>();
+        flight->call = call_of(turn.starts[i], std::move(turn.payloads[i]));
+        flight->delivery = std::move(turn.starts[i]);
+        flights_.emplace(flight->delivery.delivery_id, flight);
+        ++lanes_.in_flight[tenant_id_];
+        ++lanes_.counts.in_flight;
+        ++lanes_.counts.attempts;
+        const auto landed = [self = shared_from_this(), flight](const std::exception_ptr& thrown) {
+            if (thrown) std::rethrow_exception(thrown);
+            // Not here: the signal has to outlive this handler.
+            asio::post(self->lanes_.parts.runtime.executor, [self, flight] {
+                self->flights_.erase(flight->delivery.delivery_id);
+                self->landed_.push_back(flight);
+                self->alarm_.ring();
+            });
+        };
+        asio::co_spawn(lanes_.parts.runtime.executor, fly(shared_from_this(), flight),
+                       asio::bind_cancellation_slot(flight->stop.slot(), landed));
+    }
+    return {};
+}
+
+Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
+    WebhookLanes& lanes = self->lanes_;
+    try {
+        flight->result = co_await self->send(std::move(flight->call));
+    } catch (const boost::system::system_error& fault) {
+        if (fault.code() != asio::error::operation_aborted) throw;
+    }
+    --lanes.counts.in_flight;
+    if (--lanes.in_flight[self->tenant_id_] == 0) lanes.in_flight.erase(self->tenant_id_);
+    if (!flight->result) co_return;
+    const auto outcome = outcome_of(flight->result->status, flight->result->error);
+    const bool delivered = outcome == WebhookOutcome::delivered;
+    self->breaker_.note(delivered, self->monotonic());
+    ++(delivered ? lanes.counts.delivered : lanes.counts.failed);
+}
+
+Async<WebhookResult> Lane::send(HttpCall call) {
+    const nanoseconds begun = monotonic();
+    HttpCall again = call;
+    auto answer = co_await lanes_.parts.transport->send(std::move(call));
+    if (!answer && answer.error().code == ErrorCode::unavailable && monotonic() - begun < fast_failure)
+        answer = co_await lanes_.parts.transport->send(std::move(again));
+    WebhookResult result;
+    result.took = std::chrono::duration_cast<std::chrono::milliseconds>(monotonic() - begun);
+    if (answer) {
+        result.status = answer->status;
+        result.retry_after = read_retry_after(answer->headers, now());
+        result.answer = std::move(answer->body);
+    } else {
+        result.error = answer.error();
+    }
+    co_return result;
+}
+
+} // namespace castiel_sync

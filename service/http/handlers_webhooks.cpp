@@ -1,0 +1,191 @@
+// Webhooks: endpoints, their deliveries, and what people do with both.
+#include "handlers.hpp"
+#include "handlers_common.hpp"
+
+#include "catalog/embedded_catalog.hpp"
+
+#include <castiel_sync/webhooks/webhooks.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace castiel_sync::service {
+namespace {
+
+HttpResponse refusal(std::string place, std::string message) {
+    Rejection rejection;
+    rejection.faults.push_back({"body." + std::move(place), std::move(message)});
+    return rejection_answer(rejection);
+}
+
+// The library names a setting before a colon, as the body does.
+HttpResponse settings_answer(const Api& api, const ApiCall& call, const Error& error) {
+    const auto colon = error.message.find(": ");
+    if (error.code != ErrorCode::invalid_request || colon == std::string::npos)
+        return failure(api, call.request_id, error);
+    return refusal(error.message.substr(0, colon), error.message.substr(colon + 2));
+}
+
+// What the body says; the contract has seen to names and types. A fault is one of the filters.
+std::optional<ConfigurationFault> apply(const json::object& body, WebhookSettings& settings) {
+    const auto text = [&body](const char* name, std::string& out) {
+        if (const json::value* value = body.if_contains(name)) out = value->as_string();
+    };
+    const auto flag = [&body](const char* name, bool& out) {
+        if (const json::value* value = body.if_contains(name)) out = value->as_bool();
+    };
+    text("integrationId", settings.integration_id);
+    text("url", settings.url);
+    text("description", settings.description);
+    flag("active", settings.active);
+    flag("thin", settings.thin);
+    if (const json::value* events = body.if_contains("events")) {
+        settings.events.clear();
+        for (const json::value& event : events->as_array()) settings.events.emplace_back(event.as_string());
+    }
+    if (const json::value* most = body.if_contains("maxInFlight"))
+        settings.max_in_flight = most->to_number<std::size_t>();
+    if (const json::value* rate = body.if_contains("ratePerMinute")) {
+        settings.rate_per_minute.reset();
+        if (!rate->is_null()) settings.rate_per_minute = rate->to_number<std::size_t>();
+    }
+    if (const json::value* headers = body.if_contains("headers")) {
+        const auto before = std::exchange(settings.headers, {});
+        for (const auto& [name, value] : headers->as_object()) {
+            std::string sent(value.as_string());
+            const auto same = std::find_if(before.begin(), before.end(), [&name = name](const HttpHeader& header) {
+                return header.name == std::string_view(name);
+            });
+            if (sent == hidden_header_value && same != before.end()) sent = same->value;
+            settings.headers.emplace_back(std::string(name), std::move(sent));
+        }
+    }
+    if (const json::value* filters = body.if_contains("filters")) {
+        std::vector<ConfigurationFault> faults;
+        settings.filters = parse_filters(*filters, "filters", faults);
+        if (!faults.empty()) return faults.front();
+    }
+    return std::nullopt;
+}
+
+HttpResponse with_secret(unsigned status, const WebhookWithSecret& made) {
+    json::object body = to_json_object(made.webhook);
+    body["secret"] = made.secret;
+    HttpResponse response = json_answer(status, std::move(body));
+    if (status == 201) response.headers.add("Location", "/api/v1/webhooks/" + made.webhook.webhook_id);
+    return response;
+}
+
+} // namespace
+
+Async<HttpResponse> create_webhook(const Api& api, ApiCall call) {
+    const ApiParts& parts = api.parts();
+    const json::object& body = call.body.get_object();
+    WebhookSettings settings;
+    if (const auto fault = apply(body, settings)) co_return refusal(fault->path, fault->message);
+    if (parts.catalog) {
+        auto integration = co_await parts.catalog->find(call.tenant_id, settings.integration_id);
+        if (!integration) co_return failure(api, call.request_id, integration.error());
+        if (!*integration) co_return refusal("integrationId", "no integration has this id");
+    }
+    auto made = co_await parts.webhooks->create(call.tenant_id, std::move(settings), body_text(call, "secret"),
+                                                call.made_id);
+    if (!made) co_return settings_answer(api, call, made.error());
+    co_return with_secret(201, *made);
+}
+
+Async<HttpResponse> find_webhook(const Api& api, ApiCall call) {
+    auto webhook = co_await api.parts().webhooks->find(call.tenant_id, call.id());
+    co_return document_answer(api, call, 200, webhook);
+}
+
+Async<HttpResponse> list_webhooks(const Api& api, ApiCall call) {
+    auto webhooks = co_await api.parts().webhooks->list(call.tenant_id, call.text("integrationId"));
+    if (!webhooks) co_return failure(api, call.request_id, webhooks.error());
+    co_return page_answer(*webhooks, "");
+}
+
+// The original's bare array.
+Async<HttpResponse> list_integration_webhooks(const Api& api, ApiCall call) {
+    auto webhooks = co_await api.parts().webhooks->list(call.tenant_id, call.id());
+    if (!webhooks) co_return failure(api, call.request_id, webhooks.error());
+    std::string body = "[";
+    for (const Webhook& webhook : *webhooks) {
+        if (body.size() > 1) body += ',';
+        append_json(body, webhook);
+    }
+    body += ']';
+    co_return json_text_answer(200, std::move(body));
+}
+
+Async<HttpResponse> update_webhook(const Api& api, ApiCall call) {
+    const json::object body = call.body.get_object();
+    std::optional<ConfigurationFault> fault;
+    std::function<Result<>(WebhookSettings&)> change = [&body, &fault](WebhookSettings& settings) -> Result<> {
+        fault = apply(body, settings);
+        if (fault) return Error(ErrorCode::invalid_request, fault->path + ": " + fault->message);
+        return {};
+    };
+    auto updated = co_await api.parts().webhooks->update(call.tenant_id, call.id(), std::move(change));
+    if (!updated) co_return settings_answer(api, call, updated.error());
+    co_return document_answer(api, call, 200, updated);
+}
+
+Async<HttpResponse> delete_webhook(const Api& api, ApiCall call) {
+    auto removed = co_await api.parts().webhooks->remove(call.tenant_id, call.id());
+    if (!removed) co_return failure(api, call.request_id, removed.error());
+    HttpResponse response;
+    response.status = 204;
+    co_return response;
+}
+
+Async<HttpResponse> rotate_webhook_secret(const Api& api, ApiCall call) {
+    auto rotated = co_await api.parts().webhooks->rotate_secret(call.tenant_id, call.id(), body_text(call, "secret"));
+    if (!rotated) co_return settings_answer(api, call, rotated.error());
+    co_return with_secret(200, *rotated);
+}
+
+Async<HttpResponse> test_webhook(const Api& api, ApiCall call) {
+    auto delivery = co_await api.parts().webhooks->test(call.tenant_id, call.id());
+    co_return document_answer(api, call, 202, delivery);
+}
+
+Async<HttpResponse> list_deliveries(const Api& api, ApiCall call) {
+    auto page = co_await api.parts().webhooks->list_deliveries(call.tenant_id, call.id(), call.text("state"),
+                                                               limit_of(call), call.text("cursor"));
+    co_return list_answer(api, call, page);
+}
+
+Async<HttpResponse> find_delivery(const Api& api, ApiCall call) {
+    auto delivery =
+        co_await api.parts().webhooks->find_delivery(call.tenant_id, call.id(), call.text("deliveryId"));
+    co_return document_answer(api, call, 200, delivery);
+}
+
+Async<HttpResponse> redeliver(const Api& api, ApiCall call) {
+    auto delivery = co_await api.parts().webhooks->redeliver(call.tenant_id, call.id(), call.text("deliveryId"));
+    co_return document_answer(api, call, 202, delivery);
+}
+
+Async<HttpResponse> recover_deliveries(const Api& api, ApiCall call) {
+    const json::object& body = call.body.get_object();
+    const auto time = [&call](const char* name) { return parse_timestamp(body_text(call, name)); };
+    WebhookRecovery recovery;
+    const auto since = time("since");
+    if (!since) co_return refusal("since", "must be a time such as 2026-11-23T04:00:20Z");
+    recovery.since = *since;
+    if (body.contains("until")) {
+        recovery.until = time("until");
+        if (!recovery.until) co_return refusal("until", "must be a time such as 2026-11-23T04:00:20Z");
+    }
+    if (const json::value* dry = body.if_contains("dryRun")) recovery.dry_run = dry->as_bool();
+    if (const json::value* missing = body.if_contains("onlyMissing")) recovery.only_missing = missing->as_bool();
+    const bool dry_run = recovery.dry_run;
+    auto count = co_await api.parts().webhooks->recover(call.tenant_id, call.id(), std::move(recovery));
+    if (!count) co_return settings_answer(api, call, count.error());
+    json::object answer{{"deliveries", *count}, {"dryRun", dry_run}};
+    co_return json_answer(dry_run ? 200 : 202, std::move(answer));
+}
+
+} // namespace castiel_sync::service
