@@ -50,8 +50,15 @@ WebhookMessage message_of(const Event& event, const std::string& integration_id,
 
 Async<Result<std::vector<Write>>> Webhooks::writes_for(std::string tenant_id, std::vector<Event> events) {
     std::vector<Write> writes;
+    std::set<std::string> integrations;
+    for (const Event& event : events)
+        if (std::string integration = text_of(event.data, "integrationId"); !integration.empty())
+            integrations.insert(std::move(integration));
+    if (integrations.empty()) co_return writes;
     std::multimap<std::string, WebhookSettings> endpoints; // of an integration; with their ids as descriptions
     Query query;
+    query.conditions.emplace_back("integration_id",
+                                  std::vector<IndexValue>(integrations.begin(), integrations.end()));
     query.limit = 1000;
     do {
         Query copy = query;

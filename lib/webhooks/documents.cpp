@@ -55,7 +55,6 @@ void members(A& a, WebhookDocument& v) {
     a("lease", v.lease);
     a.sparse("failures", v.health.failures);
     a.sparse("rateReserved", v.rate_reserved);
-    a("restsUntil", v.rests_until);
     a.sparse("eventSequence", v.event_sequence);
     a.sparse("removed", v.removed);
 }

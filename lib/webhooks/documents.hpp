@@ -40,7 +40,6 @@ struct WebhookDocument : Webhook {
     std::optional<WebhookLease> lease;
     WebhookHealth health;
     std::int64_t rate_reserved = 0;       // microseconds since 1970: see take_webhook_turn
-    std::optional<Timestamp> rests_until; // its breaker is open
     std::uint64_t event_sequence = 0;     // of events about itself
     bool removed = false;                 // its deliveries are being cancelled; then it goes, too
     std::string etag;

@@ -44,6 +44,18 @@ Result<std::vector<WebhookDeliveryDocument>> read_deliveries(const std::vector<D
     return deliveries;
 }
 
+WebhookResult thrown_result(const std::exception& fault) {
+    WebhookResult result;
+    result.error = Error(ErrorCode::internal, fmt::format("the transport threw: {}", fault.what()));
+    return result;
+}
+
+json::object disabled_data(const WebhookDocument& webhook) {
+    return {{"webhookId", webhook.webhook_id},
+            {"integrationId", webhook.settings.integration_id},
+            {"reason", to_string(*webhook.disabled_reason)}};
+}
+
 } // namespace
 
 Lane::Lane(WebhookLanes& lanes, WebhookBreaker& breaker, std::string tenant_id, std::string webhook_id)
@@ -241,6 +253,20 @@ void Lane::disable(WebhookDocument& webhook, WebhookDisabledReason reason) {
     webhook.disabled_reason = reason;
     webhook.disabled_at = now();
     webhook.updated_at = now();
+    ++webhook.event_sequence;
+}
+
+// Goes into the outbox in the commit that switches the endpoint off.
+Event Lane::disabled_event(const WebhookDocument& webhook) const {
+    Event event;
+    event.id = make_uuid(*lanes_.parts.runtime.random);
+    event.type = "integration.webhook.disabled";
+    event.timestamp = *webhook.disabled_at;
+    event.tenant_id = tenant_id_;
+    event.stream_id = "webhook/" + webhook_id_;
+    event.sequence = webhook.event_sequence;
+    event.data = disabled_data(webhook);
+    return event;
 }
 
 Async<Result<>> Lane::choose(Turn& turn) {
@@ -296,6 +322,8 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
     else writes.push_back(replace(to_document(turn.webhook)));
     for (const auto& delivery : turn.changed) writes.push_back(replace(to_document(delivery, kept_until)));
     for (const auto& delivery : turn.starts) writes.push_back(replace(to_document(delivery, kept_until)));
+    const bool disables = turn.webhook.event_sequence != webhook_.event_sequence;
+    if (disables) writes.push_back(put(to_document(disabled_event(turn.webhook))));
     auto receipt = co_await lanes_.parts.store->commit(tenant_id_, std::move(writes));
     if (receipt) {
         turn.webhook.etag = receipt->etags.front();
@@ -311,6 +339,12 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
         if (!looked) co_return looked.error();
         if (*looked != Stored::yes) co_return *looked;
     }
+    if (disables && lanes_.parts.observer)
+        lanes_.parts.observer->on_log(LogLevel::warning,
+                                      "a webhook is switched off: its endpoint answered that it is gone, or failed for "
+                                      "days",
+                                      disabled_data(turn.webhook));
+    if (disables && lanes_.parts.on_event) lanes_.parts.on_event(tenant_id_);
     const bool again = !turn.changed.empty();
     webhook_ = turn.webhook;
     claimed_ = true;
@@ -425,7 +459,9 @@ Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
     try {
         flight->result = co_await self->send(std::move(flight->call));
     } catch (const boost::system::system_error& fault) {
-        if (fault.code() != asio::error::operation_aborted) throw;
+        if (fault.code() != asio::error::operation_aborted) flight->result = thrown_result(fault);
+    } catch (const std::exception& fault) {
+        flight->result = thrown_result(fault);
     }
     --lanes.counts.in_flight;
     if (--lanes.in_flight[self->tenant_id_] == 0) lanes.in_flight.erase(self->tenant_id_);

@@ -78,6 +78,7 @@ private:
     void settle(Turn& turn);
     Async<Result<>> choose(Turn& turn);
     void disable(WebhookDocument& webhook, WebhookDisabledReason reason);
+    [[nodiscard]] Event disabled_event(const WebhookDocument& webhook) const;
     Async<Result<Stored>> store(Turn& turn);
     Async<Result<Stored>> look_what_was_stored(Turn& turn);
     Result<> launch(Turn turn);

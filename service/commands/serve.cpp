@@ -116,6 +116,15 @@ private:
         parts.transport = session_.rest().transport;
         parts.observer = &session_.observer();
         parts.instance = session_.instance();
+        parts.on_event = [this](const std::string& tenant_id) {
+            asio::co_spawn(session_.runtime().executor, session_.engine().publish_events(tenant_id),
+                           [this](const std::exception_ptr& thrown, const Result<std::size_t>& published) {
+                               rethrow(thrown);
+                               if (!published)
+                                   session_.console().log(LogLevel::warning, "events wait in the outbox: " +
+                                                                                 published.error().message);
+                           });
+        };
         dispatcher_ = std::make_unique<WebhookDispatcher>(std::move(parts));
         session_.webhooks().on_due([this](const std::string& tenant_id, const std::string& webhook_id) {
             dispatcher_->take_note(tenant_id, webhook_id);

@@ -151,7 +151,7 @@ TEST_CASE("every fault is told at once, with file, line and key path") {
           "bad.yaml:3: server.hots: is not a known key; here may be host, port or drain_seconds\n"
           "bad.yaml:2: server.port: must be at most 65535, is 70000\n"
           "bad.yaml:15: servr: is not a known key; here may be server, jwt, storage, cosmos_db, rabbitmq, services, "
-          "sync_limits, sync_scheduler, metrics, log, egress, secrets, adapters or integrations\n"
+          "sync_limits, sync_scheduler, metrics, log, webhooks, egress, secrets, adapters or integrations\n"
           "bad.yaml:6: storage.path: must be text, is a number; put it in quotes\n"
           "bad.yaml:5: storage.type: must be sqlite, memory or cosmos, is sqlit\n"
           "bad.yaml:8: sync_limits.max_concurrent_syncs_per_tenant: must be at most 10, is 11\n"

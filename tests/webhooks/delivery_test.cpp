@@ -4,6 +4,7 @@
 #include <castiel_sync/json.hpp>
 #include <castiel_sync/webhooks/signature.hpp>
 #include <core/webhook_rules.hpp>
+#include <engine/documents.hpp>
 
 #include <doctest/doctest.h>
 
@@ -129,6 +130,13 @@ TEST_CASE("a receiver that answers 410 is switched off at once, and what waits f
     world.tell("integration.sync.completed");
     world.run_for(1h);
     CHECK(world.receivers->seen(url).size() == 1);
+    const auto outbox = world.loop.run(world.store->query(tenant, "outbox", Query()));
+    REQUIRE(outbox->documents.size() == 1);
+    const Event told = from_document<Event>(outbox->documents.front()).value();
+    CHECK(told.type == "integration.webhook.disabled");
+    CHECK(told.sequence == 1);
+    CHECK(told.data.at("webhookId").as_string() == webhook.webhook_id);
+    CHECK(told.data.at("reason") == "gone");
     world.processes.front()->stop();
 }
 

@@ -6,6 +6,12 @@
 
 namespace castiel_sync::testing {
 
+static std::vector<KindDeclaration> all_kinds() {
+    std::vector<KindDeclaration> kinds(engine_kinds().begin(), engine_kinds().end());
+    kinds.insert(kinds.end(), webhook_kinds().begin(), webhook_kinds().end());
+    return kinds;
+}
+
 HttpAnswer status(unsigned code) {
     HttpAnswer answer;
     answer.status = code;
@@ -71,7 +77,7 @@ WebhookWorld::Process::Process(WebhookWorld& world, std::string name)
 }
 
 WebhookWorld::WebhookWorld()
-    : store(make_memory_store(clock, webhook_kinds())), faults(std::make_unique<NoFaults>()),
+    : store(make_memory_store(clock, all_kinds())), faults(std::make_unique<NoFaults>()),
       sealer(Sealer::make({Sealer::make_key(*random)}).value()) {
     WebhooksParts parts;
     parts.runtime = Runtime{loop.executor(), &clock, random.get()};

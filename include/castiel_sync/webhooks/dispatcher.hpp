@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,9 @@ struct WebhookDispatcherParts {
     const Sealer* sealer = nullptr;
     std::shared_ptr<HttpTransport> transport; // without retries: those are the dispatcher's
     Observer* observer = nullptr;             // may be null
+    // Told that an event of the dispatcher's own (integration.webhook.disabled) is in this tenant's outbox. May be
+    // empty: it is published with the next look at that.
+    std::function<void(const std::string& tenant_id)> on_event;
     WebhookRules rules;
     WebhookLimits limits;
     std::string instance; // names this process in leases: "<host>-<pid>"
