@@ -13,28 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Checks that wait at the same time.
-struct Callers {
-    explicit Callers(World& in) : world(in) {}
-
-    void add(int count = 1) {
-        for (int i = 0; i < count; ++i) {
-            adapters.push_back(world.make().value());
-            world.loop.spawn(keep(*adapters.back(), answers));
-        }
-    }
-    void finish() { world.loop.run_until_idle(); }
-
-    static Async<void> keep(Adapter& adapter, std::vector<Result<>>& answers) {
-        auto answer = co_await adapter.check();
-        answers.push_back(std::move(answer));
-    }
-
-    World& world;
-    std::vector<std::unique_ptr<Adapter>> adapters;
-    std::vector<Result<>> answers;
-};
-
 // One check that can be cancelled.
 struct Cancellable {
     explicit Cancellable(World& world) : adapter(world.make().value()) {

@@ -39,6 +39,11 @@ std::string decoded(std::string_view text) {
     return plain;
 }
 
+Async<void> keep(Adapter& adapter, std::vector<Result<>>& answers) {
+    auto answer = co_await adapter.check();
+    answers.push_back(std::move(answer));
+}
+
 } // namespace
 
 Async<Result<json::object>> OneSecret::find(std::string, std::string asked) {
@@ -140,6 +145,13 @@ HttpAnswer World::grant_token(const HttpCall& call) {
         granted["refresh_token"] = good_refresh;
     }
     return testing::json_answer(200, granted);
+}
+
+void Callers::add(int count) {
+    for (int i = 0; i < count; ++i) {
+        adapters.push_back(world.make().value());
+        world.loop.spawn(keep(*adapters.back(), answers));
+    }
 }
 
 std::map<std::string, std::string> form_of(const HttpCall& call) {

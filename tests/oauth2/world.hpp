@@ -92,6 +92,18 @@ private:
     AdapterFactory factory_;
 };
 
+// Checks that wait at the same time.
+struct Callers {
+    explicit Callers(World& in) : world(in) {}
+
+    void add(int count = 1);
+    void finish() { world.loop.run_until_idle(); }
+
+    World& world;
+    std::vector<std::unique_ptr<Adapter>> adapters;
+    std::vector<Result<>> answers;
+};
+
 [[nodiscard]] std::map<std::string, std::string> form_of(const HttpCall& call);
 [[nodiscard]] bool holds_secret(std::string_view text);
 

@@ -85,6 +85,8 @@ void Gate::abandon() {
     doomed.clear();
 }
 
+Async<void> Gate::wait() { return State::wait(state_); }
+
 Async<bool> Gate::wait(std::chrono::nanoseconds longest) {
     if (state_->is_open) co_return true;
     const std::shared_ptr<State> state = state_; // whoever opens the gate may destroy it
