@@ -267,7 +267,9 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
     if (end < page.rows.size()) {
         cursor.skip = end - page.skipped;
         cursor.last = page.ids[end - 1];
-        answer.next = cursor.write();
+        auto next = cursor.write(place);
+        if (!next) return next.error();
+        answer.next = std::move(*next);
         answer.has_more = true;
         held_ = std::move(page);
         return answer;
@@ -275,8 +277,10 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
     if (!cursor.feed) answer.total = total_of(rows, page);
     auto more = go_on(entity, rows, cursor, page, place);
     if (!more) return more.error();
+    auto next = cursor.write(place);
+    if (!next) return next.error();
     answer.has_more = *more;
-    answer.next = cursor.write();
+    answer.next = std::move(*next);
     return answer;
 }
 
