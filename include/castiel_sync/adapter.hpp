@@ -57,6 +57,8 @@ struct AdapterDescription {
     std::string name;             // as in providerName: lower case, digits and hyphens
     std::string summary;          // one sentence
     json::object settings_schema; // JSON Schema (draft 7) of the integration's settings
+    // What mappings may name as externalEntity. Empty: any, or only the system itself can tell.
+    std::vector<std::string> entities;
     // What Adapter::capabilities() will answer, where that does not depend on the settings.
     std::optional<AdapterCapabilities> capabilities;
 

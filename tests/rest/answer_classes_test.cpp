@@ -440,3 +440,14 @@ TEST_CASE_FIXTURE(Fixture, "check tells what keeps the system from being used") 
     CHECK(checked(text_answer(200, "<html></html>", "text/html")) == "corrupted");
     CHECK(sent("GET") == transport->calls().size());
 }
+
+TEST_CASE_FIXTURE(Fixture, "check tells an entity that the description does not have, and asks nobody") {
+    connect(with(contacts(), "entities", R"({"deals": {"id": "id", "list": {"path": "/deals"},
+                                                      "get": {"path": "/deals/{id}"}}})"),
+            [](const HttpCall&) { return json_answer(200, json::array()); });
+    const auto done = loop.run(adapter->check());
+    REQUIRE(done.has_error());
+    CHECK(done.error().code == ErrorCode::invalid_configuration);
+    CHECK(done.error().message == "the description crm has no entity \"contacts\"; it has deals");
+    CHECK(transport->calls().empty());
+}
