@@ -77,7 +77,7 @@ std::shared_ptr<RestAccount> RestTokens::account(const std::string& integration_
     const std::string key = account_key(integration_id, parts);
     std::shared_ptr<RestAccount>& account = accounts_[key];
     if (account) {
-        account->take_note(std::move(parts.credentials));
+        account->take_note(std::move(parts));
         return account;
     }
     account = std::make_shared<RestAccount>(std::move(parts));

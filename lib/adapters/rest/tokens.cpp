@@ -80,6 +80,14 @@ bool RestAccount::is_fresh() const {
 
 bool RestAccount::is_idle() const { return !flight_ && !unsaved_ && spare_.empty() && !is_fresh(); }
 
+void RestAccount::take_note(RestAccountParts parts) {
+    parts_.credentials = std::move(parts.credentials);
+    // What is being asked for ends as it was begun: whether a refresh token rotates must not change meanwhile.
+    if (flight_ || parts_.description == parts.description) return;
+    parts_.description = std::move(parts.description);
+    token_.reset();
+}
+
 void RestAccount::refuse(std::string_view text) {
     if (token_ && token_->text == text) token_.reset();
 }

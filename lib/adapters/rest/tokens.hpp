@@ -58,8 +58,9 @@ public:
     // The system does not take this token (any more). A newer one stays.
     void refuse(std::string_view text);
 
-    // As an integration got them just now. They count where secrets can't be read anew.
-    void take_note(json::object credentials) { parts_.credentials = std::move(credentials); }
+    // As an integration got them just now. Its credentials count where secrets can't be read anew, its description for
+    // the next token: one for another scope, say.
+    void take_note(RestAccountParts parts);
 
     // Nothing would be lost, and no request wasted, if this were made anew.
     [[nodiscard]] bool is_idle() const;
