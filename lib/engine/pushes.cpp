@@ -411,7 +411,7 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             request.cursor = reached_[at(side)].empty() ? read_to(side) : reached_[at(side)];
             for (std::size_t i = begin; i < end; ++i) {
                 PushItem& item = request.items.emplace_back(*waiting[i]->pushes[at(side)]);
-                if (item.action == PushItem::Action::update) item.previous = waiting[i]->records[at(side)]->fields;
+                if (item.action != PushItem::Action::create) item.previous = waiting[i]->records[at(side)]->fields;
             }
             reached_[at(side)].clear();
             // What was checked before may hold no longer: reading once more, another push or a pause takes its time.

@@ -49,6 +49,7 @@ struct Configuration {
     std::string secrets_path;   // the folder of secret files; empty: none
     // Of this build, and of the files under `adapters`.
     std::vector<std::shared_ptr<const RestDescription>> descriptions;
+    std::vector<json::value> description_documents; // what each of them was read from, in the same order
     std::vector<Integration> integrations;
     std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order

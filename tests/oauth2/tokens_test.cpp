@@ -131,6 +131,32 @@ TEST_CASE("a setting that the token's URL names makes another account") {
     CHECK(world.token_calls().back().url == "https://login.test/other/token");
 }
 
+TEST_CASE("a description that was replaced asks for its own token, and keeps the account's refresh token") {
+    World world("refreshToken", {{"scope", "read"}});
+    world.rotates = true;
+    REQUIRE(world.check().has_value());
+    world.describe_anew("refreshToken", {{"scope", "read write"}});
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.token_requests() == 2);
+    CHECK(form_of(world.token_calls().back()).at("scope") == "read write");
+    CHECK(world.refresh_token() == "canary-refresh-3");
+}
+
+TEST_CASE("a description that is replaced while a token is asked for changes nothing of that request") {
+    World world("refreshToken", {{"scope", "read"}});
+    world.rotates = true;
+    world.on_token = [&] {
+        world.describe_anew("refreshToken", {{"scope", "read write"}, {"rotates", false}});
+        CHECK(world.make().has_value());
+    };
+    REQUIRE(world.check().has_value());
+    CHECK(world.refresh_token() == "canary-refresh-2"); // it was replaced, and is kept
+    world.rotates = false;
+    REQUIRE(world.check().has_value());
+    CHECK(form_of(world.token_calls().back()).at("scope") == "read write");
+}
+
 TEST_CASE("a token is replaced a minute before it expires") {
     World world("clientCredentials");
     world.expires_in = 1000;

@@ -80,15 +80,18 @@ World::World(std::string_view grant, json::object more) {
             if (transport_error) return *transport_error;
             return answer(call);
         });
+    parts_.transport = transport;
+    parts_.secrets = secrets;
+    parts_.tokens = make_rest_tokens();
+    describe_anew(grant, more);
+}
+
+void World::describe_anew(std::string_view grant, const json::object& more) {
     auto parsed = parse_rest_description(description_of(grant, more));
     for (const ConfigurationFault& fault : parsed.faults)
         MESSAGE(fault.path << ": " << fault.message);
     REQUIRE(parsed.description != nullptr);
-    RestParts parts;
-    parts.transport = transport;
-    parts.secrets = secrets;
-    parts.tokens = make_rest_tokens();
-    factory_ = rest_factory(parsed.description, std::move(parts));
+    factory_ = rest_factory(parsed.description, parts_);
 }
 
 Result<std::unique_ptr<Adapter>> World::make(const std::string& tenant) {

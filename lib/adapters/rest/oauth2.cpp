@@ -74,6 +74,7 @@ Keys keys_of(const std::string& integration_id, const RestAccountParts& parts) {
     Keys keys;
     keys.secret = to_json(key);
     key.emplace_back(description.name);
+    key.emplace_back(static_cast<int>(description.authentication.grant)); // decides whose secret it takes turns with
     key.emplace_back(settings_in(description.authentication, parts.settings));
     keys.account = to_json(key);
     // Nobody has to wait for others with what any number may use at once.
@@ -94,7 +95,10 @@ std::shared_ptr<RestAccount> RestTokens::account(const std::string& integration_
     if (!secret) secret = std::make_shared<AccountSecret>(parts.tenant_id, parts.reference);
     secret->take_note(parts.secrets, std::move(parts.credentials));
     std::shared_ptr<RestAccount>& account = accounts_[keys.account];
-    if (account) return account;
+    if (account) {
+        account->take_note(std::move(parts.description));
+        return account;
+    }
     account = std::make_shared<RestAccount>(std::move(parts), secret);
     std::shared_ptr<RestAccount> made = account;
     if (accounts_.size() > many_accounts) {

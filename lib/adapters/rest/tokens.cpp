@@ -57,6 +57,13 @@ bool RestAccount::is_fresh() const {
 
 bool RestAccount::is_idle() const { return !flight_ && !is_fresh(); }
 
+void RestAccount::take_note(std::shared_ptr<const RestDescription> description) {
+    // What is being asked for ends as it was begun: whether a refresh token rotates must not change meanwhile.
+    if (flight_ || parts_.description == description) return;
+    parts_.description = std::move(description);
+    token_.reset();
+}
+
 void RestAccount::refuse(std::string_view text) {
     if (token_ && token_->text == text) token_.reset();
 }

@@ -58,6 +58,9 @@ public:
     // The system does not take this token (any more). A newer one stays.
     void refuse(std::string_view text);
 
+    // As it is described now; counts for the next token: one for another scope, say.
+    void take_note(std::shared_ptr<const RestDescription> description);
+
     // No request would be wasted if this were made anew.
     [[nodiscard]] bool is_idle() const;
 
