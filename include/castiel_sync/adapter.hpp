@@ -41,6 +41,10 @@ struct AdapterCapabilities {
     bool finds_by_idempotency_key = false; // fetch by idempotency key finds what an earlier create made
     bool conditional_deletes = false;   // as conditional_writes, for deletions
 
+    // fetch and push wait for nobody outside of this process's own store, so that other executions can wait for them.
+    // Nothing that is asked over a network, or locked by others, is local.
+    bool local = false;
+
     // A write is visible to fetch only after this long. Zero: at once.
     std::chrono::milliseconds read_lag{0};
 

@@ -9,7 +9,7 @@
 #include <adapters/rest/account_secret.hpp>
 #include <adapters/rest/authentication.hpp>
 #include <adapters/rest/description.hpp>
-#include <adapters/rest/gate.hpp>
+#include <async/gate.hpp>
 #include <adapters/rest/token_request.hpp>
 #include <castiel_sync/http/secrets.hpp>
 #include <castiel_sync/http/transport.hpp>

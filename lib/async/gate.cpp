@@ -1,4 +1,4 @@
-#include <adapters/rest/gate.hpp>
+#include <async/gate.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
