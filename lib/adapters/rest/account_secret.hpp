@@ -4,7 +4,7 @@
 // one of these: they take turns, and a successor that could not be written yet is every account's to write.
 #pragma once
 
-#include <adapters/rest/gate.hpp>
+#include <async/gate.hpp>
 #include <castiel_sync/async.hpp>
 #include <castiel_sync/error.hpp>
 #include <castiel_sync/json.hpp>
