@@ -41,6 +41,10 @@ struct AdapterCapabilities {
     bool finds_by_idempotency_key = false; // fetch by idempotency key finds what an earlier create made
     bool conditional_deletes = false;   // as conditional_writes, for deletions
 
+    // fetch and push wait for nobody outside of this process's own store, so that other executions can wait for them.
+    // Nothing that is asked over a network, or locked by others, is local.
+    bool local = false;
+
     // A write is visible to fetch only after this long. Zero: at once.
     std::chrono::milliseconds read_lag{0};
 
@@ -57,6 +61,8 @@ struct AdapterDescription {
     std::string name;             // as in providerName: lower case, digits and hyphens
     std::string summary;          // one sentence
     json::object settings_schema; // JSON Schema (draft 7) of the integration's settings
+    // What mappings may name as externalEntity. Empty: any, or only the system itself can tell.
+    std::vector<std::string> entities;
     // What Adapter::capabilities() will answer, where that does not depend on the settings.
     std::optional<AdapterCapabilities> capabilities;
 
@@ -116,7 +122,9 @@ struct PushItem {
     std::string idempotency_key;   // stable over repetitions of the same intent
     std::string expected_version;  // update, remove: the version this decision was made on; empty: unknown
     json::object fields;           // create, update: the complete record as it shall be (unmapped members included)
-    json::object previous;         // update: the record that `fields` was derived from, for adapters that send changes
+    // update, remove: the record that the decision was made on, for adapters that send changes, or an id as the record
+    // holds it (a number, say). Of an update `fields` was derived from it. Empty: nobody has read it.
+    json::object previous;
 
     PushItem() = default;
 };

@@ -33,6 +33,9 @@ struct EngineLimits {
     std::size_t max_concurrent_syncs_per_tenant = 3;   // 1–10, over all instances
     std::size_t page_records = 1000;                   // fsync and hop are shared by a page; memory holds a few pages
     std::size_t max_page_bytes = 8 * 1024 * 1024;      // of record text in a page that was grown for a slow writer
+    // Of record text in the pages that all executions together have in work, and 512 for each of their records; the
+    // others wait. Memory takes about nine times that. One page may be larger.
+    std::size_t max_working_bytes = 3 * 1024 * 1024;
     std::size_t max_reconcile_rounds = 5;              // re-reads of one record whose version keeps moving in one run
     std::size_t max_push_attempts = 4;                 // repetitions of a push that was throttled or unavailable
     std::size_t max_empty_pages = 1000;                // pages in a row without a record: a feed that never ends

@@ -137,6 +137,7 @@ public:
         capabilities.conditional_deletes = true;
         capabilities.idempotent_creates = true;
         capabilities.finds_by_idempotency_key = true;
+        capabilities.local = true;
         capabilities.max_page_records = max_batch;
         capabilities.max_fetch_records = max_batch;
         capabilities.max_push_records = max_batch;

@@ -74,8 +74,7 @@ std::vector<TaskStream> streams_of(const std::vector<StreamPlan>& plans) {
     return streams;
 }
 
-Engine::Engine(EngineParts parts) : state_(std::make_unique<State>()) {
-    state_->parts = std::move(parts);
+Engine::Engine(EngineParts parts) : state_(std::make_unique<State>(std::move(parts))) {
     if (state_->parts.instance.empty()) state_->parts.instance = "castiel-sync";
 }
 
@@ -203,7 +202,7 @@ Async<Result<>> Engine::State::execute(const RunMode& mode, Session& session, co
     std::size_t cap = mode.parts->limits.max_records_per_sync;
     if (integration.sync.max_records_per_sync) cap = std::min(cap, *integration.sync.max_records_per_sync);
     if (mode.preview) cap = std::numeric_limits<std::size_t>::max();
-    Run run(*mode.parts, session, *pinned, request, mode.observer, std::max<std::size_t>(1, cap));
+    Run run(*mode.parts, memory, session, *pinned, request, mode.observer, std::max<std::size_t>(1, cap));
     auto result = co_await run.execute();
     if (!result && result.error().code == ErrorCode::lease_lost) co_await run.tell_orphans();
     trip = run.trip();

@@ -109,7 +109,7 @@ Async<Result<>> Engine::State::administer(std::string tenant_id, std::string str
         const std::vector<Filter> no_filters;
         auto pinned = co_await pin(mode, *integration, plan, no_filters);
         if (pinned) {
-            Run run(parts, session, *pinned, request, parts.observer, parts.limits.max_records_per_sync);
+            Run run(parts, memory, session, *pinned, request, parts.observer, parts.limits.max_records_per_sync);
             result = co_await work(run, session, *pinned);
             if (!result && result.error().code == ErrorCode::lease_lost) co_await run.tell_orphans();
         } else {

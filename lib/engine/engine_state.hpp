@@ -5,12 +5,14 @@
 #include <core/task_progress.hpp>
 #include <engine/run.hpp>
 #include <engine/session.hpp>
+#include <engine/working_memory.hpp>
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace castiel_sync {
@@ -52,7 +54,11 @@ struct TaskProgress {
 };
 
 struct Engine::State {
+    explicit State(EngineParts given)
+        : parts(std::move(given)), memory(parts.runtime, parts.limits.max_working_bytes) {}
+
     EngineParts parts;
+    WorkingMemory memory;
     bool publishing = false;
     std::set<std::string> publish_again; // tenants whose outbox is to be looked at
 

@@ -17,15 +17,48 @@ std::size_t at(Side side) { return index_of(side); }
 
 } // namespace
 
-Async<void> Run::pause(std::size_t attempt, const Error& error) {
+Async<Result<>> Run::pause(std::size_t attempt, Error error) {
     const auto delay =
         retry_delay({parts_.limits.retry_base, parts_.limits.retry_cap}, attempt, error, *parts_.runtime.random);
-    co_await parts_.runtime.clock->sleep_for(delay);
+    co_return co_await pass_time(delay);
 }
 
-// Fetches in batches of what the adapter takes; repeats what may be repeated.
+Async<Result<>> Run::pass_time(std::chrono::nanoseconds duration) {
+    const std::size_t lent = share_.give_back();
+    co_await parts_.runtime.clock->sleep_for(duration);
+    if (auto back = co_await take_memory(lent, WorkingMemory::Share::Line::returns); !back) co_return back;
+    co_return co_await session_.hold();
+}
+
+// Waits until there is room for a page with so much text. Who waits for long keeps its lease.
+Async<Result<>> Run::take_memory(std::size_t bytes, WorkingMemory::Share::Line line) {
+    if (bytes == 0) co_return Result<>();
+    share_.ask(bytes, line);
+    for (;;) {
+        const bool let_in = co_await share_.wait(parts_.limits.lease_duration / 4);
+        if (let_in) co_return Result<>();
+        if (auto held = co_await session_.hold(); !held) {
+            share_.give_back();
+            co_return held;
+        }
+    }
+}
+
+// Nobody has to wait for us while we wait for a system: what is held is given back, and how much that was is answered.
+std::size_t Run::lend_memory(Side asked) { return pinned_.capabilities[at(asked)].local ? 0 : share_.give_back(); }
+
 Async<Result<std::vector<FetchedRecord>>> Run::fetch(Side side, std::vector<std::string> ids,
                                                      std::vector<std::string> idempotency_keys) {
+    const std::size_t lent = lend_memory(side);
+    auto answers = co_await fetch_batches(side, std::move(ids), std::move(idempotency_keys));
+    if (!answers) co_return answers;
+    if (auto back = co_await take_memory(lent, WorkingMemory::Share::Line::returns); !back) co_return back.error();
+    co_return answers;
+}
+
+// In batches of what the adapter takes; repeats what may be repeated.
+Async<Result<std::vector<FetchedRecord>>> Run::fetch_batches(Side side, std::vector<std::string> ids,
+                                                             std::vector<std::string> idempotency_keys) {
     std::vector<FetchedRecord> answers;
     const std::size_t most = std::max<std::size_t>(1, pinned_.capabilities[at(side)].max_fetch_records);
     std::size_t next_id = 0, next_key = 0;
@@ -54,8 +87,7 @@ Async<Result<std::vector<FetchedRecord>>> Run::fetch(Side side, std::vector<std:
             const Error error = page.error();
             if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(error))
                 co_return error;
-            co_await pause(attempt, error);
-            if (auto held = co_await session_.hold(); !held) co_return held.error();
+            if (auto paused = co_await pause(attempt, error); !paused) co_return paused.error();
         }
     }
     co_return answers;

@@ -14,6 +14,14 @@ namespace {
 
 std::size_t at(Side side) { return index_of(side); }
 
+// A sample is enough.
+std::size_t bytes_per_record(const std::vector<Record>& records) {
+    std::size_t bytes = 0;
+    const std::size_t sample = std::min<std::size_t>(records.size(), 20);
+    for (std::size_t i = 0; i < sample; ++i) bytes += to_json(records[i].fields).size() + 64;
+    return bytes / sample;
+}
+
 // What waits for something else than its own change, and is tried again without it.
 bool retries_by_itself(ErrorCode code) {
     return code == ErrorCode::missing_reference || code == ErrorCode::stale || code == ErrorCode::unavailable ||
@@ -60,8 +68,7 @@ Async<Result<RecordPage>> Run::pull(Side side, std::string cursor, std::size_t m
         const Error error = page.error();
         if (!is_retryable(error.code) || attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(error))
             co_return error;
-        co_await pause(attempt, error);
-        if (auto held = co_await session_.hold(); !held) co_return held.error();
+        if (auto paused = co_await pause(attempt, error); !paused) co_return paused.error();
     }
 }
 
@@ -444,6 +451,15 @@ std::string Run::seen_id(Side side, std::int64_t chunk) const {
 }
 
 Async<Result<>> Run::process_page(Side side, RecordPage page, Checkpoint next) {
+    if (!page.records.empty()) record_bytes_ = bytes_per_record(page.records);
+    const std::size_t bytes = working_bytes(page.records.size() + page.faults.size());
+    if (auto taken = co_await take_memory(bytes, WorkingMemory::Share::Line::begins); !taken) co_return taken;
+    auto processed = co_await work_on_page(side, std::move(page), std::move(next));
+    share_.give_back();
+    co_return processed;
+}
+
+Async<Result<>> Run::work_on_page(Side side, RecordPage page, Checkpoint next) {
     PageWork work;
     created_ordinals_.clear();
     intents_.clear();

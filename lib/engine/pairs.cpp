@@ -510,6 +510,10 @@ Async<Result<>> Run::load_conflicts(Pairs& pairs) {
 }
 
 Async<Result<>> Run::process(Pairs& pairs) {
+    if (!share_.holds()) {
+        const std::size_t bytes = working_bytes(pairs.size());
+        if (auto taken = co_await take_memory(bytes, WorkingMemory::Share::Line::begins); !taken) co_return taken;
+    }
     reached_ = {};
     looks_again_ = {};
     made_.clear();

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -396,10 +397,16 @@ bool Run::follow_own_writes(Checkpoint& next) {
 }
 
 Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
+    const auto planned = [side](const Pair* pair) {
+        return pair->state == State::pending && pair->pushes[at(side)].has_value();
+    };
+    if (std::none_of(pairs.begin(), pairs.end(), planned)) co_return Result<>();
+    // Not taken back before all is told: between a check and its write nobody waits in line, and what a create made is
+    // noted before anything can end the run.
+    const std::size_t lent = lend_memory(side);
     if (auto checked = co_await check_unconditional(side, pairs); !checked) co_return checked;
     std::vector<Pair*> waiting;
-    for (Pair* pair : pairs)
-        if (pair->state == State::pending && pair->pushes[at(side)]) waiting.push_back(pair);
+    std::copy_if(pairs.begin(), pairs.end(), std::back_inserter(waiting), planned);
     const std::size_t most = std::max<std::size_t>(1, pinned_.capabilities[at(side)].max_push_records);
     for (std::size_t attempt = 0; !waiting.empty(); ++attempt) {
         std::vector<Pair*> again;
@@ -411,7 +418,7 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
             request.cursor = reached_[at(side)].empty() ? read_to(side) : reached_[at(side)];
             for (std::size_t i = begin; i < end; ++i) {
                 PushItem& item = request.items.emplace_back(*waiting[i]->pushes[at(side)]);
-                if (item.action == PushItem::Action::update) item.previous = waiting[i]->records[at(side)]->fields;
+                if (item.action != PushItem::Action::create) item.previous = waiting[i]->records[at(side)]->fields;
             }
             reached_[at(side)].clear();
             // What was checked before may hold no longer: reading once more, another push or a pause takes its time.
@@ -451,10 +458,10 @@ Async<Result<>> Run::push_side(Side side, std::vector<Pair*>& pairs) {
         }
         if (again.empty()) break;
         if (attempt + 1 >= parts_.limits.max_push_attempts || waits_outside(*delay_reason)) co_return *delay_reason;
-        co_await pause(attempt, *delay_reason);
+        if (auto paused = co_await pause(attempt, *delay_reason); !paused) co_return paused;
         waiting = std::move(again);
     }
-    co_return Result<>();
+    co_return co_await take_memory(lent, WorkingMemory::Share::Line::returns);
 }
 
 // A system may answer a create with a record that it has already (it knows the same e-mail address, say). Where that
@@ -518,7 +525,9 @@ Async<Result<>> Run::find_repeated_creates(std::vector<Pair*>& pairs) {
         }
         if (keys.empty()) continue;
         // A look-up that lags would not see what was just made.
-        if (capabilities.read_lag.count() > 0) co_await parts_.runtime.clock->sleep_for(capabilities.read_lag);
+        if (capabilities.read_lag.count() > 0) {
+            if (auto passed = co_await pass_time(capabilities.read_lag); !passed) co_return passed;
+        }
         auto answers = co_await fetch(side, std::vector<std::string>(), std::move(keys));
         if (!answers) co_return answers.error();
         for (std::size_t i = 0; i < asked.size(); ++i) {

@@ -302,7 +302,9 @@ Async<Result<>> Run::recover_creates(std::vector<Intent>& intents, std::size_t n
         if (!origins) co_return origins.error();
         std::vector<FetchedRecord> made(ids.size());
         if (capabilities.finds_by_idempotency_key) {
-            if (capabilities.read_lag.count() > 0) co_await parts_.runtime.clock->sleep_for(capabilities.read_lag);
+            if (capabilities.read_lag.count() > 0) {
+                if (auto passed = co_await pass_time(capabilities.read_lag); !passed) co_return passed;
+            }
             std::vector<std::string> keys;
             for (const auto& id : ids) keys.push_back(key_of[id]);
             auto answers = co_await fetch(written, std::vector<std::string>(), std::move(keys));

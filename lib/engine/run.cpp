@@ -13,20 +13,12 @@ std::size_t at(Side side) { return index_of(side); }
 
 constexpr std::size_t expired_cursors = 2; // restarts of one side's reading in one execution
 
-std::size_t text_bytes(const RecordPage& page) {
-    std::size_t bytes = 0;
-    // A sample is enough to size the next page.
-    const std::size_t sample = std::min<std::size_t>(page.records.size(), 20);
-    for (std::size_t i = 0; i < sample; ++i) bytes += to_json(page.records[i].fields).size() + 64;
-    return sample ? bytes / sample : 0;
-}
-
 } // namespace
 
-Run::Run(const EngineParts& parts, Session& session, Pinned& pinned, const SyncRequest& request, Observer* observer,
-         std::size_t max_records)
+Run::Run(const EngineParts& parts, const WorkingMemory& memory, Session& session, Pinned& pinned,
+         const SyncRequest& request, Observer* observer, std::size_t max_records)
     : parts_(parts), session_(session), pinned_(pinned), request_(request), observer_(observer),
-      max_records_(max_records), fingerprint_(pinned.mapping.fingerprint().substr(0, 12)),
+      max_records_(max_records), share_(memory), fingerprint_(pinned.mapping.fingerprint().substr(0, 12)),
       narrowed_(pinned.narrowed), reads_times_(reads_times(pinned.policy)) {
     if (!request.filters.empty()) moves_checkpoint_ = false;
 }
@@ -129,8 +121,8 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
                                             to_string(side), pinned_.entities[at(side)], empty_pages));
         } else {
             empty_pages = 0;
-            if (bytes_per_record == 0) bytes_per_record = text_bytes(page);
         }
+        const bool tells_size = !page.records.empty();
         const bool last = !page.has_more;
         const bool listing = page.listing;
         state.cursor = page.next;
@@ -139,6 +131,7 @@ Async<Result<>> Run::read_side(Side side, std::optional<RecordPage> first_page) 
         if (last && listing && !pinned_.capabilities[at(side)].change_feed) state.cursor.clear();
         if (auto processed = co_await process_page(side, std::move(page), std::move(next)); !processed)
             co_return processed;
+        if (tells_size && bytes_per_record == 0) bytes_per_record = record_bytes_;
         // A listing that a crash parted from what follows it ends here as well.
         if (session_.checkpoint().sides[at(side)].listing && (last || !listing)) {
             if (moves_checkpoint_) {

@@ -8,6 +8,7 @@
 #include <core/reconcile.hpp>
 #include <core/seen_bits.hpp>
 #include <engine/session.hpp>
+#include <engine/working_memory.hpp>
 
 #include <array>
 #include <deque>
@@ -106,8 +107,8 @@ using Pairs = std::deque<Pair>;
 
 class Run {
 public:
-    Run(const EngineParts& parts, Session& session, Pinned& pinned, const SyncRequest& request, Observer* observer,
-        std::size_t max_records);
+    Run(const EngineParts& parts, const WorkingMemory& memory, Session& session, Pinned& pinned,
+        const SyncRequest& request, Observer* observer, std::size_t max_records);
 
     // Everything between claim and finish. An Error fails the execution; what was committed stays.
     Async<Result<>> execute();
@@ -155,6 +156,7 @@ private:
     // pages.cpp: a page of changes
     Async<Result<RecordPage>> pull(Side side, std::string cursor, std::size_t most);
     Async<Result<>> process_page(Side side, RecordPage page, Checkpoint next);
+    Async<Result<>> work_on_page(Side side, RecordPage page, Checkpoint next);
     struct Known { // about the unlinked and parked records of a page, by record id
         std::map<std::string, ParkedRecord> parked;
         std::map<std::string, Candidate> candidates;
@@ -332,7 +334,17 @@ private:
     void log(LogLevel level, std::string_view message) const;
     void report_progress() const;
 
-    Async<void> pause(std::size_t attempt, const Error& error);
+    Async<Result<>> pause(std::size_t attempt, Error error);
+    Async<Result<>> pass_time(std::chrono::nanoseconds duration);
+
+    // While a page is in work, from before its look-ups to its commit, it has a share of the engine's memory.
+    Async<Result<>> take_memory(std::size_t bytes, WorkingMemory::Share::Line line);
+    [[nodiscard]] std::size_t lend_memory(Side asked);
+    // Of so many records: what is held beside the text of each is counted as half a KiB.
+    [[nodiscard]] std::size_t working_bytes(std::size_t records) const { return records * (record_bytes_ + 512); }
+
+    Async<Result<std::vector<FetchedRecord>>> fetch_batches(Side side, std::vector<std::string> ids,
+                                                            std::vector<std::string> idempotency_keys);
     // Whoever is to wait for so long does so outside of an execution, whose stream others may want.
     [[nodiscard]] bool waits_outside(const Error& error) const {
         return error.retry_after && *error.retry_after > parts_.limits.lease_duration / 2;
@@ -345,6 +357,8 @@ private:
     Observer* observer_;
     std::size_t max_records_;
     std::size_t worked_ = 0; // records read and candidates settled, against the cap
+    WorkingMemory::Share share_;
+    std::size_t record_bytes_ = 1024; // of text, in the last page that was read
     ResolvedReferences references_;
     std::set<ReferenceKey> lost_references_; // their link ended: waiting will not help
     std::vector<std::string> intents_;       // documents to remove with the page's commit

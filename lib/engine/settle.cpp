@@ -44,6 +44,7 @@ Async<Result<>> Run::commit_pairs(Pairs& pairs, std::vector<Effects> effects) {
     if (follow_own_writes(next) || counted) checkpoint = std::move(next);
     created_ordinals_.clear();
     auto committed = co_await session_.commit(std::move(effects), std::move(checkpoint));
+    share_.give_back();
     if (committed) made_.clear();
     report_progress();
     co_return committed;

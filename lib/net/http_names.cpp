@@ -23,6 +23,13 @@ namespace ip = boost::asio::ip;
 
 namespace {
 
+// By then the system's resolver has, as it is set by default, asked twice for five seconds each. What has no answer yet
+// may never get one, though the name servers answer again.
+constexpr std::chrono::seconds patience{10};
+
+// Of one name. Each holds a thread of others for as long as it hangs.
+constexpr std::size_t most_at_once = 2;
+
 std::optional<ip::address> address_of(const addrinfo& entry) {
     if (entry.ai_family == AF_INET) {
         sockaddr_in address{};
@@ -65,6 +72,9 @@ Result<HttpAddresses> look_up_name(const std::string& name) {
 }
 
 struct HttpNames::LookUp {
+    // The latest of those that were begun for it; 0: none yet.
+    std::uint64_t number = 0;
+    std::chrono::steady_clock::time_point begun_at;
     bool done = false;
     Result<HttpAddresses> found{HttpAddresses()};
     std::chrono::steady_clock::time_point done_at;
@@ -76,11 +86,12 @@ struct HttpNames::Home {
     std::mutex mutex;
     HttpNames* names = nullptr; // with the mutex held while posting to its executor, which may be gone after it
 
-    void bring(const std::shared_ptr<Home>& self, const std::string& name, Result<HttpAddresses> found) {
+    void bring(const std::shared_ptr<Home>& self, const std::string& name, std::uint64_t number,
+               Result<HttpAddresses> found) {
         const std::scoped_lock lock(mutex);
         if (!names) return;
-        asio::post(names->executor_, [self, name, found = std::move(found)]() mutable {
-            if (self->names) self->names->note(name, std::move(found));
+        asio::post(names->executor_, [self, name, number, found = std::move(found)]() mutable {
+            if (self->names) self->names->note(name, number, std::move(found));
         });
     }
 };
@@ -99,10 +110,12 @@ HttpNames::~HttpNames() {
 }
 
 Async<Result<HttpAddresses>> HttpNames::find(std::string name, HttpWaiting& waiting) {
-    std::shared_ptr<LookUp> look_up;
-    if (const auto known = look_ups_.find(name); known != look_ups_.end()) look_up = known->second;
-    if (look_up && look_up->done && now_() - look_up->done_at >= lifetime_) look_up = nullptr;
-    if (!look_up) look_up = begin(name);
+    forget_old_names();
+    std::shared_ptr<LookUp>& known = look_ups_[name];
+    if (!known) known = std::make_shared<LookUp>();
+    const std::shared_ptr<LookUp> look_up = known;
+    const bool is_hopeful = look_up->number != 0 && now_() - look_up->begun_at < patience;
+    if (!look_up->done && !is_hopeful) begin(name, *look_up);
     struct InLine {
         LookUp& joined;
         std::list<HttpWaiting*>::iterator place;
@@ -118,19 +131,24 @@ Async<Result<HttpAddresses>> HttpNames::find(std::string name, HttpWaiting& wait
     co_return look_up->found;
 }
 
-std::shared_ptr<HttpNames::LookUp> HttpNames::begin(const std::string& name) {
-    forget_old_names();
-    auto look_up = std::make_shared<LookUp>();
-    look_ups_[name] = look_up;
-    asio::post(blocking_, [home = home_, resolver = resolver_, name] {
-        home->bring(home, name, resolve_safely(*resolver, name));
+void HttpNames::begin(const std::string& name, LookUp& look_up) {
+    std::size_t& under_way = under_way_[name];
+    if (under_way == most_at_once) return;
+    ++under_way;
+    look_up.number = ++last_number_;
+    look_up.begun_at = now_();
+    asio::post(blocking_, [home = home_, resolver = resolver_, name, number = look_up.number] {
+        home->bring(home, name, number, resolve_safely(*resolver, name));
     });
-    return look_up;
 }
 
-void HttpNames::note(const std::string& name, Result<HttpAddresses> found) {
+// The first answer is good for all that wait; but that there is none is the latest one's to say.
+void HttpNames::note(const std::string& name, std::uint64_t number, Result<HttpAddresses> found) {
+    if (const auto count = under_way_.find(name); --count->second == 0) under_way_.erase(count);
     const auto entry = look_ups_.find(name);
+    if (entry == look_ups_.end() || entry->second->done) return;
     const std::shared_ptr<LookUp> look_up = entry->second;
+    if (!found && number < look_up->number) return;
     look_up->found = std::move(found);
     look_up->done = true;
     look_up->done_at = now_();

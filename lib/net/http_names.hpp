@@ -1,4 +1,5 @@
-// Names and the addresses they had a moment ago. Look-ups block, so they are made elsewhere; one for all that ask.
+// Names and the addresses they had a moment ago. Look-ups block, so they are made elsewhere; one for all that ask, and
+// another beside one that has been under way for so long that its answer is hardly to come.
 #pragma once
 
 #include <castiel_sync/async.hpp>
@@ -10,6 +11,8 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,8 +47,8 @@ private:
     struct LookUp;
     struct Home;
 
-    [[nodiscard]] std::shared_ptr<LookUp> begin(const std::string& name);
-    void note(const std::string& name, Result<HttpAddresses> found);
+    void begin(const std::string& name, LookUp& look_up);
+    void note(const std::string& name, std::uint64_t number, Result<HttpAddresses> found);
     void forget_old_names();
 
     boost::asio::any_io_executor executor_;
@@ -54,6 +57,8 @@ private:
     std::chrono::milliseconds lifetime_;
     Now now_;
     std::map<std::string, std::shared_ptr<LookUp>> look_ups_;
+    std::map<std::string, std::size_t> under_way_; // on `blocking`, also for nobody any more
+    std::uint64_t last_number_ = 0;
     std::shared_ptr<Home> home_;
 };
 

@@ -34,6 +34,21 @@ bool is_secret_header(std::string_view name) {
     return std::ranges::any_of(parts, [&](std::string_view part) { return plain.find(part) != std::string::npos; });
 }
 
+void add_sent_secrets(Secrets& secrets, const HttpHeaders& headers) {
+    // A shorter one may as well be a word ("none", "v2"), and would make a recording unreadable.
+    constexpr std::size_t shortest = 8;
+    const auto add = [&](std::string_view value) {
+        if (value.size() >= shortest) secrets.add(value);
+    };
+    for (const HttpHeader& header : headers) {
+        if (!is_secret_header(header.name)) continue;
+        const std::string_view value = header.value;
+        add(value);
+        const std::size_t space = value.find(' ');
+        if (space != std::string_view::npos && is_token(value.substr(0, space))) add(value.substr(space + 1));
+    }
+}
+
 std::string mask_header(std::string_view name, std::string_view value, const Secrets& secrets) {
     if (is_secret_header(name)) return std::string(Secrets::mark);
     return equal_without_case(name, "Location") ? mask_url(value, secrets) : secrets.scrub(value);

@@ -1,5 +1,6 @@
 #include <castiel_sync/http/wrappers.hpp>
 
+#include <net/masking.hpp>
 #include <net/recorded_exchange.hpp>
 
 #include <fmt/format.h>
@@ -52,10 +53,13 @@ std::string difference(const RecordedCall& recorded, const RecordedCall& asked) 
 
 class ReplayingTransport final : public HttpTransport {
 public:
-    ReplayingTransport(std::string name, std::vector<Line> lines, std::shared_ptr<const Secrets> secrets)
+    ReplayingTransport(std::string name, std::vector<Line> lines, std::shared_ptr<Secrets> secrets)
         : name_(std::move(name)), lines_(std::move(lines)), secrets_(std::move(secrets)) {}
 
-    Async<Result<HttpAnswer>> send(HttpCall call) override { co_return answer(masked_call(call, *secrets_)); }
+    Async<Result<HttpAnswer>> send(HttpCall call) override {
+        add_sent_secrets(*secrets_, call.headers);
+        co_return answer(masked_call(call, *secrets_));
+    }
 
 private:
     Result<HttpAnswer> answer(const RecordedCall& asked) {
@@ -85,7 +89,7 @@ private:
 
     std::string name_;
     std::vector<Line> lines_;
-    std::shared_ptr<const Secrets> secrets_;
+    std::shared_ptr<Secrets> secrets_;
 };
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
@@ -102,8 +106,8 @@ std::string tell(const std::vector<std::string>& faults) {
 
 } // namespace
 
-Result<std::shared_ptr<HttpTransport>>
-make_replaying_transport(std::string_view recording, std::shared_ptr<const Secrets> secrets, std::string name) {
+Result<std::shared_ptr<HttpTransport>> make_replaying_transport(std::string_view recording,
+                                                                std::shared_ptr<Secrets> secrets, std::string name) {
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     if (recording.starts_with(byte_order_mark)) recording.remove_prefix(byte_order_mark.size());
     std::vector<Line> lines;

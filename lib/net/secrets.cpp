@@ -163,7 +163,7 @@ void Secrets::add_needle(Needle needle) {
     const auto same = [&](const Needle& known) { return known.text == needle.text && known.form == needle.form; };
     if (std::ranges::any_of(needles_, same)) return;
     const std::size_t place = needles_.size();
-    const auto begins_with = [&](char first) { starts_[static_cast<unsigned char>(first)].push_back(place); };
+    const auto begins_with = [&](char first) { starts_[first].push_back(place); };
     const char first = needle.text.front();
     begins_with(first);
     if (needle.form == Needle::Form::hexadecimal && first >= 'a') begins_with(static_cast<char>(first - 'a' + 'A'));
@@ -189,7 +189,9 @@ Secrets::Span Secrets::find_needle(std::string_view text, std::size_t place, con
 
 void Secrets::find_at(std::string_view text, std::size_t place, std::vector<Span>& found) const {
     const auto find_from = [&](char first) {
-        for (const std::size_t number : starts_[static_cast<unsigned char>(first)]) {
+        const auto numbers = starts_.find(first);
+        if (numbers == starts_.end()) return;
+        for (const std::size_t number : numbers->second) {
             const Span span = find_needle(text, place, needles_[number]);
             if (span.end == nowhere) continue;
             // A secret that repeats itself is found at every byte of it.

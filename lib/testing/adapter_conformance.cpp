@@ -79,9 +79,10 @@ Async<Result<>> AdapterHarness::edit(std::string id, json::object fields) {
 
 Async<Result<>> AdapterHarness::erase(std::string id) {
     const std::unique_ptr<Adapter> adapter = make_adapter();
+    const Record present = co_await fetch_present(*this, *adapter, std::move(id));
     PushRequest request;
     request.entity = entity();
-    request.items.push_back(remove_item(std::move(id), {}));
+    request.items.push_back(remove_item(present));
     auto outcomes = co_await adapter->push(std::move(request));
     if (!outcomes) co_return outcomes.error();
     require_status(outcomes->at(0), PushOutcome::Status::applied, "a removal");
@@ -227,11 +228,17 @@ PushItem update_item(const Record& present, json::object fields) {
     return item;
 }
 
-PushItem remove_item(std::string id, std::string expected_version) {
+PushItem remove_item(const Record& present) {
+    PushItem item = remove_unseen(present.id);
+    item.expected_version = present.version;
+    item.previous = present.fields;
+    return item;
+}
+
+PushItem remove_unseen(std::string id) {
     PushItem item;
     item.action = PushItem::Action::remove;
     item.id = std::move(id);
-    item.expected_version = std::move(expected_version);
     item.idempotency_key = "remove " + item.id;
     return item;
 }

@@ -45,7 +45,8 @@ Async<bool> is_absent(AdapterHarness& harness, Adapter& adapter, std::string id)
 
 [[nodiscard]] PushItem create_item(json::object fields, std::string idempotency_key);
 [[nodiscard]] PushItem update_item(const Record& present, json::object fields);
-[[nodiscard]] PushItem remove_item(std::string id, std::string expected_version);
+[[nodiscard]] PushItem remove_item(const Record& present);
+[[nodiscard]] PushItem remove_unseen(std::string id);
 
 // The answers, as many as items.
 Async<std::vector<PushOutcome>> push_all(AdapterHarness& harness, Adapter& adapter, std::vector<PushItem> items);

@@ -57,7 +57,7 @@ Async<Finding> round_trip(AdapterHarness& harness) {
     require(pass.records.size() == 1 && pass.records.front().version == changed.version,
             "what was written is listed, with the version that was answered");
 
-    co_await push_one(harness, *adapter, remove_item(created.id, changed.version), Status::applied);
+    co_await push_one(harness, *adapter, remove_item(changed), Status::applied);
     const bool gone = co_await is_absent(harness, *adapter, created.id);
     require(gone, "a removed record is absent");
     co_return passed();
@@ -67,14 +67,15 @@ Async<Finding> outcomes_in_order(AdapterHarness& harness) {
     std::vector<std::string> ids;
     const std::unique_ptr<Adapter> adapter = co_await start_with(harness, 2, ids);
     const Record present = co_await fetch_present(harness, *adapter, ids[0]);
+    const Record other = co_await fetch_present(harness, *adapter, ids[1]);
     Record missing = present;
     missing.id = "no such record";
     std::vector<PushItem> items;
     items.push_back(create_item(harness.sample(10), harness.key("first")));
     items.push_back(update_item(missing, present.fields));
     items.push_back(update_item(present, with_sample(harness, present.fields, 11)));
-    items.push_back(remove_item("no such record", {}));
-    items.push_back(remove_item(ids[1], {}));
+    items.push_back(remove_unseen("no such record"));
+    items.push_back(remove_item(other));
     items.push_back(create_item(harness.sample(12), harness.key("second")));
     const std::vector<PushOutcome> outcomes = co_await push_all(harness, *adapter, std::move(items));
     require_status(outcomes[0], Status::applied, "the first create");
@@ -120,8 +121,8 @@ Async<Finding> stale_removal(AdapterHarness& harness) {
     require_value(edited, "edit of the harness");
     co_await settle(harness, *adapter);
     std::vector<PushItem> items;
-    items.push_back(remove_item(seen.id, seen.version));
-    items.push_back(remove_item(other.id, other.version));
+    items.push_back(remove_item(seen));
+    items.push_back(remove_item(other));
     const std::vector<PushOutcome> outcomes = co_await push_all(harness, *adapter, std::move(items));
     require_status(outcomes[0], Status::stale, "a removal of what somebody has edited meanwhile");
     require_status(outcomes[1], Status::applied, "the removal beside it");

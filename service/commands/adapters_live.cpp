@@ -111,7 +111,7 @@ Async<Result<LiveSystem>> reach(Session& session, AdapterArguments with, const s
         system.context.credential_reference = with.credentials;
     }
     RestParts parts = session.rest();
-    const auto secrets = std::make_shared<const Secrets>(system.context.credentials);
+    const auto secrets = std::make_shared<Secrets>(system.context.credentials);
     std::shared_ptr<HttpTransport> transport = parts.transport;
     if (!replay.empty()) {
         std::vector<Fault> faults;

@@ -33,7 +33,7 @@ bool is_loopback(const std::string& host) {
 }
 
 // Groups of keys that are taken over, beside the integrations.
-constexpr std::array<std::string_view, 2> changeable_groups{"jwt", "log"};
+constexpr std::array<std::string_view, 3> changeable_groups{"adapters", "jwt", "log"};
 
 bool is_changeable(std::string_view key) {
     return std::ranges::find(changeable_groups, key.substr(0, key.find('.'))) != changeable_groups.end();
@@ -68,6 +68,8 @@ std::string summary(const ConfigurationChanges& changes, const std::vector<std::
     count(changes.added, "added");
     count(changes.changed, "changed");
     count(changes.removed, "removed");
+    if (!changes.adapters.empty())
+        parts.push_back(fmt::format("descriptions of {}", fmt::join(changes.adapters, ", ")));
     parts.insert(parts.end(), taken.begin(), taken.end());
     return fmt::to_string(fmt::join(parts, ", "));
 }
@@ -109,6 +111,7 @@ Result<> Reload::take_over(Configuration fresh) {
     // The only step that can fail.
     if (new_secrets)
         if (auto set = authentication_.set_secrets(fresh.jwt_secrets); !set) return set;
+    if (!changes.adapters.empty()) session_.set_descriptions(fresh.descriptions);
     session_.catalog().set_configured(configured_integrations(fresh));
     for (const auto* integrations : {&changes.added, &changes.changed, &changes.removed})
         for (const Integration& each : *integrations)
@@ -124,6 +127,7 @@ Result<> Reload::take_over(Configuration fresh) {
                 {{"added", ids_of(changes.added)},
                  {"changed", ids_of(changes.changed)},
                  {"removed", ids_of(changes.removed)},
+                 {"adapters", json::value_from(changes.adapters)},
                  {"keys", json::value_from(taken)}});
     if (!current_.jwt_secrets.empty() && fresh.jwt_secrets.empty())
         console.log(LogLevel::warning, "there is no jwt.secret any more: whoever reaches the port is believed to be of "
@@ -138,7 +142,7 @@ Result<> Reload::take_over(Configuration fresh) {
 
 void Reload::keep(Configuration fresh) {
     json::object document = current_.document.get_object();
-    for (const std::string_view group : {"integrations", "jwt", "log"}) {
+    for (const std::string_view group : {"integrations", "adapters", "jwt", "log"}) {
         document.erase(group);
         if (const json::value* taken = fresh.document.get_object().if_contains(group)) document[group] = *taken;
     }

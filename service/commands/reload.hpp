@@ -16,9 +16,9 @@ class Authentication; // http/authentication.hpp
 // Without secrets whoever reaches the port is believed, so that only this machine may.
 [[nodiscard]] Result<> check_exposure(const std::string& host, const std::vector<std::string>& secrets);
 
-// Integrations, the secrets of tokens and the level of the log are taken over: between two steps of the loop, so that
-// nobody sees some of it new and some old. Executions under way go on with the integration that they began with. Of
-// the other keys the log tells which ones wait for a restart.
+// Integrations, descriptions of adapters, the secrets of tokens and the level of the log are taken over: between two
+// steps of the loop, so that nobody sees some of it new and some old. Executions under way go on with the integration
+// and the adapters that they began with. Of the other keys the log tells which ones wait for a restart.
 //
 // Everything is borrowed. Threading: on the session's loop.
 class Reload {

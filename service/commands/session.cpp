@@ -45,7 +45,8 @@ std::string instance_name() {
 }
 
 // Counted where `metrics` is not null.
-AdapterRegistry make_adapters(asio::any_io_executor files, const Configuration& configuration,
+AdapterRegistry make_adapters(asio::any_io_executor files,
+                              const std::vector<std::shared_ptr<const RestDescription>>& descriptions,
                               const RestParts& rest, Metrics* metrics, Clock& clock) {
     AdapterRegistry adapters;
     const auto add = [&](AdapterDescription description, AdapterFactory factory) {
@@ -54,7 +55,7 @@ AdapterRegistry make_adapters(asio::any_io_executor files, const Configuration& 
         adapters.add(std::move(description), std::move(factory));
     };
     add(jsonl_description(), jsonl_factory(std::move(files)));
-    for (const auto& description : configuration.descriptions)
+    for (const auto& description : descriptions)
         add(describe(*description), rest_factory(description, rest));
     return adapters;
 }
@@ -180,7 +181,7 @@ Session::Session(Configuration configuration, CommonArguments common, Console& c
       random_(make_system_random()),
       rest_(make_rest_parts(configuration_, threads_->loop.get_executor(), threads_->names.get_executor(),
                             threads_->files.get_executor())),
-      adapters_(make_adapters(threads_->files.get_executor(), configuration_, rest_, nullptr, *clock_)),
+      adapters_(make_adapters(threads_->files.get_executor(), configuration_.descriptions, rest_, nullptr, *clock_)),
       events_(make_log_event_sink([this](std::string_view envelope) { log_event(console_, envelope); }, "castiel-sync",
                                   instance_name())),
       watch_(std::make_unique<Watch>(console)) {
@@ -195,11 +196,15 @@ Session::~Session() = default;
 
 Metrics& Session::meter() {
     metrics_ = std::make_unique<Metrics>(runtime(), CASTIEL_SYNC_VERSION);
-    adapters_ = make_adapters(threads_->files.get_executor(), configuration_, rest_, metrics_.get(), *clock_);
+    set_descriptions(configuration_.descriptions);
     metered_events_ = make_metered_sink(*events_, *metrics_);
     counting_ = std::make_unique<MetricsObserver>(*metrics_, nullptr);
     observe(counting_.get());
     return *metrics_;
+}
+
+void Session::set_descriptions(const std::vector<std::shared_ptr<const RestDescription>>& descriptions) {
+    adapters_ = make_adapters(threads_->files.get_executor(), descriptions, rest_, metrics_.get(), *clock_);
 }
 
 Result<> Session::open_store(Missing when_missing) {

@@ -51,6 +51,10 @@ public:
     // own exit code counts.
     void handle_stop(std::function<void()> stop) { stop_ = std::move(stop); }
 
+    // Whatever begins from now on gets the adapters that these describe, beside those that are code; an execution under
+    // way ends with its own. Threading: between two steps of the loop.
+    void set_descriptions(const std::vector<std::shared_ptr<const RestDescription>>& descriptions);
+
     // As it was at the start.
     [[nodiscard]] const Configuration& configuration() const { return configuration_; }
     [[nodiscard]] const CommonArguments& common() const { return common_; }

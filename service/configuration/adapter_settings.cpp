@@ -3,11 +3,38 @@
 #include "located.hpp"
 #include "schema.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 
 namespace castiel_sync::service {
+namespace {
+
+void check_entities(const json::object& integration, const AdapterDescription& adapter,
+                    std::vector<ConfigurationFault>& faults) {
+    const json::value* sync = integration.if_contains("syncConfig");
+    const json::value* mappings =
+        sync != nullptr && sync->is_object() ? sync->get_object().if_contains("entityMappings") : nullptr;
+    if (adapter.entities.empty() || mappings == nullptr || !mappings->is_array()) return;
+    for (std::size_t index = 0; index < mappings->get_array().size(); ++index) {
+        const json::object* mapping = mappings->get_array()[index].if_object();
+        if (mapping == nullptr) continue;
+        for (const char* member : {"externalEntity", "externalEntityName"}) { // either may be written
+            const json::value* entity = mapping->if_contains(member);
+            if (entity == nullptr || !entity->is_string()) continue;
+            const std::string_view name = entity->get_string();
+            if (std::ranges::find(adapter.entities, name) != adapter.entities.end()) continue;
+            faults.emplace_back(member_path(element_path("syncConfig.entityMappings", index), member),
+                                fmt::format("'{}' is no entity of the adapter {}; it has {}", name, adapter.name,
+                                            fmt::join(adapter.entities, ", ")));
+        }
+    }
+}
+
+} // namespace
 
 std::vector<ConfigurationFault> check_adapter(const json::object& integration,
                                               std::span<const AdapterDescription> adapters) {
@@ -27,6 +54,7 @@ std::vector<ConfigurationFault> check_adapter(const json::object& integration,
     const json::value none = json::object();
     for (ConfigurationFault& fault : validate(adapter->settings_schema, settings == nullptr ? none : *settings))
         faults.emplace_back(join_path("settings", fault.path), std::move(fault.message), fault.notice);
+    check_entities(integration, *adapter, faults);
     return faults;
 }
 

@@ -10,8 +10,8 @@
 
 namespace castiel_sync::service {
 
-// The faults of `providerName` and `settings`, with key paths within the integration's document. What parse_integration
-// tells (a member of another type) is not told again.
+// The faults of `providerName`, `settings` and the mappings' `externalEntity`, with key paths within the integration's
+// document. What parse_integration tells (a member of another type) is not told again.
 [[nodiscard]] std::vector<ConfigurationFault> check_adapter(const json::object& integration,
                                                             std::span<const AdapterDescription> adapters);
 

@@ -28,6 +28,25 @@ std::map<Name, Written> written_integrations(const Configuration& configuration)
     return found;
 }
 
+std::set<std::string> changed_adapters(const Configuration& before, const Configuration& after) {
+    const auto described = [](const Configuration& configuration) {
+        std::map<std::string, const json::value*> documents;
+        for (std::size_t i = 0; i < configuration.descriptions.size(); ++i)
+            documents[describe(*configuration.descriptions[i]).name] = &configuration.description_documents.at(i);
+        return documents;
+    };
+    const auto then = described(before);
+    const auto now = described(after);
+    std::set<std::string> changed;
+    for (const auto& [name, document] : now) {
+        const auto old_one = then.find(name);
+        if (old_one == then.end() || *old_one->second != *document) changed.insert(name);
+    }
+    for (const auto& [name, document] : then)
+        if (!now.contains(name)) changed.insert(name);
+    return changed;
+}
+
 void compare_keys(const std::string& path, const json::value* before, const json::value* after,
                   std::set<std::string>& changed) {
     const auto* one = before != nullptr ? before->if_object() : nullptr;
@@ -66,6 +85,8 @@ ConfigurationChanges compare(const Configuration& before, const Configuration& a
     std::set<std::string> keys;
     compare_keys("", &before.document, &after.document, keys);
     changes.keys.assign(keys.begin(), keys.end());
+    const std::set<std::string> adapters = changed_adapters(before, after);
+    changes.adapters.assign(adapters.begin(), adapters.end());
     return changes;
 }
 

@@ -14,9 +14,12 @@ struct ConfigurationChanges {
     std::vector<Integration> changed; // as they are now
     std::vector<Integration> removed;
     std::vector<std::string> keys; // of everything else, by key path, in alphabetical order
+    std::vector<std::string> adapters; // whose descriptions came, went or read otherwise, by name
 
     ConfigurationChanges() = default;
-    [[nodiscard]] bool empty() const { return added.empty() && changed.empty() && removed.empty() && keys.empty(); }
+    [[nodiscard]] bool empty() const {
+        return added.empty() && changed.empty() && removed.empty() && keys.empty() && adapters.empty();
+    }
 };
 
 [[nodiscard]] ConfigurationChanges compare(const Configuration& before, const Configuration& after);

@@ -210,6 +210,7 @@ private:
                 return report(path, "describes an adapter called " + described.name + ", and there is one already");
             adapters_.push_back(std::move(described));
             configuration_.descriptions.push_back(loaded.description);
+            configuration_.description_documents.push_back(loaded.document);
         };
         for (const LoadedDescription& ready : ready_descriptions())
             add(ready, "adapters");

@@ -50,6 +50,7 @@ struct Configuration {
     std::vector<std::string> sealing_keys; // of webhooks' secrets; empty: a file beside the store holds one
     // Of this build, and of the files under `adapters`.
     std::vector<std::shared_ptr<const RestDescription>> descriptions;
+    std::vector<json::value> description_documents; // what each of them was read from, in the same order
     std::vector<Integration> integrations;
     std::vector<IntegrationOrigin> integration_origins; // of each of them, in the same order
     std::vector<std::string> files; // that were read, in order

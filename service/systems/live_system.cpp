@@ -47,6 +47,7 @@ Async<Result<>> LiveHarness::reset() {
             item.action = PushItem::Action::remove;
             item.id = std::move(record.id);
             item.expected_version = std::move(record.version);
+            item.previous = std::move(record.fields);
             item.idempotency_key = "reset " + item.id;
             items.push_back(std::move(item));
         }

@@ -1,5 +1,6 @@
 #include "world.hpp"
 
+#include <map>
 #include <optional>
 
 using namespace castiel_sync;
@@ -67,6 +68,26 @@ TEST_CASE("a record that a listing shows twice hides no other one that is missin
     world.source.remove("contacts", world.source.ids("contacts").back());
     world.sync_well();
     CHECK(world.target.ids("contact").size() == 2);
+}
+
+TEST_CASE("a deletion brings the record as it was read, as an update does") {
+    for (const bool feed : {false, true}) {
+        World world(contacts_integration(), able(feed));
+        world.source.create("contacts", person("a@x", "A"));
+        world.source.create("contacts", person("b@x", "B"));
+        world.sync_well();
+        world.source.remove("contacts", world.source_id());
+        world.to_target.sent.clear();
+        const std::vector<std::string> before = world.target.ids("contact");
+        std::map<std::string, json::object> held;
+        for (const std::string& id : before)
+            held[id] = *world.target.find("contact", id);
+        world.sync_well();
+        REQUIRE(world.to_target.sent.size() == 1);
+        const PushItem& removal = world.to_target.sent.front();
+        CHECK(removal.action == PushItem::Action::remove);
+        CHECK(removal.previous == held.at(removal.id));
+    }
 }
 
 TEST_CASE("deleted against edited is a person's to decide, and both stand still until then") {

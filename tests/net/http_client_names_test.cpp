@@ -5,6 +5,8 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
+
 using namespace castiel_sync;
 using namespace castiel_sync::testing;
 using std::chrono::milliseconds;
@@ -179,6 +181,52 @@ TEST_CASE("a look-up that hangs is left behind on the deadline, and holds up no 
         harness.settle();
         CHECK(harness.looked_up.size() == 1);
     }
+}
+
+TEST_CASE("a look-up that hangs is joined for a while; then another one is begun, whose answer is good for all") {
+    ClientHarness harness;
+    PeerServer server(harness);
+    harness.name_server_answers = false;
+    std::vector<PendingCall> calls;
+    const auto start_after = [&](milliseconds pause) {
+        harness.now += pause;
+        calls.push_back(harness.start(url_of("a.example", server)));
+        harness.settle();
+    };
+    const auto answer_next = [&] {
+        harness.name_server.restart();
+        CHECK(harness.name_server.poll_one() == 1);
+        harness.settle();
+    };
+    const auto done = [&] { return std::ranges::count_if(calls, [](const PendingCall& each) { return each.done(); }); };
+    start_after(milliseconds(0));
+    start_after(milliseconds(9'999));
+    start_after(milliseconds(1));
+    for (int i = 0; i < 3; ++i)
+        start_after(milliseconds(10'000)); // not one for each: they hang as well
+    SUBCASE("the older one finds it after all") {
+        harness.names["a.example"] = {};
+        answer_next();
+        CHECK(done() == 6);
+        answer_next(); // too late for anybody
+    }
+    SUBCASE("the older one's failure says nothing while the newer one is under way") {
+        answer_next();
+        CHECK(done() == 0);
+        harness.names["a.example"] = {};
+        answer_next();
+        CHECK(done() == 6);
+    }
+    SUBCASE("the newer one's failure is everybody's, and the next call asks anew") {
+        answer_next();
+        answer_next();
+        CHECK(done() == 6);
+        start_after(milliseconds(0));
+        answer_next();
+        CHECK(done() == 7);
+    }
+    harness.name_server.restart();
+    CHECK(harness.name_server.poll_one() == 0);
 }
 
 TEST_CASE("the system's look-up answers every address, each once") {

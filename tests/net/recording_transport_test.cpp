@@ -2,10 +2,12 @@
 
 #include <castiel_sync/http/wrappers.hpp>
 
+#include <core/hexadecimal.hpp>
 #include <core/json_text.hpp>
 #include <net/base64.hpp>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <rapidcheck.h>
 
 #include <stdexcept>
@@ -37,6 +39,8 @@ struct Recording : transport_test::Fixture {
         return *line;
     }
 };
+
+Async<void> send_quietly(HttpTransport& transport, HttpCall call) { (void)co_await transport.send(std::move(call)); }
 
 json::object parsed(const char* text) { return parse_json_object(text).value(); }
 
@@ -142,6 +146,58 @@ TEST_CASE_FIXTURE(Recording, "secrets that were added between two calls are gone
     secrets->add("later-token");
     CHECK(line_of(call_to("GET", "https://crm.test/later-token"), Error(ErrorCode::unavailable, "x"))["url"] ==
           "https://crm.test/[secret]");
+}
+
+TEST_CASE_FIXTURE(Recording, "what is sent as a secret is gone wherever it comes again, though nobody told of it") {
+    struct Sent {
+        const char* header;
+        const char* value;
+        std::string secret;
+    };
+    for (const Sent& sent : {Sent{"Authorization", "Bearer kana/ry-1", "kana/ry-1"},
+                             Sent{"authorization", "Basic a2FuYTpyeS0y", "a2FuYTpyeS0y"},
+                             Sent{"X-Api-Key", "kanary-3", "kanary-3"}}) {
+        CAPTURE(sent.secret);
+        HttpCall call = call_to("GET", "https://crm.test/a");
+        call.headers.add(sent.header, sent.value);
+        std::string digits;
+        for (const char byte : sent.secret)
+            append_hexadecimal(digits, static_cast<unsigned char>(byte), 2);
+        const std::string percent = fmt::format("%{:02x}{}", sent.secret.front(), sent.secret.substr(1));
+        const json::value body{{"yours", sent.secret},
+                               {"base64", to_base64("you:" + sent.secret)},
+                               {"hexadecimal", digits},
+                               {"percent", "https://crm.test/?k=" + percent}};
+        HttpCall later = call_to("POST", "https://crm.test/" + sent.secret, "k=" + sent.secret);
+        std::vector<std::string> recorded{to_json(line_of(call, json_answer(200, body))),
+                                          to_json(line_of(later, Error(ErrorCode::unavailable, "at " + percent)))};
+        for (const std::string& line : recorded)
+            for (const std::string& form : {sent.secret, to_base64("you:" + sent.secret), digits, percent})
+                CHECK(line.find(form) == std::string::npos);
+        CHECK(recorded.back().find("https://crm.test/[secret]") != std::string::npos);
+    }
+}
+
+TEST_CASE_FIXTURE(Recording, "words that are sent under the name of a secret stay where else they stand") {
+    HttpCall call = call_to("GET", "https://crm.test/session");
+    call.headers.add("X-Session-Kind", "session"); // seven bytes
+    CHECK(line_of(call, json_answer(200, {{"kind", "session"}}))["url"] == "https://crm.test/session");
+}
+
+TEST_CASE_FIXTURE(Recording, "a token is gone from what is recorded while the call that sends it is under way") {
+    const auto writer = [this](std::string line) { lines.push_back(std::move(line)); };
+    const auto slow = answering({json_answer(200, {{"yours", "kanary-1"}})});
+    slow->set_latency(clock, 2s);
+    const auto transport = make_recording_transport(slow, secrets, writer);
+    HttpCall call = call_to("GET", "https://crm.test/slow");
+    call.headers.add("Authorization", "Bearer kanary-1");
+    loop.spawn(send_quietly(*transport, call));
+    loop.run_for(1s);
+    slow->set_latency(clock, 0s);
+    (void)send(*transport, call_to("GET", "https://crm.test/quick"));
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].find("kanary-1") == std::string::npos);
+    loop.run_until_idle();
 }
 
 TEST_CASE_FIXTURE(Recording, "a secret of digits is gone where it is sent as a number") {

@@ -102,6 +102,13 @@ TEST_CASE_FIXTURE(Replay, "other credentials than those recorded are fine, since
     CHECK(ask(call_to("POST", "https://crm.test/canary-2/a?api_key=any", R"({"user":"canary-1"})")).has_error());
 }
 
+TEST_CASE_FIXTURE(Replay, "what was masked since it was sent as a secret is found again with another in its place") {
+    load(R"({"method":"GET","url":"https://crm.test/tokens/[secret]","answer":{"status":200}})");
+    HttpCall call = call_to("GET", "https://crm.test/tokens/canary-1");
+    call.headers.add("Authorization", "Bearer canary-1");
+    CHECK(ask(call)->status == 200);
+}
+
 TEST_CASE_FIXTURE(Replay, "a call that was not recorded is told with the nearest that was") {
     secrets->add("canary-1");
     load("\n" + good + R"(

@@ -232,3 +232,83 @@ TEST_CASE("a secret without a refresh token is told by its name, and nothing is 
     CHECK(refused.error().message.find(reference) != std::string::npos);
     CHECK(world.transport->calls().empty());
 }
+
+TEST_CASE("accounts that name one secret never send the same refresh token") {
+    RotatingWorld world;
+    world.transport->set_latency(world.clock, 2s);
+    world.secrets->latency = 1s;
+    Callers callers(world);
+    for (const char* realm : {"main", "other", "third"}) {
+        world.settings = {{"realm", realm}};
+        callers.add();
+    }
+    callers.finish();
+    REQUIRE(callers.answers.size() == 3);
+    for (const Result<>& answer : callers.answers)
+        CHECK(answer.has_value());
+    std::vector<std::string> sent;
+    for (const HttpCall& call : world.token_calls())
+        sent.push_back(form_of(call).at("refresh_token"));
+    CHECK(sent == Happened{"canary-refresh-1", "canary-refresh-2", "canary-refresh-3"});
+    CHECK(world.refresh_token() == "canary-refresh-4");
+}
+
+TEST_CASE("a new refresh token that one account could not write is every other's to write before it asks") {
+    RotatingWorld world;
+    world.secrets->write_error = Error(ErrorCode::unavailable, "the disk is away");
+    REQUIRE(world.check().has_error());
+    world.settings = {{"realm", "other"}};
+    CHECK(code_of(world.check()) == ErrorCode::unavailable);
+    CHECK(world.happened == Happened{"token", "write", "write"});
+    world.secrets->write_error.reset();
+    REQUIRE(world.check().has_value());
+    CHECK(world.happened == Happened{"token", "write", "write", "write", "token", "write", "api"});
+    CHECK(form_of(world.token_calls().back()).at("refresh_token") == "canary-refresh-2");
+}
+
+TEST_CASE("who waits for another account's request for a token waits no longer than for its own") {
+    RotatingWorld world;
+    world.rotates = false;                         // so that an answer that is lost takes nothing away
+    world.transport->set_latency(world.clock, 1h); // its timeout is 15 seconds
+    Callers callers(world);
+    callers.add();
+    world.loop.run_for(5s);
+    world.settings = {{"realm", "other"}};
+    callers.add();
+    world.transport->set_latency(world.clock, 0s);
+    world.loop.run_for(10s);
+    REQUIRE(callers.answers.size() == 2);
+    CHECK(code_of(callers.answers.front()) == ErrorCode::unavailable);
+    CHECK(callers.answers.back().has_value());
+}
+
+TEST_CASE("who gives up its turn is told so after its own time, and the others stay in line") {
+    RotatingWorld world;
+    world.secrets->latency = 40s;
+    Callers callers(world);
+    for (const char* realm : {"main", "other", "third"}) {
+        world.settings = {{"realm", realm}};
+        callers.add();
+    }
+    world.loop.run_for(15s);
+    world.loop.run_for(0s);
+    REQUIRE(callers.answers.size() == 3);
+    for (const Result<>& answer : callers.answers)
+        CHECK(code_of(answer) == ErrorCode::unavailable);
+    callers.finish();
+    CHECK(world.token_requests() == 3);
+    CHECK(world.refresh_token() == "canary-refresh-4");
+}
+
+TEST_CASE("accounts that wait for their turn end with their loop") {
+    RotatingWorld world;
+    world.transport->set_latency(world.clock, 10s);
+    Callers callers(world);
+    for (const char* realm : {"main", "other", "third"}) {
+        world.settings = {{"realm", realm}};
+        callers.add();
+    }
+    world.loop.run_for(1s);
+    world.loop.destroy(); // what would leak is found by the sanitizer
+    CHECK(callers.answers.empty());
+}

@@ -13,28 +13,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Checks that wait at the same time.
-struct Callers {
-    explicit Callers(World& in) : world(in) {}
-
-    void add(int count = 1) {
-        for (int i = 0; i < count; ++i) {
-            adapters.push_back(world.make().value());
-            world.loop.spawn(keep(*adapters.back(), answers));
-        }
-    }
-    void finish() { world.loop.run_until_idle(); }
-
-    static Async<void> keep(Adapter& adapter, std::vector<Result<>>& answers) {
-        auto answer = co_await adapter.check();
-        answers.push_back(std::move(answer));
-    }
-
-    World& world;
-    std::vector<std::unique_ptr<Adapter>> adapters;
-    std::vector<Result<>> answers;
-};
-
 // One check that can be cancelled.
 struct Cancellable {
     explicit Cancellable(World& world) : adapter(world.make().value()) {
@@ -151,6 +129,32 @@ TEST_CASE("a setting that the token's URL names makes another account") {
     REQUIRE(world.check().has_value());
     REQUIRE(world.token_requests() == 2);
     CHECK(world.token_calls().back().url == "https://login.test/other/token");
+}
+
+TEST_CASE("a description that was replaced asks for its own token, and keeps the account's refresh token") {
+    World world("refreshToken", {{"scope", "read"}});
+    world.rotates = true;
+    REQUIRE(world.check().has_value());
+    world.describe_anew("refreshToken", {{"scope", "read write"}});
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.check().has_value());
+    REQUIRE(world.token_requests() == 2);
+    CHECK(form_of(world.token_calls().back()).at("scope") == "read write");
+    CHECK(world.refresh_token() == "canary-refresh-3");
+}
+
+TEST_CASE("a description that is replaced while a token is asked for changes nothing of that request") {
+    World world("refreshToken", {{"scope", "read"}});
+    world.rotates = true;
+    world.on_token = [&] {
+        world.describe_anew("refreshToken", {{"scope", "read write"}, {"rotates", false}});
+        CHECK(world.make().has_value());
+    };
+    REQUIRE(world.check().has_value());
+    CHECK(world.refresh_token() == "canary-refresh-2"); // it was replaced, and is kept
+    world.rotates = false;
+    REQUIRE(world.check().has_value());
+    CHECK(form_of(world.token_calls().back()).at("scope") == "read write");
 }
 
 TEST_CASE("a token is replaced a minute before it expires") {

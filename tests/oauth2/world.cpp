@@ -39,6 +39,11 @@ std::string decoded(std::string_view text) {
     return plain;
 }
 
+Async<void> keep(Adapter& adapter, std::vector<Result<>>& answers) {
+    auto answer = co_await adapter.check();
+    answers.push_back(std::move(answer));
+}
+
 } // namespace
 
 Async<Result<json::object>> OneSecret::find(std::string, std::string asked) {
@@ -75,15 +80,18 @@ World::World(std::string_view grant, json::object more) {
             if (transport_error) return *transport_error;
             return answer(call);
         });
+    parts_.transport = transport;
+    parts_.secrets = secrets;
+    parts_.tokens = make_rest_tokens();
+    describe_anew(grant, more);
+}
+
+void World::describe_anew(std::string_view grant, const json::object& more) {
     auto parsed = parse_rest_description(description_of(grant, more));
     for (const ConfigurationFault& fault : parsed.faults)
         MESSAGE(fault.path << ": " << fault.message);
     REQUIRE(parsed.description != nullptr);
-    RestParts parts;
-    parts.transport = transport;
-    parts.secrets = secrets;
-    parts.tokens = make_rest_tokens();
-    factory_ = rest_factory(parsed.description, std::move(parts));
+    factory_ = rest_factory(parsed.description, parts_);
 }
 
 Result<std::unique_ptr<Adapter>> World::make(const std::string& tenant) {
@@ -140,6 +148,13 @@ HttpAnswer World::grant_token(const HttpCall& call) {
         granted["refresh_token"] = good_refresh;
     }
     return testing::json_answer(200, granted);
+}
+
+void Callers::add(int count) {
+    for (int i = 0; i < count; ++i) {
+        adapters.push_back(world.make().value());
+        world.loop.spawn(keep(*adapters.back(), answers));
+    }
 }
 
 std::map<std::string, std::string> form_of(const HttpCall& call) {

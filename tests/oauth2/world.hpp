@@ -53,6 +53,9 @@ class World {
 public:
     explicit World(std::string_view grant = "refreshToken", json::object more = {});
 
+    // What is made from now on goes by another description of the same name.
+    void describe_anew(std::string_view grant, const json::object& more);
+
     // A new adapter, as one execution makes it, and one request by it.
     [[nodiscard]] Result<std::unique_ptr<Adapter>> make(const std::string& tenant = "t");
     [[nodiscard]] Result<> check();
@@ -89,7 +92,20 @@ private:
     [[nodiscard]] HttpAnswer answer(const HttpCall& call);
     [[nodiscard]] HttpAnswer grant_token(const HttpCall& call);
 
+    RestParts parts_;
     AdapterFactory factory_;
+};
+
+// Checks that wait at the same time.
+struct Callers {
+    explicit Callers(World& in) : world(in) {}
+
+    void add(int count = 1);
+    void finish() { world.loop.run_until_idle(); }
+
+    World& world;
+    std::vector<std::unique_ptr<Adapter>> adapters;
+    std::vector<Result<>> answers;
 };
 
 [[nodiscard]] std::map<std::string, std::string> form_of(const HttpCall& call);

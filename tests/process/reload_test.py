@@ -271,6 +271,44 @@ def check_log_level(service):
     service.reload("^reloaded: log.level$")
 
 
+DESCRIPTION = """
+name: directory
+summary: {summary}
+baseUrl: https://directory.example.com
+entities:
+  people:
+    id: id
+    list: {{ path: /people }}
+    get: {{ path: "/people/{{id}}" }}
+"""
+
+
+def check_descriptions(service):
+    """A file that changes is used from the next execution on, and told by the name of its adapter."""
+    file = f"{service.folder}/directory.yaml"
+
+    def describe(summary):
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(DESCRIPTION.format(summary=summary))
+
+    describe("As it was.")
+    kept, service.more = service.more, service.more + f"adapters: [{file}]\n"
+    service.write()
+    lines = service.reload("^reloaded: descriptions of directory, adapters$")
+    assert of_level(lines, "warning") == [], lines
+    assert service.request("GET", "/adapters/directory")[1]["summary"] == "As it was."
+    describe("As it is.")
+    service.reload("^reloaded: descriptions of directory$")
+    assert service.request("GET", "/adapters/directory")[1]["summary"] == "As it is."
+    describe("")  # no summary, no description
+    service.reload("nothing was taken over")
+    assert service.request("GET", "/adapters/directory")[1]["summary"] == "As it is."
+    service.more = kept
+    service.write()
+    service.reload("^reloaded: descriptions of directory, adapters$")
+    assert service.request("GET", "/adapters/directory")[0] == 404
+
+
 def check_execution(service):
     service.add("big", BIG_RECORDS)
     service.write()
@@ -308,6 +346,7 @@ def main():
         check_rotation(service, load)
         check_restart_keys(service)
         check_log_level(service)
+        check_descriptions(service)
         check_execution(service)
         load.ended = True
         load.join()

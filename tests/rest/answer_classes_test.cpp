@@ -333,6 +333,34 @@ TEST_CASE_FIXTURE(Fixture, "I38: a list of many records that is none makes nobod
     }
 }
 
+// As in listings: what is no record is not synced. That it is one no more is no deletion either.
+TEST_CASE_FIXTURE(Fixture, "what the description ignores is neither there nor gone, however it is asked for") {
+    const json::value by_id = with(contacts(), "entities.contacts.ignore", R"([{"field": "kind", "equals": "draft"}])");
+    json::value by_key = with(by_id, "entities.contacts.getMany",
+                              R"({"path": "/search", "query": {"ids": "{ids}"}, "records": "data"})");
+    by_key = with(by_key, "entities.contacts.create",
+                  R"({"path": "/contacts", "set": {"key": "{key}"}, "answer": {"id": "id"}})");
+    by_key =
+        with(by_key, "entities.contacts.find", R"({"path": "/search", "query": {"key": "{key}"}, "records": "data"})");
+    const json::value row = json_of(R"({"id": "7", "key": "k", "kind": "draft"})");
+    const Handler handler = [&](const HttpCall& call) {
+        return json_answer(200, Asked(call).path == "/search" ? json::value{{"data", json::array{row}}} : row);
+    };
+    const auto ignored = [](const Result<std::vector<FetchedRecord>>& records) {
+        REQUIRE(records.has_value());
+        REQUIRE(records->size() == 1);
+        REQUIRE(records->front().presence == Presence::unknown);
+        CHECK(records->front().error->code == ErrorCode::invalid_record);
+        CHECK(records->front().error->message.ends_with("the record is one that the description ignores"));
+    };
+    connect(by_id, handler);
+    ignored(fetch({"7"}));
+    connect(by_key, handler);
+    ignored(fetch({"7"}));
+    ignored(fetch({}, {"k"}));
+    CHECK(transport->calls().size() == 2);
+}
+
 TEST_CASE_FIXTURE(Fixture, "a row that does not say whose it is may be anybody's, so that nobody is absent") {
     const json::value document = with(contacts(), "entities.contacts.getMany",
                                       R"({"path": "/search", "query": {"ids": "{ids}"}, "records": "data"})");
@@ -439,4 +467,15 @@ TEST_CASE_FIXTURE(Fixture, "check tells what keeps the system from being used") 
     CHECK(checked(Error(ErrorCode::unknown_outcome, "cut")) == "unavailable"); // nothing was written
     CHECK(checked(text_answer(200, "<html></html>", "text/html")) == "corrupted");
     CHECK(sent("GET") == transport->calls().size());
+}
+
+TEST_CASE_FIXTURE(Fixture, "check tells an entity that the description does not have, and asks nobody") {
+    connect(with(contacts(), "entities", R"({"deals": {"id": "id", "list": {"path": "/deals"},
+                                                      "get": {"path": "/deals/{id}"}}})"),
+            [](const HttpCall&) { return json_answer(200, json::array()); });
+    const auto done = loop.run(adapter->check());
+    REQUIRE(done.has_error());
+    CHECK(done.error().code == ErrorCode::invalid_configuration);
+    CHECK(done.error().message == "the description crm has no entity \"contacts\"; it has deals");
+    CHECK(transport->calls().empty());
 }

@@ -62,10 +62,10 @@ RestCursor any_cursor() {
 TEST_CASE("a cursor survives being kept") {
     CHECK(rc::check([] {
         const RestCursor cursor = any_cursor();
-        const std::string written = cursor.write();
+        const std::string written = cursor.write("here").value();
         const auto read = RestCursor::parse(written);
         RC_ASSERT(read.has_value());
-        RC_ASSERT(read->write() == written);
+        RC_ASSERT(read->write("here").value() == written);
         RC_ASSERT(read->feed == cursor.feed);
         RC_ASSERT(equal_values(read->at, cursor.at));
         RC_ASSERT(equal_values(read->position, cursor.position));
@@ -76,7 +76,7 @@ TEST_CASE("a cursor survives being kept") {
 }
 
 TEST_CASE("a cursor is never empty, so that the engine can't take it for the beginning") {
-    CHECK_FALSE(RestCursor().write().empty());
+    CHECK_FALSE(RestCursor().write("here").value().empty());
 }
 
 TEST_CASE("text that was not written here is expired, whatever it is") {
@@ -102,9 +102,27 @@ TEST_CASE("text that was not written here is expired, whatever it is") {
     }
 }
 
+TEST_CASE("a cursor that could not be read back is not written") {
+    RestCursor cursor;
+    cursor.at = json::string(std::string(65'000, 'x'));
+    CHECK(RestCursor::parse(cursor.write("here").value()).has_value());
+    cursor.last = std::string(512, 'x'); // an id is no longer than that
+    for (const bool of_feed : {false, true}) {
+        if (of_feed) std::swap(cursor.at, cursor.position);
+        const auto refused = cursor.write("GET https://crm.test/contacts");
+        REQUIRE(refused.has_error());
+        CHECK(refused.error().code == ErrorCode::unsupported);
+        const std::string& message = refused.error().message;
+        CHECK(message.starts_with("GET https://crm.test/contacts: with "));
+        CHECK((message.find("position of the feed") != std::string::npos) == of_feed);
+        CHECK((message.find("next page") == std::string::npos) == of_feed);
+        CHECK(message.find("at most 65536 are kept") != std::string::npos);
+    }
+}
+
 TEST_CASE("any bytes for a cursor are read or expired") {
     CHECK(rc::check([] {
-        std::string text = any_cursor().write();
+        std::string text = any_cursor().write("here").value();
         const auto place = *rc::gen::inRange<std::size_t>(0, text.size());
         text[place] = static_cast<char>(*rc::gen::inRange(0, 256));
         const auto read = RestCursor::parse(text);
@@ -134,12 +152,12 @@ TEST_CASE("a walk that comes back is noticed, whatever the length of the circle 
 TEST_CASE("a walk that comes back is noticed although its cursor is written down between the pages") {
     CHECK(rc::check([] {
         const int length = *rc::gen::inRange(1, 21);
-        std::string kept = RestCursor().write();
+        std::string kept = RestCursor().write("here").value();
         for (int page = 0; page < 200; ++page) {
             RestCursor cursor = RestCursor::parse(kept).value();
             ++cursor.pages;
             if (goes_in_circles(cursor, json::string(fmt::format("token {}", page % length)))) return;
-            kept = cursor.write();
+            kept = cursor.write("here").value();
         }
         RC_FAIL("it went on");
     }));

@@ -66,17 +66,17 @@ constexpr Contradiction contradictions[] = {
     {"authentication.name", R"("X Key")", "authentication.name", "is no header's name"},
     {"authentication.value", R"("{settings.account}")", "authentication.value", "has no value here"},
     // Paging.
-    {CONTACTS ".list.query.page", "", CONTACTS ".list.paging", "use {page}"},
-    {CONTACTS ".list.paging", R"({"type": "offset"})", CONTACTS ".list.paging", "use {offset}"},
+    {CONTACTS ".list.query.offset", "", CONTACTS ".list.paging", "use {offset}"},
+    {CONTACTS ".list.paging", R"({"type": "page"})", CONTACTS ".list.paging", "use {page}"},
     {CONTACTS ".list.paging", R"({"type": "cursor", "next": "next"})", CONTACTS ".list.paging", "use {cursor}"},
     {CONTACTS ".list.paging", R"({"type": "keyset", "key": "id"})", CONTACTS ".list.paging", "use {after}"},
-    {CONTACTS ".list.paging", R"({"type": "none"})", CONTACTS ".list", "uses {page}"},
+    {CONTACTS ".list.paging", R"({"type": "none"})", CONTACTS ".list", "uses {offset}"},
     {CONTACTS ".list.paging", R"({"type": "cursor"})", CONTACTS ".list.paging.next", "is missing"},
     {CONTACTS ".list.paging", R"({"type": "nextUrl"})", CONTACTS ".list.paging.next", "is missing"},
     {CONTACTS ".list.paging", R"({"type": "keyset"})", CONTACTS ".list.paging.key", "is missing"},
     {CONTACTS ".list.paging", "{}", CONTACTS ".list.paging.type", "is missing"},
     {CONTACTS ".list.paging", R"({"type": "pages"})", CONTACTS ".list.paging.type", ""},
-    {CONTACTS ".list.paging.first", "2", CONTACTS ".list.paging.first", "from 0 to 1"},
+    {CONTACTS ".list.paging", R"({"type": "page", "first": 2})", CONTACTS ".list.paging.first", "from 0 to 1"},
     {CONTACTS ".list.pageSize", R"({"default": 50, "most": 10})", CONTACTS ".list.pageSize.default",
      "not be more than most"},
     {CONTACTS ".list.total", R"({"field": "a", "header": "B"})", CONTACTS ".list.total", "one of field and header"},
@@ -191,6 +191,26 @@ TEST_CASE("no overlap is a notice, which hinders nothing") {
     REQUIRE(parsed.faults.size() == 1);
     CHECK(parsed.faults[0].notice);
     CHECK(parsed.faults[0].path == CONTACTS ".changes.overlapSeconds");
+}
+
+TEST_CASE("pages by number beside changes are a notice: what they miss no later run meets") {
+    const auto notices = [](const json::value& document) {
+        const auto parsed = parse_rest_description(document);
+        CHECK_MESSAGE(parsed.description, told(parsed.faults));
+        std::vector<std::string> places;
+        for (const ConfigurationFault& fault : parsed.faults)
+            places.push_back(fault.path);
+        return places;
+    };
+    const char* list = R"({"path": "/c", "query": {"p": "{page}"}, "paging": {"type": "page"}})";
+    const char* changes = R"({"by": "timestamp", "path": "/c", "query": {"s": "{since}", "p": "{page}"},
+                              "paging": {"type": "page"}})";
+    CHECK(notices(with(everything(), CONTACTS ".list", list)) ==
+          std::vector<std::string>{CONTACTS ".list.paging.type"});
+    CHECK(notices(with(everything(), CONTACTS ".changes", changes)) ==
+          std::vector<std::string>{CONTACTS ".changes.paging.type"});
+    // Of a listing alone the next one meets it.
+    CHECK(notices(contacts()).empty());
 }
 
 TEST_CASE("an inclusive keyset needs pages of two rows") {

@@ -103,4 +103,6 @@ TEST_CASE("an entity goes by its name before it goes by any") {
     CHECK(described(contacts())->find("deals") == nullptr);
     // Which of the two is asked for is not known here.
     CHECK_FALSE(describe(*description).capabilities.has_value());
+    CHECK(describe(*description).entities.empty()); // any
+    CHECK(describe(*described(contacts())).entities == std::vector<std::string>{"contacts"});
 }

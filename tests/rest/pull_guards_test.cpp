@@ -157,6 +157,14 @@ TEST_CASE_FIXTURE(Fixture, "a walk in a circle of pages is refused, whatever its
     }
 }
 
+TEST_CASE_FIXTURE(Fixture, "a page with a token that is too long to be kept is refused") {
+    connect(by_cursor(), [](const HttpCall&) { return page_of(rows(1, 1), {{"next", std::string(70'000, 't')}}); });
+    const Result<RecordPage> refused = pull();
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().code == ErrorCode::unsupported);
+    CHECK(refused.error().message.starts_with("GET https://crm.test/api/contacts: "));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a page that says it is the last one is, whatever token it repeats") {
     connect(by_cursor(R"(, "more": {"field": "more", "equals": true})"), [page = 0](const HttpCall&) mutable {
         ++page;

@@ -225,6 +225,30 @@ TEST_CASE_FIXTURE(Fixture, "a batch is one request, and each result belongs to i
     CHECK(transport->calls().size() == 1);
 }
 
+TEST_CASE_FIXTURE(Fixture, "a removal names id and version as the record holds them, alone and in a batch") {
+    json::value document = with(writable(), "entities.contacts.version", R"({"field": "revision"})");
+    document = with(document, "entities.contacts.delete",
+                    R"({"method": "POST", "path": "/removals",
+                        "body": {"ids": ["{id}"], "revisions": ["{version}"]}})");
+    PushItem read = remove_item("7", "3");
+    read.previous = json_of(R"({"id": 7, "revision": 3, "name": "a"})").get_object();
+    const std::vector<PushItem> items{read, remove_item("8", "4")}; // nobody has read the second one
+    const auto one_by_one = [](const HttpCall&) { return done(); };
+    connect(document, one_by_one);
+    CHECK(letters(push(items)) == "aa");
+    REQUIRE(transport->calls().size() == 2);
+    CHECK(transport->calls()[0].body == R"({"ids":[7],"revisions":[3]})");
+    CHECK(transport->calls()[1].body == R"({"ids":["8"],"revisions":["4"]})");
+
+    document = with(document, "entities.contacts.batch",
+                    R"({"path": "/batch", "body": "{items}", "answer": {"id": "id"},
+                        "delete": {"remove": "{id}", "revision": "{version}"}})");
+    connect(document, [](const HttpCall&) { return json_answer(200, json_of("[{}, {}]")); });
+    CHECK(letters(push(items)) == "aa");
+    REQUIRE(transport->calls().size() == 1);
+    CHECK(transport->calls()[0].body == R"([{"remove":7,"revision":3},{"remove":"8","revision":"4"}])");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a batch that does not answer for each record leaves all unknown") {
     for (const char* body : {R"({"results": [{"id": 1}]})", R"({"results": [{"id": 1}, {"id": 2}, {"id": 3}]})",
                              R"({"results": {}})", "{}", "<html>", ""}) {

@@ -31,6 +31,21 @@ Configuration make(json::object keys, const std::vector<Named>& integrations = {
     return configuration;
 }
 
+// With one description: of a name, and what else it says.
+Configuration described(const std::string& name, const std::string& path) {
+    Configuration configuration = make({});
+    const json::value document{
+        {"name", name},
+        {"summary", "A system."},
+        {"baseUrl", "https://example.com"},
+        {"entities", {{"people", {{"id", "id"}, {"list", {{"path", path}}}, {"get", {{"path", path + "/{id}"}}}}}}}};
+    auto parsed = parse_rest_description(document);
+    REQUIRE(parsed.description != nullptr);
+    configuration.descriptions.push_back(std::move(parsed.description));
+    configuration.description_documents.push_back(document);
+    return configuration;
+}
+
 std::vector<std::string> ids(const std::vector<Integration>& integrations) {
     std::vector<std::string> names;
     for (const Integration& each : integrations)
@@ -57,6 +72,16 @@ TEST_CASE("keys that were changed, added or left out are told by their paths, an
         make({{"server", {{"port", 2}, {"host", "a"}}}, {"log", {{"level", "info"}}}, {"ports", json::array{2, 1}}}));
     CHECK(changes.keys == Names{"jwt.secret", "log.level", "ports", "server.port"});
     CHECK(compare(make({{"server", "a"}}), make({{"server", json::object{{"port", 1}}}})).keys == Names{"server"});
+}
+
+TEST_CASE("descriptions that read otherwise, came or went are told by their adapters' names") {
+    const Configuration before = described("directory", "/people");
+    CHECK(compare(before, described("directory", "/people")).empty());
+    const auto changed = compare(before, described("directory", "/staff"));
+    CHECK(changed.adapters == Names{"directory"});
+    CHECK(changed.keys.empty());
+    CHECK(!changed.empty());
+    CHECK(compare(before, described("crm", "/people")).adapters == Names{"crm", "directory"});
 }
 
 TEST_CASE("integrations are told apart by tenant and id") {

@@ -488,6 +488,32 @@ TEST_CASE("an adapter that does not exist, and an id used twice, are faults") {
           "twice.yaml:15: integrations[1].id: is also the id of integrations[0]; each needs its own\n");
 }
 
+TEST_CASE("an entity that the mapped system does not have is a fault that tells those it has") {
+    Setup setup;
+    const auto faults_with = [&](const std::string& entities, const std::string& member = "externalEntity") {
+        const std::string description = setup.write("directory.yaml", R"(
+name: directory
+summary: The staff directory.
+baseUrl: https://directory.example.com
+check: { path: / }
+entities:
+)" + entities);
+        std::string text = integration;
+        text.replace(text.find("providerName: files"), 19, "providerName: directory");
+        text.replace(text.find("    settings: { path: ./crm }\n"), 30, "");
+        text.replace(text.find("externalEntity"), 14, member);
+        return faults_of(setup.load({setup.write("one.yaml", text + "adapters: [\"" + description + "\"]\n")}));
+    };
+    const std::string rows = ": { id: id, list: { path: /all }, get: { path: '/all/{id}' } }\n";
+    CHECK(faults_with("  people" + rows + "  rooms" + rows) ==
+          "one.yaml:9: integrations[0].syncConfig.entityMappings[0].externalEntity: 'contacts' is no entity of the "
+          "adapter directory; it has people, rooms\n");
+    CHECK(faults_with("  people" + rows, "externalEntityName").find("[0].externalEntityName: 'contacts'") !=
+          std::string::npos);
+    CHECK(faults_with("  people" + rows + "  contacts" + rows).empty());
+    CHECK(faults_with("  people" + rows + "  '*'" + rows).empty());
+}
+
 TEST_CASE("a reference that leads to no secret is a fault") {
     Setup setup;
     const auto faults_with = [&](const std::string& reference, const std::string& more) {

@@ -31,7 +31,7 @@ struct ParsedRestDescription {
 // Reads and checks a description: what is missing, unknown or of another type, and what contradicts itself.
 [[nodiscard]] ParsedRestDescription parse_rest_description(const json::value& document);
 
-// Its name, summary and settings, for the registry. Capabilities are told where all entities share them.
+// Its name, summary, settings and entities, for the registry. Capabilities are told where all entities share them.
 [[nodiscard]] AdapterDescription describe(const RestDescription& description);
 
 // The entities that it names; "*" stands for any.

@@ -7,9 +7,11 @@
 //               calls to itself only. A call that finds its kept connection closed before a byte of an answer came
 //               takes a new one if its method is GET or HEAD, or not a byte of it could be sent; any other is
 //               unknown_outcome. When a whole answer comes before the body was sent, the rest of it is not sent.
-// Names.        Looked up on `blocking`, one look-up for all calls that wait for the same name; every address that a
-//               name has must be allowed, and only these are dialled, in their order; each gets its share of
-//               connect_timeout. A look-up that a deadline or the client's end leaves behind may end at any time.
+// Names.        Looked up on `blocking`, one look-up for all calls that wait for the same name, and a second one for
+//               calls that come when it has been under way for 10 seconds; the first that finds the name is good for
+//               all. Every address that a name has must be allowed, and only these are dialled, in their order; each
+//               gets its share of connect_timeout. A look-up that a deadline or the client's end leaves behind may end
+//               at any time.
 // Redirects.    Not followed. Proxy variables of the environment are not read.
 // Compression.  gzip is asked for and undone; limits count the undone bytes. Other encodings are corrupted.
 // Loops.        While no call is under way, the client does nothing, and keeps no io_context running: connections that

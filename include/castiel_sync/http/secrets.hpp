@@ -3,11 +3,11 @@
 
 #include <castiel_sync/json.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace castiel_sync {
@@ -63,8 +63,8 @@ private:
     [[nodiscard]] static Span find_needle(std::string_view text, std::size_t place, const Needle& needle);
 
     std::vector<Needle> needles_;
-    // By the byte that they may begin with, as places in needles_.
-    std::array<std::vector<std::size_t>, 256> starts_;
+    // By the character that they may begin with, as places in needles_. Few do: every adapter has one of these.
+    std::unordered_map<char, std::vector<std::size_t>> starts_;
 };
 
 } // namespace castiel_sync

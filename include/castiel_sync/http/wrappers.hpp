@@ -64,22 +64,24 @@ using RecordingWriter = std::function<void(std::string line)>;
 // Secrets. All of it is scrubbed by `secrets`, as they are when the call ends. Whatever their value, headers are masked
 //          whose name speaks of authorization, cookies, tokens, keys, secrets, signatures or sessions; and so are texts
 //          in parameters and members of JSON named access_token, refresh_token, client_secret, password, token and the
-//          like, since what a service hands out is known to nobody before. Read a recording before you publish it all
-//          the same: it holds the records themselves.
+//          like, since what a service hands out is known to nobody before. What calls send in such headers (with 8
+//          bytes or more, and also without a scheme such as Bearer before it) is added to `secrets`, so that it is gone
+//          from then on wherever it comes again. Read a recording before you publish it all the same: it holds the
+//          records themselves, and what came under a name of the system's own before it was first sent.
 // A call that is cancelled, or whose transport throws, is not recorded. `secrets` is never null.
 [[nodiscard]] std::shared_ptr<HttpTransport> make_recording_transport(std::shared_ptr<HttpTransport> inner,
-                                                                      std::shared_ptr<const Secrets> secrets,
+                                                                      std::shared_ptr<Secrets> secrets,
                                                                       RecordingWriter writer);
 
 // Answers from a recording and sends nothing. A call is found by method, URL and body (JSON by value), each masked by
-// `secrets` as in the recording; so the credentials may be others than those it was made with. Several equal calls are
-// answered in the order recorded, and the last one again and again. A call that was not recorded is invalid_request;
-// its message names the nearest that was.
+// `secrets` as in the recording, to which what is sent is added as there; so the credentials may be others than those
+// it was made with. Several equal calls are answered in the order recorded, and the last one again and again. A call
+// that was not recorded is invalid_request; its message names the nearest that was.
 //
 // `name` is what messages call the recording: its file. invalid_configuration tells every fault of the recording, each
 // with its line. Empty lines are passed over.
 [[nodiscard]] Result<std::shared_ptr<HttpTransport>> make_replaying_transport(std::string_view recording,
-                                                                              std::shared_ptr<const Secrets> secrets,
+                                                                              std::shared_ptr<Secrets> secrets,
                                                                               std::string name = "recording");
 
 } // namespace castiel_sync

@@ -2,10 +2,14 @@
 
 #include <core/hashes.hpp>
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace castiel_sync {
 namespace {
+
+constexpr std::size_t most_bytes = 64 * 1024; // one is written to the store with every page
 
 Error expired() {
     return {ErrorCode::cursor_expired,
@@ -43,7 +47,7 @@ bool is_scalar(const json::value& value) { return !value.is_structured(); }
 Result<RestCursor> RestCursor::parse(std::string_view text) {
     JsonLimits limits;
     limits.max_depth = 3;
-    limits.max_bytes = 64 * 1024;
+    limits.max_bytes = most_bytes;
     auto parsed = parse_json_object(text, limits);
     if (!parsed) return expired();
     const json::object& object = *parsed;
@@ -71,7 +75,7 @@ Result<RestCursor> RestCursor::parse(std::string_view text) {
     return cursor;
 }
 
-std::string RestCursor::write() const {
+Result<std::string> RestCursor::write(std::string_view place) const {
     json::object object;
     object.emplace("rest", feed ? "feed" : "list");
     if (!position.is_null()) object.emplace("position", position);
@@ -93,7 +97,15 @@ std::string RestCursor::write() const {
     }
     if (began) object.emplace("began", castiel_sync::to_string(*began));
     if (newest) object.emplace("newest", castiel_sync::to_string(*newest));
-    return to_json(object);
+    std::string text = to_json(object);
+    if (text.size() <= most_bytes) return text;
+    const bool long_position = to_json(position).size() > to_json(at).size();
+    return Error(ErrorCode::unsupported,
+                 fmt::format("{}: with {}, the cursor takes {} bytes, and at most {} are kept between two pages; have "
+                             "the system give a shorter one, or describe {} (docs/rest-adapter.md)",
+                             place, long_position ? "the position of the feed" : "what leads to the next page",
+                             text.size(), most_bytes,
+                             long_position ? "a feed by timestamp" : "another type of paging"));
 }
 
 bool goes_in_circles(RestCursor& cursor, const json::value& at) {

@@ -30,7 +30,8 @@ struct RestCursor {
 
     // cursor_expired: it was not written here, or by another version of the description.
     [[nodiscard]] static Result<RestCursor> parse(std::string_view text);
-    [[nodiscard]] std::string write() const;
+    // unsupported: what the system told is longer than parse() would read back; `place` is what told it.
+    [[nodiscard]] Result<std::string> write(std::string_view place) const;
 };
 
 // Notices a walk that comes back to a page it has been at, however long the circle is, with one mark kept (Brent). Call

@@ -78,8 +78,22 @@ private:
             fault(member_path(name, "shortPageIsLast"), "needs a page size that the request states: use {limit}");
     }
 
+    void notice(std::string_view below, std::string message) {
+        faults_.emplace_back(member_path(place_, below), std::move(message), true);
+    }
+
+    // Pages by number can't overlap, and what a feed has passed is not asked for again.
+    void check_moving_rows(const RestRows& rows, std::string_view name) {
+        if (rows.paging.kind != RestPaging::Kind::page) return;
+        notice(member_path(name, "paging.type"),
+               "is page beside changes: a row that moves to a page that was read already is missed until the entity is "
+               "read from its beginning again; where the system takes an offset, a cursor or a key, use that");
+    }
+
     void check_changes(const RestChanges& changes) {
         check_rows(changes.rows, "changes");
+        check_moving_rows(changes.rows, "changes");
+        if (entity_.list) check_moving_rows(*entity_.list, "list");
         if (!changes.rows.request.uses("since"))
             fault("changes", "does not say since when: use {since}");
         if (changes.by == RestChanges::By::sequence) {
@@ -98,8 +112,7 @@ private:
             if (!entity_.list)
                 fault("list", "is missing: a feed by timestamp begins with a listing");
             if (changes.overlap.count() == 0)
-                faults_.emplace_back(member_path(place_, "changes.overlapSeconds"),
-                                     "is 0: a change that becomes visible after a later one is missed", true);
+                notice("changes.overlapSeconds", "is 0: a change that becomes visible after a later one is missed");
         }
     }
 
@@ -129,8 +142,7 @@ private:
 
     void check_batch(const RestBatch& batch) {
         if (!batch.request.uses("items")) fault("batch", "does not say what is written: use {items} in its body");
-        if (entity_.remove && !batch.remove_item)
-            faults_.emplace_back(member_path(place_, "batch"), "has no delete, so that deletions go one by one", true);
+        if (entity_.remove && !batch.remove_item) notice("batch", "has no delete, so that deletions go one by one");
         check_batch_promises(batch);
         const bool tells = batch.written.has_record || batch.written.id.in_body() ||
                            (entity_.create && entity_.create->id_is_key);

@@ -60,30 +60,51 @@ std::string settings_in(const RestAuthentication& described, const json::object&
     return to_canonical_json(used);
 }
 
-std::string account_key(const std::string& integration_id, const RestAccountParts& parts) {
+struct Keys {
+    std::string account;
+    std::string secret;
+};
+
+Keys keys_of(const std::string& integration_id, const RestAccountParts& parts) {
     const RestDescription& description = *parts.description;
     json::array key;
     key.emplace_back(parts.tenant_id);
     // Credentials that are kept nowhere are one integration's own.
     key.emplace_back(parts.reference.empty() ? "integration " + integration_id : "secret " + parts.reference);
+    Keys keys;
+    keys.secret = to_json(key);
     key.emplace_back(description.name);
+    key.emplace_back(static_cast<int>(description.authentication.grant)); // decides whose secret it takes turns with
     key.emplace_back(settings_in(description.authentication, parts.settings));
-    return to_json(key);
+    keys.account = to_json(key);
+    // Nobody has to wait for others with what any number may use at once.
+    if (description.authentication.grant != RestAuthentication::Grant::refresh_token) keys.secret = keys.account;
+    return keys;
+}
+
+template <class Value>
+void erase_unneeded(std::map<std::string, std::shared_ptr<Value>>& values) {
+    std::erase_if(values, [](const auto& each) { return each.second.use_count() == 1 && each.second->is_idle(); });
 }
 
 } // namespace
 
 std::shared_ptr<RestAccount> RestTokens::account(const std::string& integration_id, RestAccountParts parts) {
-    const std::string key = account_key(integration_id, parts);
-    std::shared_ptr<RestAccount>& account = accounts_[key];
+    const Keys keys = keys_of(integration_id, parts);
+    std::shared_ptr<AccountSecret>& secret = secrets_[keys.secret];
+    if (!secret) secret = std::make_shared<AccountSecret>(parts.tenant_id, parts.reference);
+    secret->take_note(parts.secrets, std::move(parts.credentials));
+    std::shared_ptr<RestAccount>& account = accounts_[keys.account];
     if (account) {
-        account->take_note(std::move(parts.credentials));
+        account->take_note(std::move(parts.description));
         return account;
     }
-    account = std::make_shared<RestAccount>(std::move(parts));
+    account = std::make_shared<RestAccount>(std::move(parts), secret);
     std::shared_ptr<RestAccount> made = account;
-    const auto unneeded = [](const auto& each) { return each.second.use_count() == 1 && each.second->is_idle(); };
-    if (accounts_.size() > many_accounts) std::erase_if(accounts_, unneeded);
+    if (accounts_.size() > many_accounts) {
+        erase_unneeded(accounts_);
+        erase_unneeded(secrets_); // after the accounts that hold them
+    }
     return made;
 }
 

@@ -65,6 +65,8 @@ Async<Result<RestReply>> RestAdapter::ask(RestAction action, HttpCall call) {
 }
 
 Async<Result<>> RestAdapter::check() {
+    if (!entity_.empty())
+        if (auto known = entity_of(entity_); !known) co_return known.error();
     const RestEntity& first = description_->entities.front();
     start_clock();
     const json::object variables = exchange_.variables(first.name);

@@ -26,17 +26,31 @@ FetchedRecord absent() {
     return answer;
 }
 
-FetchedRecord present(Record record) {
-    if (record.deleted) return absent();
+// What a row says of a record that was asked for.
+struct RowAnswer {
+    std::optional<std::string> id; // nullopt: it does not say whose it is
     FetchedRecord answer;
-    answer.presence = Presence::present;
-    answer.record = std::move(record);
-    return answer;
-}
+};
 
-bool any_holds(const std::vector<RestCondition>& conditions, const json::value& row) {
-    return std::any_of(conditions.begin(), conditions.end(),
-                       [&](const RestCondition& condition) { return holds(condition, row); });
+// A record that the description ignores is neither synced nor gone: nothing of it may be taken for a deletion.
+RowAnswer read_answer(const RestEntity& entity, const json::value* row, const std::string& summary) {
+    const json::value nothing;
+    auto told = read_row(entity, row == nullptr ? nothing : *row);
+    RowAnswer read;
+    if (told && *told) {
+        Record& record = **told;
+        read.id = record.id;
+        read.answer.presence = record.deleted ? Presence::absent : Presence::present;
+        if (!record.deleted) read.answer.record = std::move(record);
+        return read;
+    }
+    const auto* fields = row == nullptr ? nullptr : row->if_object();
+    const json::value* id = fields == nullptr ? nullptr : entity.id.find(*fields);
+    if (id != nullptr) read.id = scalar_text(*id);
+    read.answer = unknown(Error(ErrorCode::invalid_record,
+                                fmt::format("{}: the record {}", summary,
+                                            told ? "is one that the description ignores" : told.error().message)));
+    return read;
 }
 
 // Where create puts the key into a record; null: in none of its members.
@@ -106,23 +120,11 @@ Async<Result<>> RestAdapter::fetch_many(const RestEntity& entity, const std::str
                 ++told_missing;
                 continue;
             }
-            const json::value* written = find_in(many.record, row);
-            const json::value nothing;
-            const json::value& record_row = written == nullptr ? nothing : *written;
-            auto record = read_record(entity, record_row);
-            if (record) {
-                std::string id = record->id;
-                by_id.insert_or_assign(std::move(id), present(std::move(*record)));
-                continue;
-            }
-            const auto* fields = record_row.if_object();
-            const json::value* id = fields == nullptr ? nullptr : entity.id.find(*fields);
-            const auto text = id == nullptr ? std::nullopt : scalar_text(*id);
-            Error error(ErrorCode::invalid_record, fmt::format("{}: {}", reply->summary, record.error().message));
-            if (text)
-                by_id.insert_or_assign(*text, unknown(std::move(error)));
+            RowAnswer read = read_answer(entity, find_in(many.record, row), reply->summary);
+            if (read.id)
+                by_id.insert_or_assign(*read.id, std::move(read.answer));
             else
-                unreadable = std::move(error);
+                unreadable = std::move(read.answer.error);
         }
         std::vector<std::size_t> left_out;
         for (std::size_t index = begin; index < end; ++index) {
@@ -196,17 +198,11 @@ Async<Result<FetchedRecord>> RestAdapter::fetch_one(const RestEntity& entity, st
         co_return unknown(std::move(error));
     }
     if (headers != nullptr) *headers = reply->headers;
-    const json::value* row = find_in(entity.get_record, reply->body);
-    const json::value nothing;
-    auto record = read_record(entity, row == nullptr ? nothing : *row);
-    if (!record)
-        co_return unknown(Error(ErrorCode::invalid_record,
-                                fmt::format("{}: the record {}", reply->summary, record.error().message)));
-    if (record->id != id)
-        co_return unknown(Error(ErrorCode::corrupted,
-                                fmt::format("{}: asked for the record {}, the answer holds {}", reply->summary, id,
-                                            record->id)));
-    co_return present(std::move(*record));
+    RowAnswer read = read_answer(entity, find_in(entity.get_record, reply->body), reply->summary);
+    if (read.answer.presence != Presence::unknown && read.id != id)
+        co_return unknown(Error(ErrorCode::corrupted, fmt::format("{}: asked for the record {}, the answer holds {}",
+                                                                  reply->summary, id, *read.id)));
+    co_return std::move(read.answer);
 }
 
 Async<Result<>> RestAdapter::fetch_one_by_one(const RestEntity& entity, const std::string& name,
@@ -289,20 +285,20 @@ Async<Result<>> RestAdapter::find_by_keys(const RestEntity& entity, const std::s
         const Path* place = key_place(entity);
         for (const json::value& row : list->get_array()) {
             const json::value* written = find_in(find.record, row);
-            const json::value nothing;
-            auto record = read_record(entity, written == nullptr ? nothing : *written);
+            RowAnswer read = read_answer(entity, written, reply->summary);
             // A filter that the system does not know it may ignore, and answer whatever there is.
             const json::object* fields = written == nullptr ? nullptr : written->if_object();
             const json::value* held = fields != nullptr && place != nullptr ? place->find(*fields) : nullptr;
             const bool ours = held != nullptr && scalar_text(*held) == keys[index];
-            if (record && record->deleted && ours) continue;
-            if (record && !ours)
+            const bool readable = read.answer.presence != Presence::unknown;
+            if (ours && read.answer.presence == Presence::absent) continue;
+            if (readable && !ours)
                 answers[index] = unknown(Error(ErrorCode::corrupted,
                                                fmt::format("{}: a record that was looked for by its key does not hold "
                                                            "it; is the filter of find right?",
                                                            reply->summary)));
             else
-                answers[index] = record ? present(std::move(*record)) : unknown(record.error());
+                answers[index] = std::move(read.answer);
             if (answers[index].presence == Presence::present) break;
         }
     };

@@ -20,11 +20,6 @@ std::optional<Timestamp> server_time(const HttpHeaders& headers, Timestamp now) 
     return date == nullptr ? std::nullopt : parse_http_date(*date, now);
 }
 
-bool is_ignored(const RestEntity& entity, const json::value& row) {
-    return std::any_of(entity.ignored.begin(), entity.ignored.end(),
-                       [&](const RestCondition& condition) { return holds(condition, row); });
-}
-
 RecordFault fault_of(const json::value& row, const std::string& id, const std::string& place, Error error) {
     RecordFault fault;
     fault.id = id;
@@ -250,14 +245,15 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
             answer.records.push_back(gone->second);
             continue;
         }
-        if (is_ignored(entity, row)) continue;
-        auto record = read_record(entity, row);
-        if (!record) {
+        auto told = read_row(entity, row);
+        if (!told) {
             const std::string where = fmt::format("{}, {} {}", place, page.ids[index].empty() ? "row" : "record",
                                                   page.ids[index].empty() ? std::to_string(index) : page.ids[index]);
-            answer.faults.push_back(fault_of(row, page.ids[index], where, record.error()));
+            answer.faults.push_back(fault_of(row, page.ids[index], where, told.error()));
             continue;
         }
+        std::optional<Record>& record = *told;
+        if (!record) continue; // ignored
         if (record->modified_at && (!cursor.newest || *record->modified_at > *cursor.newest))
             cursor.newest = record->modified_at;
         // What a listing marks as deleted is not there.
@@ -267,7 +263,9 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
     if (end < page.rows.size()) {
         cursor.skip = end - page.skipped;
         cursor.last = page.ids[end - 1];
-        answer.next = cursor.write();
+        auto next = cursor.write(place);
+        if (!next) return next.error();
+        answer.next = std::move(*next);
         answer.has_more = true;
         held_ = std::move(page);
         return answer;
@@ -275,8 +273,10 @@ Result<RecordPage> RestAdapter::finish_page(const RestEntity& entity, const Rest
     if (!cursor.feed) answer.total = total_of(rows, page);
     auto more = go_on(entity, rows, cursor, page, place);
     if (!more) return more.error();
+    auto next = cursor.write(place);
+    if (!next) return next.error();
     answer.has_more = *more;
-    answer.next = cursor.write();
+    answer.next = std::move(*next);
     return answer;
 }
 

@@ -6,9 +6,10 @@
 // before the next token is given out. What remains is a process that dies between the answer and the writing.
 #pragma once
 
+#include <adapters/rest/account_secret.hpp>
 #include <adapters/rest/authentication.hpp>
 #include <adapters/rest/description.hpp>
-#include <adapters/rest/gate.hpp>
+#include <async/gate.hpp>
 #include <adapters/rest/token_request.hpp>
 #include <castiel_sync/http/secrets.hpp>
 #include <castiel_sync/http/transport.hpp>
@@ -20,7 +21,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace castiel_sync {
 
@@ -49,7 +49,7 @@ struct RestAccountParts {
 // Threading: on the Runtime's executor.
 class RestAccount : public std::enable_shared_from_this<RestAccount> {
 public:
-    explicit RestAccount(RestAccountParts parts);
+    RestAccount(RestAccountParts parts, std::shared_ptr<AccountSecret> secret);
 
     // unavailable: none was there after `longest`, though one is still being asked for. Cancellation:
     // operation_aborted, at once, and without effect on what is being asked for.
@@ -58,10 +58,10 @@ public:
     // The system does not take this token (any more). A newer one stays.
     void refuse(std::string_view text);
 
-    // As an integration got them just now. They count where secrets can't be read anew.
-    void take_note(json::object credentials) { parts_.credentials = std::move(credentials); }
+    // As it is described now; counts for the next token: one for another scope, say.
+    void take_note(std::shared_ptr<const RestDescription> description);
 
-    // Nothing would be lost, and no request wasted, if this were made anew.
+    // No request would be wasted if this were made anew.
     [[nodiscard]] bool is_idle() const;
 
 private:
@@ -72,38 +72,21 @@ private:
         std::optional<TokenResult> outcome;
     };
     class Landing;
-    // A refresh token that is in force and not written yet.
-    struct Unsaved {
-        json::object stored;  // the secret that it belongs into, as it was
-        std::string replaced; // the refresh token in that
-        std::string refresh_token;
-
-        Unsaved() = default;
-    };
 
     static Async<void> fly(std::shared_ptr<RestAccount> self, std::shared_ptr<Flight> flight);
     Async<TokenResult> obtain();
     Async<TokenResult> refresh();
     Async<TokenResult> take(TokenAnswer answer, json::object stored, std::string used);
     Async<TokenAnswer> ask(json::object credentials, std::string refresh_token);
-    Async<Result<json::object>> read_secret();
-    // Whether a new refresh token could be written; `stored` is read anew where it has changed.
-    Async<Result<>> try_to_write(json::object& stored);
-    Async<Result<>> save();
-    Async<Result<>> settle_stale();
 
     [[nodiscard]] bool rotates() const;
     [[nodiscard]] bool is_fresh() const;
-    [[nodiscard]] std::optional<std::string> next_candidate(const json::object& stored,
-                                                            const std::vector<std::string>& tried) const;
     void keep(const GrantedToken& granted, std::chrono::nanoseconds asked_at);
 
     RestAccountParts parts_;
+    std::shared_ptr<AccountSecret> secret_;
     std::shared_ptr<const AccessToken> token_;
     std::shared_ptr<Flight> flight_;
-    std::optional<Unsaved> unsaved_;
-    std::string spare_; // a refresh token that we were given while somebody else wrote another one
-    bool has_written_ = false;
     std::chrono::nanoseconds asked_at_{};
 };
 
@@ -120,6 +103,7 @@ public:
 
 private:
     std::map<std::string, std::shared_ptr<RestAccount>> accounts_;
+    std::map<std::string, std::shared_ptr<AccountSecret>> secrets_;
 };
 
 } // namespace castiel_sync

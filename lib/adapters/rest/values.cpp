@@ -67,6 +67,11 @@ bool holds(const RestCondition& condition, const json::value& value) {
     return text->find(condition.contains) != std::string::npos && text->starts_with(condition.starts_with);
 }
 
+bool any_holds(const std::vector<RestCondition>& conditions, const json::value& value) {
+    return std::any_of(conditions.begin(), conditions.end(),
+                       [&](const RestCondition& condition) { return holds(condition, value); });
+}
+
 namespace {
 
 bool applies(const RestAnswerRule& rule, RestAction action, unsigned status, const json::value& body,
@@ -240,6 +245,13 @@ Result<Record> read_record(const RestEntity& entity, const json::value& row) {
     record.version = std::move(*version);
     record.fields = *fields;
     return record;
+}
+
+Result<std::optional<Record>> read_row(const RestEntity& entity, const json::value& row) {
+    if (any_holds(entity.ignored, row)) return std::optional<Record>();
+    auto record = read_record(entity, row);
+    if (!record) return record.error();
+    return std::optional<Record>(std::move(*record));
 }
 
 std::string next_link(const HttpHeaders& headers) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace castiel_sync {
 
@@ -33,7 +34,12 @@ void take_out(json::object& object, const Path& path);
            action == RestAction::batch;
 }
 
-// The record in a row; invalid_record says what hinders.
+[[nodiscard]] bool any_holds(const std::vector<RestCondition>& conditions, const json::value& value);
+
+// What a row tells, however it was asked for: its record; or nullopt where the description ignores it, so that it is
+// none; or invalid_record, which says what hinders.
+[[nodiscard]] Result<std::optional<Record>> read_row(const RestEntity& entity, const json::value& row);
+// The record that the answer to a write holds: it is one, since it was written.
 [[nodiscard]] Result<Record> read_record(const RestEntity& entity, const json::value& row);
 
 // Where the Link header leads to for rel="next"; empty: nowhere.

@@ -1,4 +1,4 @@
-#include <adapters/rest/gate.hpp>
+#include <async/gate.hpp>
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/async_result.hpp>
@@ -84,6 +84,8 @@ void Gate::abandon() {
     auto doomed = std::exchange(state_->waiting, {});
     doomed.clear();
 }
+
+Async<void> Gate::wait() { return State::wait(state_); }
 
 Async<bool> Gate::wait(std::chrono::nanoseconds longest) {
     if (state_->is_open) co_return true;

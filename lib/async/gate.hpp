@@ -21,7 +21,9 @@ public:
     // Nobody will ever open it: the coroutines that wait are destroyed. For the end of their executor.
     void abandon();
 
-    // False: it was still closed after so long. Cancellation: operation_aborted, at once.
+    // Cancellation of both: operation_aborted, at once.
+    Async<void> wait();
+    // False: it was still closed after so long.
     Async<bool> wait(std::chrono::nanoseconds longest);
 
 private:
