@@ -260,17 +260,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
         }
         link.conflict_id = open.conflict_id;
         ++effects.counters.conflicts;
-        json::array fields;
-        for (const auto& field : open.fields)
-            if (!field.field.empty()) fields.emplace_back(field.field);
-        effects.events.push_back({"integration.conflict.detected",
-                                  json::object{{"conflictId", open.conflict_id},
-                                               {"integrationId", open.integration_id},
-                                               {"entityType", open.entity_type},
-                                               {"type", to_string(open.type)},
-                                               {"sourceId", open.source_id},
-                                               {"targetId", open.target_id},
-                                               {"fields", std::move(fields)}}});
+        effects.events.push_back(detected_event(open));
         effects.writes.push_back(write_of(open));
     } else {
         link.conflict_id.clear();
@@ -294,6 +284,7 @@ void Run::add_conflict(Pair& pair, Effects& effects, Link& link) {
         for (std::size_t i = 0; i < result.size(); ++i)
             if (pinned_.policy.fields[i].name == field.field) field.result = result[i];
     effects.writes.push_back(write_of(closed));
+    if (known->second.state == ConflictState::open) effects.events.push_back(resolved_event(closed));
 }
 
 // A refusal that concerns two records (a unique key, a reference whose record is gone) is a conflict as well: it shows
@@ -327,13 +318,7 @@ void Run::add_parked_conflict(const Pair& pair, Effects& effects) {
         conflict.fields.push_back(std::move(field));
     }
     ++effects.counters.conflicts;
-    effects.events.push_back({"integration.conflict.detected",
-                              json::object{{"conflictId", conflict.conflict_id},
-                                           {"integrationId", conflict.integration_id},
-                                           {"entityType", conflict.entity_type},
-                                           {"type", to_string(conflict.type)},
-                                           {"sourceId", conflict.source_id},
-                                           {"targetId", conflict.target_id}}});
+    effects.events.push_back(detected_event(conflict));
     effects.writes.push_back(write_of(conflict));
 }
 
@@ -441,6 +426,8 @@ Effects Run::effects_of(Pair& pair) {
             if (before != pair.parked->parked_id) effects.writes.push_back(remove("parked", before));
             pair.parked->attempts = pair.parked_attempts + 1;
             pair.parked->parked_at = pair.parked_at;
+        } else {
+            effects.events.push_back(parked_event(*pair.parked));
         }
         effects.writes.push_back(put(to_document(*pair.parked)));
         for (auto& candidate : pair.candidates) {
@@ -471,6 +458,7 @@ Effects Run::effects_of(Pair& pair) {
     }
     if (pair.parked) { // beside it: a create that nobody can be asked about
         if (pair.was_parked) pair.parked->parked_at = pair.parked_at;
+        else effects.events.push_back(parked_event(*pair.parked));
         effects.writes.push_back(put(to_document(*pair.parked)));
     } else if (pair.was_parked) {
         forget_parked(pair, effects);
@@ -480,6 +468,7 @@ Effects Run::effects_of(Pair& pair) {
             closed.resolved_by = pair.actor;
             closed.resolved_at = now;
             effects.writes.push_back(write_of(closed));
+            effects.events.push_back(resolved_event(closed));
         }
     }
     if (pair.deletion) forget_deletion(pair, effects);

@@ -29,32 +29,6 @@ std::string mapping_id(const EntityMapping& mapping) {
 
 bool within(Direction narrow, Direction wide) { return wide == Direction::bidirectional || narrow == wide; }
 
-EventDraft started_event(const Execution& execution) {
-    return {"integration.sync.started",
-            json::object{{"taskId", execution.task_id},
-                         {"executionId", execution.execution_id},
-                         {"integrationId", execution.integration_id},
-                         {"entityType", execution.entity_type},
-                         {"direction", to_string(execution.direction)}}};
-}
-
-EventDraft completed_event(const Execution& execution) {
-    const auto& c = execution.counters;
-    return {"integration.sync.completed",
-            json::object{{"taskId", execution.task_id},
-                         {"executionId", execution.execution_id},
-                         {"integrationId", execution.integration_id},
-                         {"entityType", execution.entity_type},
-                         {"recordsProcessed", c.processed},
-                         {"recordsCreated", c.created},
-                         {"recordsUpdated", c.updated},
-                         {"recordsDeleted", c.deleted},
-                         {"recordsSkipped", c.skipped},
-                         {"recordsFailed", c.failed},
-                         {"conflicts", c.conflicts},
-                         {"hasMore", execution.has_more}}};
-}
-
 } // namespace
 
 std::optional<Error> why_it_stands_still(const StreamDocument& stream) {
@@ -338,11 +312,12 @@ Async<Execution> Engine::State::run_stream(const RunMode& mode, const Integratio
     Execution ended = session.execution();
     ended.status = status;
     ended.error = error;
-    std::vector<EventDraft> events{status == SyncStatus::completed
-                                       ? completed_event(ended)
-                                       : EventDraft{"integration.sync.failed", failure_data(ended)}};
+    std::vector<EventDraft> events{ended_event(ended)};
     std::function<void(StreamDocument&)> change;
-    if (latch) change = [latch](StreamDocument& document) { document.latch = latch; };
+    if (latch) {
+        change = [latch](StreamDocument& document) { document.latch = latch; };
+        events.push_back(latched_event(*latch));
+    }
     bool handed_over = false;
     if (status == SyncStatus::cancelled && !progress.task.attended) {
         auto wanted = co_await cancellation_asked(integration.tenant_id, progress.task.task_id);

@@ -266,6 +266,7 @@ Async<Result<>> Engine::State::settle_ambiguous(Run& run, Session& session, Pinn
         std::vector<Effects> effects(1);
         const Timestamp kept_until = *conflict.resolved_at + parts.limits.journal_retention;
         effects.front().writes.push_back(put(to_document(conflict, kept_until)));
+        effects.front().events.push_back(resolved_event(conflict));
         co_return co_await session.commit(std::move(effects), std::nullopt);
     }
     co_return Result<>();

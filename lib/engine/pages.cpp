@@ -556,13 +556,14 @@ Async<Result<Effects>> Run::park_fault(Side side, RecordFault fault, std::uint64
         parked.discarded = before->discarded && before->payload == parked.payload;
         parked.sent = std::move(before->sent); // whatever its origin looks like now
         parked.sent_key = std::move(before->sent_key);
-    } else if (observer_) {
+    } else {
+        effects.events.push_back(parked_event(parked));
         PlannedRecord planned;
         planned.action = "park";
         planned.entity_type = parked.entity_type;
         (side == Side::source ? planned.source_id : planned.shard_id) = parked.record_id;
         planned.reason = parked.reason.message;
-        observer_->on_planned(planned);
+        if (observer_) observer_->on_planned(planned);
     }
     effects.writes.push_back(put(to_document(parked)));
     co_return effects;

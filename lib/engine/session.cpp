@@ -24,16 +24,6 @@ void add(std::uint64_t& value, std::int64_t change) {
 
 } // namespace
 
-json::object failure_data(const Execution& execution) {
-    json::object data{{"taskId", execution.task_id}, {"executionId", execution.execution_id},
-                      {"integrationId", execution.integration_id}, {"entityType", execution.entity_type}};
-    if (execution.error) {
-        data["error"] = execution.error->message;
-        data["errorCode"] = to_string(execution.error->code);
-    }
-    return data;
-}
-
 namespace {
 
 // A later write to the same document replaces an earlier one: a batch names each document once.
@@ -243,7 +233,7 @@ Async<Result<>> Session::reap_predecessor(StreamDocument& claimed, std::vector<W
     dead->error = Error(ErrorCode::unavailable, "the instance that ran it (" + stream_.lease->owner +
                                                     ") stopped; the next execution goes on from its checkpoint");
     writes.push_back(put(to_document(*dead, *dead->completed_at + parts_.limits.execution_retention)));
-    EventDraft draft{"integration.sync.failed", failure_data(*dead)};
+    const EventDraft draft = ended_event(*dead);
     writes.push_back(put(to_document(make_event(draft, *dead, claimed))));
     co_return Result<>();
 }

@@ -5,6 +5,7 @@
 
 #include <castiel_sync/engine.hpp>
 #include <engine/documents.hpp>
+#include <engine/event_drafts.hpp>
 
 #include <chrono>
 #include <functional>
@@ -14,11 +15,6 @@
 #include <vector>
 
 namespace castiel_sync {
-
-struct EventDraft {
-    std::string type;
-    json::object data;
-};
 
 // What one record's decision does to the store, to be committed as a whole.
 struct Effects {
@@ -115,9 +111,6 @@ private:
     std::uint64_t token_ = 0;
     bool administrative_ = false;
 };
-
-// The data of integration.sync.failed.
-[[nodiscard]] json::object failure_data(const Execution& execution);
 
 // Read-modify-write of a stream's document beside whoever runs on it; `change` may be called several times.
 Async<Result<StreamDocument>> change_stream(const EngineParts& parts, std::string tenant_id, std::string stream_id,

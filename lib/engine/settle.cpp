@@ -338,11 +338,7 @@ Async<Result<>> Run::record_ambiguous(const std::string& key, Group& group, std:
     change.writes.push_back(write_of(conflict));
     if (fresh) {
         ++change.counters.conflicts;
-        change.events.push_back({"integration.conflict.detected",
-                                 json::object{{"conflictId", conflict.conflict_id},
-                                              {"integrationId", conflict.integration_id},
-                                              {"entityType", conflict.entity_type},
-                                              {"type", to_string(conflict.type)}}});
+        change.events.push_back(detected_event(conflict));
         if (observer_) {
             PlannedRecord planned;
             planned.action = "conflict";
@@ -370,6 +366,7 @@ Async<Result<>> Run::close_conflict(const std::string& conflict_id, std::vector<
     conflict->resolved_by = "sync";
     Effects change;
     change.writes.push_back(write_of(*conflict));
+    change.events.push_back(resolved_event(*conflict));
     effects.push_back(std::move(change));
     co_return Result<>();
 }

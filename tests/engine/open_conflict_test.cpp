@@ -260,3 +260,26 @@ TEST_CASE("newest_wins takes the time of our own write for nobody's edit (I2)") 
     CHECK(world.contact().at("phone").as_string() == "2");
     CHECK(world.conflicts().size() == (crm.hides_versions ? 1 : 0));
 }
+
+TEST_CASE("the end of an open conflict is told, once and with how it ended") {
+    World world(with_rule(Strategy::merge));
+    const Conflict conflict = disagree(world);
+    CHECK(world.events("integration.conflict.resolved").empty());
+    std::string state = "resolved";
+    SUBCASE("by a person") {
+        ConflictResolution resolution;
+        resolution.choice = ConflictResolution::Choice::source;
+        resolution.actor = "ada";
+        REQUIRE(world.loop.run(world.engine->resolve_conflict(tenant, conflict.conflict_id, resolution)).has_value());
+    }
+    SUBCASE("because the sides came to agree") {
+        state = "superseded";
+        world.target.edit("contact", world.target_id(), shard("S", "1"));
+        world.sync_well();
+    }
+    world.sync_well();
+    const auto told = world.events("integration.conflict.resolved");
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].data.at("conflictId").as_string() == conflict.conflict_id);
+    CHECK(told[0].data.at("state").as_string() == state);
+}

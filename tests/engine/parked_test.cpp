@@ -40,7 +40,16 @@ TEST_CASE("a record that can't be mapped is parked with its field, the others fl
     CHECK(parked[0].field.find("grade") != std::string::npos);
     CHECK(parked[0].payload.find("bad") != std::string::npos);
     CHECK(world.stream().parked == 1);
+    const auto told = world.events("integration.record.parked");
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].data.at("parkedId").as_string() == parked[0].parked_id);
+    CHECK(told[0].data.at("recordId").as_string() == bad);
 
+    SUBCASE("it is told once, however often a retry fails") {
+        CHECK(world.loop.run(world.engine->retry_parked(tenant, parked[0].parked_id, {})).has_value());
+        CHECK(world.parked().size() == 1);
+        CHECK(world.events("integration.record.parked").size() == 1);
+    }
     SUBCASE("it is not tried again while it does not change") {
         CHECK(world.sync_well().counters.failed == 0);
         CHECK(world.stream().parked == 1);

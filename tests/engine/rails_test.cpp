@@ -29,6 +29,11 @@ TEST_CASE("too many deletions latch the stream before the first one, and an appr
         const std::string latch = trip(world, Rail::max_deletes);
         CHECK(world.stream().latch->count == 15);
         CHECK(world.target.ids("contact").size() == 40);
+        const auto told = world.events("integration.stream.latched");
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].data.at("latchId").as_string() == latch);
+        CHECK(told[0].data.at("rail") == "max_deletes");
+        CHECK(told[0].data.at("count") == 15);
         // It stands still until somebody answers.
         CHECK(world.sync().error->code == ErrorCode::latched);
         CHECK(world.target.ids("contact").size() == 40);
