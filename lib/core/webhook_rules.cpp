@@ -96,6 +96,13 @@ std::optional<std::chrono::nanoseconds> WebhookBreaker::closed_for(std::chrono::
     return opens_until_ - now;
 }
 
+void WebhookBreaker::take_over(std::chrono::nanoseconds pause, std::chrono::nanoseconds left,
+                               std::chrono::nanoseconds now) {
+    *this = WebhookBreaker();
+    pause_ = std::clamp<std::chrono::nanoseconds>(pause, std::chrono::nanoseconds{0}, longest_pause);
+    opens_until_ = now + std::clamp<std::chrono::nanoseconds>(left, std::chrono::nanoseconds{0}, pause_);
+}
+
 void WebhookBreaker::note(bool worked, std::chrono::nanoseconds now) {
     if (probing()) {
         if (worked) {

@@ -72,10 +72,15 @@ public:
     static constexpr std::chrono::seconds first_pause{30};
     static constexpr std::chrono::seconds longest_pause{300}; // each probe that fails doubles it
 
-    // By a monotonic clock. None: an attempt may begin; with probe() it must be the only one.
+    // By a monotonic clock. None: an attempt may begin; while it is probing it must be the only one.
     [[nodiscard]] std::optional<std::chrono::nanoseconds> closed_for(std::chrono::nanoseconds now) const;
     [[nodiscard]] bool probing() const { return pause_ > std::chrono::nanoseconds{0}; }
     void note(bool worked, std::chrono::nanoseconds now);
+
+    // What others have to know of it, and who takes over: the pause of the present opening (zero: it is shut), and how
+    // much of it is left.
+    [[nodiscard]] std::chrono::nanoseconds pause() const { return pause_; }
+    void take_over(std::chrono::nanoseconds pause, std::chrono::nanoseconds left, std::chrono::nanoseconds now);
 
 private:
     static constexpr std::size_t slices = 12;

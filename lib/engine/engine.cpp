@@ -23,6 +23,18 @@ namespace {
 
 constexpr int stale_rounds = 20; // of what others change at the same time
 
+// Of these writes, in one commit with `others` that are small.
+std::size_t how_many_fit(const std::vector<Write>& writes, const StoreLimits& limits, std::size_t others) {
+    std::size_t fitting = 0;
+    std::size_t bytes = 0;
+    for (const Write& write : writes) {
+        bytes += write.document.body.size();
+        if (fitting + others + 1 > limits.max_writes || bytes > limits.max_bytes) break;
+        ++fitting;
+    }
+    return fitting;
+}
+
 std::string mapping_id(const EntityMapping& mapping) {
     return mapping.id.empty() ? mapping.external_entity + "↔" + mapping.shard_type_id : mapping.id;
 }
@@ -495,10 +507,11 @@ Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) 
 Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) {
     std::size_t published = 0;
     int stale = 0;
+    std::size_t most = 200;
     for (bool more = true; more;) {
         Query query;
         query.order = {{"stream_id", false}, {"sequence", false}};
-        query.limit = 200;
+        query.limit = most;
         auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
         if (!page) co_return page.error();
         if (page->documents.empty()) break;
@@ -508,30 +521,49 @@ Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) 
             if (!event) co_return event.error();
             events.push_back(std::move(*event));
         }
+        const std::size_t count = events.size();
         std::vector<Write> fanned_out;
         if (parts.fan_out) {
             auto writes = co_await parts.fan_out->writes_for(tenant_id, events);
             if (!writes) co_return writes.error();
             fanned_out = std::move(*writes);
+            const std::size_t fitting = how_many_fit(fanned_out, parts.store->limits(), count);
+            if (fitting < fanned_out.size() && count > 1) {
+                most = count / 2;
+                continue;
+            }
+            if (fitting < fanned_out.size()) { // one event for very many: in parts, and the event goes with the last
+                fanned_out.resize(fitting);
+                auto part = co_await commit_fan_out(tenant_id, std::move(fanned_out), {});
+                if (!part && (part.error().code != ErrorCode::stale || ++stale >= stale_rounds)) co_return part.error();
+                continue;
+            }
         }
-        const std::size_t count = events.size();
         auto taken = co_await parts.events->publish(std::move(events));
         // Whoever is told by the fan-out does not wait for a sink that is down: made once more, it finds all there.
-        std::vector<Write> writes = fanned_out;
+        std::vector<Write> removals;
         if (taken)
-            for (const auto& document : page->documents) writes.push_back(remove("outbox", document.id));
-        if (!writes.empty()) {
-            auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
-            if (!receipt && receipt.error().code == ErrorCode::stale && ++stale < stale_rounds) continue;
-            if (!receipt) co_return receipt.error();
-            if (parts.fan_out) parts.fan_out->take_note(tenant_id, fanned_out);
-        }
+            for (const auto& document : page->documents) removals.push_back(remove("outbox", document.id));
+        auto committed = co_await commit_fan_out(tenant_id, std::move(fanned_out), std::move(removals));
+        if (!committed && committed.error().code == ErrorCode::stale && ++stale < stale_rounds) continue;
+        if (!committed) co_return committed.error();
         if (!taken) co_return taken.error();
         more = !page->continuation.empty();
         published += count;
         stale = 0;
     }
     co_return published;
+}
+
+Async<Result<>> Engine::State::commit_fan_out(std::string tenant_id, std::vector<Write> fanned_out,
+                                              std::vector<Write> removals) {
+    std::vector<Write> writes = fanned_out;
+    writes.insert(writes.end(), removals.begin(), removals.end());
+    if (writes.empty()) co_return Result<>();
+    auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+    if (!receipt) co_return receipt.error();
+    if (!fanned_out.empty()) parts.fan_out->take_note(tenant_id, fanned_out);
+    co_return Result<>();
 }
 
 } // namespace castiel_sync

@@ -12,6 +12,34 @@ void wait_until(WebhookDeliveryDocument& delivery, Timestamp time, std::chrono::
     delivery.completed_at.reset();
 }
 
+// As text: control characters would take six times their room in JSON.
+std::string shown_answer(std::string_view bytes) {
+    std::string text(bytes);
+    for (char& c : text)
+        if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') c = ' ';
+    return text;
+}
+
+// What a name led to behind the egress guard is nobody's business but the operator's, who finds it in the log.
+std::optional<Error> shown_error(std::optional<Error> error) {
+    constexpr std::size_t longest_message = 500;
+    if (error && error->code == ErrorCode::invalid_configuration)
+        error->message = "nothing was sent: the endpoint's address may not be dialled, or its certificate can't be "
+                         "trusted";
+    if (error && error->message.size() > longest_message) error->message.resize(longest_message);
+    return error;
+}
+
+// The last ones tell what is wrong.
+void forget_old_answers(std::vector<WebhookAttempt>& attempts) {
+    constexpr std::size_t most_bytes = 16 * 1024;
+    std::size_t bytes = 0;
+    for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+        bytes += attempt->answer.size();
+        if (bytes > most_bytes) attempt->answer.clear();
+    }
+}
+
 } // namespace
 
 void begin_attempt(WebhookDeliveryDocument& delivery, const WebhookLimits& limits, Timestamp now) {
@@ -33,8 +61,9 @@ void end_attempt(WebhookDeliveryDocument& delivery, const WebhookResult& result,
     attempt.state = delivered ? WebhookAttempt::State::succeeded : WebhookAttempt::State::failed;
     attempt.took = result.took;
     attempt.status = result.status;
-    attempt.answer = result.answer;
-    attempt.error = result.error;
+    attempt.answer = shown_answer(result.answer);
+    attempt.error = shown_error(result.error);
+    forget_old_answers(delivery.attempts);
     if (delivered) return end_delivery(delivery, WebhookDeliveryState::delivered, now);
     ++delivery.failures;
     const auto wait = wait_after_failure(rules, delivery.failures, outcome, result.retry_after, random);

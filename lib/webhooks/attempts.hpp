@@ -21,6 +21,9 @@ struct WebhookResult {
     WebhookResult() = default;
 };
 
+// No delivery's document is longer than this, whatever endpoints answer.
+inline constexpr std::size_t longest_delivery_document = 48 * 1024;
+
 void begin_attempt(WebhookDeliveryDocument& delivery, const WebhookLimits& limits, Timestamp now);
 
 // It is delivered, waits for another attempt, or is exhausted.

@@ -26,7 +26,7 @@ std::string text_of(const json::object& data, std::string_view name) {
 }
 
 WebhookDeliveryDocument first_delivery(const std::string& webhook_id, const std::string& event_id,
-                                       const std::string& event_type, Timestamp event_time, Timestamp now) {
+                                       const std::string& event_type, Timestamp event_time, Timestamp now, bool thin) {
     WebhookDeliveryDocument delivery;
     delivery.delivery_id = webhook_delivery_id(event_id, webhook_id, event_time);
     delivery.webhook_id = webhook_id;
@@ -34,6 +34,7 @@ WebhookDeliveryDocument first_delivery(const std::string& webhook_id, const std:
     delivery.event_type = event_type;
     delivery.created_at = now;
     delivery.next_attempt_at = now;
+    delivery.thin = thin;
     return delivery;
 }
 
@@ -90,7 +91,8 @@ Async<Result<std::vector<Write>>> Webhooks::writes_for(std::string tenant_id, st
             const WebhookSettings& settings = each->second;
             if (!settings.active || !takes_event(settings.events, event.type)) continue;
             if (!matches(settings.filters, event.data)) continue;
-            const auto delivery = first_delivery(settings.description, event.id, event.type, event.timestamp, now);
+            const auto delivery = first_delivery(settings.description, event.id, event.type, event.timestamp, now,
+                                                 settings.thin);
             delivery_ids.push_back(delivery.delivery_id);
             deliveries.push_back(to_document(delivery, kept_until));
         }
@@ -130,7 +132,8 @@ Async<Result<WebhookDelivery>> Webhooks::test(std::string tenant_id, std::string
     event.tenant_id = tenant_id;
     event.stream_id = "webhook/" + webhook_id;
     event.data = json::object{{"webhookId", webhook_id}, {"integrationId", integration}};
-    const auto delivery = first_delivery(webhook_id, event.id, event.type, now, now);
+    const auto delivery = first_delivery(webhook_id, event.id, event.type, now, now,
+                                         found->document.settings.thin);
     const Timestamp kept_until = now + parts_.limits.retention;
     std::vector<Write> writes;
     writes.push_back(insert(to_document(message_of(event, integration, parts_.limits.max_payload_bytes), kept_until)));
@@ -148,7 +151,6 @@ Async<Result<ListPage<WebhookDelivery>>> Webhooks::list_deliveries(std::string t
     if (!found) co_return found.error();
     Query query;
     query.conditions.emplace_back("webhook_id", Condition::Comparison::equal, IndexValue(webhook_id));
-    if (!state.empty()) query.conditions.emplace_back("state", Condition::Comparison::equal, IndexValue(state));
     query.order = {{"created_at", true}};
     query.limit = std::clamp<std::size_t>(limit, 1, 1000);
     query.continuation = std::move(cursor);
@@ -159,6 +161,7 @@ Async<Result<ListPage<WebhookDelivery>>> Webhooks::list_deliveries(std::string t
     for (const Document& document : page->documents) {
         auto delivery = from_document<WebhookDeliveryDocument>(document);
         if (!delivery) co_return delivery.error();
+        if (!state.empty() && to_string(delivery->state) != state) continue;
         answer.items.push_back(std::move(*delivery));
     }
     co_return answer;
@@ -242,7 +245,8 @@ Async<Result<std::size_t>> Webhooks::recover(std::string tenant_id, std::string 
             const std::string type = text_of(*payload, "type");
             if (!takes_event(settings.events, type)) continue;
             if (!matches(settings.filters, payload->at("data").as_object())) continue;
-            wanted.push_back(first_delivery(webhook_id, message->event_id, type, message->created_at, now));
+            wanted.push_back(first_delivery(webhook_id, message->event_id, type, message->created_at, now,
+                                            settings.thin));
             ids.push_back(wanted.back().delivery_id);
         }
         auto present = co_await parts_.store->read(tenant_id, "webhook_delivery", std::move(ids));

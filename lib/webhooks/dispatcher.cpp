@@ -5,6 +5,7 @@
 #include <webhooks/lane.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <map>
@@ -67,11 +68,26 @@ Async<> WebhookDispatcher::run() { co_await state_->loop(); }
 
 Async<> WebhookDispatcher::State::loop() {
     looping = true;
+    struct End {
+        State& state;
+        ~End() {
+            state.looping = false;
+            if (state.running.empty()) state.all_ended.ring();
+        }
+    } end{*this};
     nanoseconds next_look = monotonic();
     while (!lanes.stopping) {
         if (monotonic() >= next_look) {
             nanoseconds pause = parts.limits.interval;
-            if (auto looked = co_await look_at_store(); !looked) {
+            Result<> looked;
+            try {
+                looked = co_await look_at_store();
+            } catch (const boost::system::system_error&) {
+                throw;
+            } catch (const std::exception& fault) {
+                looked = Error(ErrorCode::internal, std::string("the store threw: ") + fault.what());
+            }
+            if (!looked) {
                 log(LogLevel::error, "the webhook dispatcher could not look at the store: " + looked.error().message);
                 pause = std::min<nanoseconds>(pause, parts.limits.busy_pause * 5);
             }
@@ -84,15 +100,13 @@ Async<> WebhookDispatcher::State::loop() {
             pause = std::min(pause, agenda.begin()->first - monotonic());
         if (pause > nanoseconds{0}) co_await alarm.sleep_for(pause);
     }
-    looping = false;
-    if (running.empty()) all_ended.ring();
 }
 
 // What others left, and what nobody was told of.
 Async<Result<>> WebhookDispatcher::State::look_at_store() {
     std::set<EndpointName> known;
     Query query;
-    query.limit = 1000;
+    query.limit = 100; // their documents may be long
     do {
         Query copy = query;
         auto page = co_await parts.store->scan("webhook", std::move(copy));
@@ -105,8 +119,13 @@ Async<Result<>> WebhookDispatcher::State::look_at_store() {
             }
             EndpointName name{scanned.partition, scanned.document.id};
             known.insert(name);
-            if (auto looked = co_await look_at_endpoint(std::move(name), std::move(*webhook)); !looked)
-                co_return looked;
+            if (auto looked = co_await look_at_endpoint(name, std::move(*webhook)); !looked) {
+                if (is_retryable(looked.error().code)) co_return looked;
+                // What is wrong with one endpoint's documents is no reason to forget the others.
+                log(LogLevel::error, looked.error().message,
+                    {{"tenantId", name.tenant_id}, {"webhookId", name.webhook_id}});
+            }
+            begin_what_is_due(); // a look at thousands takes seconds
             if (lanes.stopping) co_return Result<>();
         }
         query.continuation = page->continuation;
@@ -133,10 +152,17 @@ Async<Result<>> WebhookDispatcher::State::look_at_endpoint(EndpointName name, We
                                       IndexValue(std::string(to_string(WebhookDeliveryState::waiting))));
         query.order = {{"due", false}};
         query.limit = 1;
-        auto page = co_await parts.store->query(name.tenant_id, "webhook_delivery", std::move(query));
-        if (!page) co_return page.error();
-        if (page->documents.empty()) co_return Result<>();
-        auto first = from_document<WebhookDeliveryDocument>(page->documents.front());
+        Document document;
+        for (;;) {
+            Query copy = query;
+            auto page = co_await parts.store->query(name.tenant_id, "webhook_delivery", std::move(copy));
+            if (!page) co_return page.error();
+            if (!page->documents.empty()) document = std::move(page->documents.front());
+            if (!page->documents.empty() || page->continuation.empty()) break;
+            query.continuation = page->continuation;
+        }
+        if (document.id.empty()) co_return Result<>();
+        auto first = from_document<WebhookDeliveryDocument>(document);
         if (!first) co_return first.error();
         (void)mend_due_time(*first, now);
         note(name, monotonic() + std::max<nanoseconds>(*first->next_attempt_at - now, nanoseconds{0}));
@@ -179,11 +205,14 @@ void WebhookDispatcher::State::begin(const EndpointName& name) {
 
 Async<NextLook> WebhookDispatcher::State::run_lane(State* state, EndpointName name, std::shared_ptr<Lane> lane) {
     Result<NextLook> next(NextLook{});
+    bool threw = false;
     try {
         next = co_await lane->run();
     } catch (const std::exception& fault) {
+        threw = true;
         next = Error(ErrorCode::internal, std::string("a store or a transport threw: ") + fault.what());
     }
+    if (threw) co_await lane->abandon_and_wait();
     if (next) co_return *next;
     state->log(is_retryable(next.error().code) ? LogLevel::warning : LogLevel::error,
                "deliveries to a webhook stand still: " + next.error().message,
@@ -213,26 +242,24 @@ void WebhookDispatcher::take_note(const std::string& tenant_id, const std::strin
     state_->alarm.ring();
 }
 
+void WebhookDispatcher::close() {
+    state_->lanes.stopping = true;
+    state_->alarm.ring();
+    for (const auto& [name, lane] : state_->running) lane->ring();
+}
+
 Async<> WebhookDispatcher::stop(std::chrono::milliseconds grace) {
     State& state = *state_;
-    state.lanes.stopping = true;
-    state.alarm.ring();
-    const auto ring_all = [&state](bool abandon) {
-        std::vector<std::shared_ptr<Lane>> lanes; // one that ends at once is no longer in the map
-        for (const auto& [name, lane] : state.running) lanes.push_back(lane);
-        for (const auto& lane : lanes) {
-            if (abandon) lane->abandon();
-            else lane->ring();
-        }
-    };
-    ring_all(false);
+    close();
     const auto end = state.monotonic() + grace;
     bool asked = false;
     while (state.looping || !state.running.empty()) {
         const nanoseconds left = end - state.monotonic();
         if (!asked && left <= nanoseconds{0}) {
             asked = true;
-            ring_all(true);
+            std::vector<std::shared_ptr<Lane>> lanes; // one that ends at once is no longer in the map
+            for (const auto& [name, lane] : state.running) lanes.push_back(lane);
+            for (const auto& lane : lanes) lane->abandon();
         }
         co_await state.all_ended.sleep_for(asked ? nanoseconds(std::chrono::seconds(1)) : left);
     }

@@ -36,6 +36,7 @@ void members(A& a, WebhookHealth::Failure& v) {
 template <class A>
 void members(A& a, WebhookDocument& v) {
     WebhookSettings& s = v.settings;
+    std::int64_t breaker_pause = v.breaker_pause.count();
     a("url", s.url);
     a("events", s.events);
     a.sparse("filters", s.filters);
@@ -51,12 +52,15 @@ void members(A& a, WebhookDocument& v) {
     a("updatedAt", v.updated_at);
     a("secrets", v.secrets);
     a("token", v.token);
-    a("commits", v.commit_sequence);
+    a.sparse("commitId", v.commit_id);
     a("lease", v.lease);
     a.sparse("failures", v.health.failures);
     a.sparse("rateReserved", v.rate_reserved);
+    a.sparse("breakerPauseMs", breaker_pause);
+    a("restsUntil", v.rests_until);
     a.sparse("eventSequence", v.event_sequence);
     a.sparse("removed", v.removed);
+    v.breaker_pause = std::chrono::milliseconds(breaker_pause);
 }
 
 template <class A>
@@ -85,6 +89,7 @@ void members(A& a, WebhookDeliveryDocument& v) {
     a.sparse("failures", v.failures);
     a.sparse("waitMs", wait);
     a.sparse("manual", v.manual);
+    a.sparse("thin", v.thin);
     v.wait = std::chrono::milliseconds(wait);
 }
 
@@ -144,7 +149,7 @@ Document to_document(const WebhookDeliveryDocument& delivery, Timestamp kept_unt
                                       std::string(to_string(delivery.state)), std::move(due),
                                       milliseconds(delivery.created_at));
     document.etag = delivery.etag;
-    if (has_ended(delivery.state)) document.expires_at = kept_until;
+    document.expires_at = kept_until;
     return document;
 }
 

@@ -36,10 +36,12 @@ struct WebhookDocument : Webhook {
     std::string sealed_headers;        // settings.headers, which are empty here: they may hold passwords
     std::vector<SealedSecret> secrets; // the present one first
     std::uint64_t token = 0;           // fencing token of the last claim
-    std::uint64_t commit_sequence = 0; // +1 with each commit under a lease: settles commits of unknown outcome
+    std::string commit_id;             // of the last commit under a lease: settles commits of unknown outcome
     std::optional<WebhookLease> lease;
     WebhookHealth health;
     std::int64_t rate_reserved = 0;       // microseconds since 1970: see take_webhook_turn
+    std::chrono::milliseconds breaker_pause{0}; // of its breaker, while that is open
+    std::optional<Timestamp> rests_until;       // until then it is left alone
     std::uint64_t event_sequence = 0;     // of events about itself
     bool removed = false;                 // its deliveries are being cancelled; then it goes, too
     std::string etag;
@@ -51,6 +53,7 @@ struct WebhookDeliveryDocument : WebhookDelivery {
     std::uint64_t failures = 0;        // attempts in a row that failed: where it stands in the schedule
     std::chrono::milliseconds wait{0}; // from which next_attempt_at was made: tells a clock that was put back
     bool manual = false;               // somebody asked for the next attempt
+    bool thin = false;                 // as its endpoint was when it was made: its body stays the same
     std::string etag;
 
     WebhookDeliveryDocument() = default;
@@ -80,7 +83,7 @@ struct WebhookMessage {
                                               Timestamp event_time);
 
 [[nodiscard]] Document to_document(const WebhookDocument& webhook);
-// One that has ended goes when `kept_until` has come.
+// Both go when `kept_until` has come, which each attempt moves on.
 [[nodiscard]] Document to_document(const WebhookDeliveryDocument& delivery, Timestamp kept_until);
 [[nodiscard]] Document to_document(const WebhookMessage& message, Timestamp kept_until);
 

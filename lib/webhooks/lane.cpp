@@ -23,6 +23,10 @@ namespace {
 constexpr std::chrono::seconds fast_failure{1};
 // In a turn: more would hold the next commit up.
 constexpr std::size_t most_cancelled = 500;
+// A lease that ends later than its length and this from now is of a clock that was wrong, and holds nobody up.
+constexpr std::chrono::minutes most_skew{10};
+// Whoever waits for somebody else's lease looks this often, at least.
+constexpr std::chrono::seconds longest_look{15};
 
 Query waiting_deliveries(const std::string& webhook_id, WebhookDeliveryState state, std::size_t limit) {
     Query query;
@@ -33,15 +37,22 @@ Query waiting_deliveries(const std::string& webhook_id, WebhookDeliveryState sta
     return query;
 }
 
-Result<std::vector<WebhookDeliveryDocument>> read_deliveries(const std::vector<Document>& documents) {
+// Up to the query's limit: a page may hold fewer documents and not be the last one.
+Async<Result<std::vector<WebhookDeliveryDocument>>> read_deliveries(Store& store, std::string tenant_id, Query query) {
     std::vector<WebhookDeliveryDocument> deliveries;
-    deliveries.reserve(documents.size());
-    for (const Document& document : documents) {
-        auto delivery = from_document<WebhookDeliveryDocument>(document);
-        if (!delivery) return delivery.error();
-        deliveries.push_back(std::move(*delivery));
-    }
-    return deliveries;
+    const std::size_t wanted = query.limit;
+    do {
+        Query copy = query;
+        auto page = co_await store.query(tenant_id, "webhook_delivery", std::move(copy));
+        if (!page) co_return page.error();
+        for (const Document& document : page->documents) {
+            auto delivery = from_document<WebhookDeliveryDocument>(document);
+            if (!delivery) co_return delivery.error();
+            deliveries.push_back(std::move(*delivery));
+        }
+        query.continuation = page->continuation;
+    } while (!query.continuation.empty() && deliveries.size() < wanted);
+    co_return deliveries;
 }
 
 WebhookResult thrown_result(const std::exception& fault) {
@@ -90,11 +101,17 @@ nanoseconds Lane::renewal_in() const {
     return renewed_at_ + lanes_.parts.limits.lease_duration / 4 - monotonic();
 }
 
+bool Lane::is_held_by_others() const {
+    if (!webhook_.lease || webhook_.lease->owner == lanes_.parts.instance) return false;
+    const auto left = webhook_.lease->expires_at - now();
+    return left > left.zero() && left <= lanes_.parts.limits.lease_duration + most_skew;
+}
+
 Async<Result<NextLook>> Lane::run() {
     auto claimed = co_await claim();
     if (!claimed) co_return claimed.error();
     if (!*claimed) {
-        if (webhook_.lease) co_return NextLook(lanes_.parts.limits.busy_pause); // somebody else's
+        if (held_for_ > nanoseconds{0}) co_return NextLook(std::min<nanoseconds>(held_for_, longest_look));
         co_return next_due();
     }
     for (;;) {
@@ -106,10 +123,13 @@ Async<Result<NextLook>> Lane::run() {
         if (!turn) co_return co_await leave(turn.error());
         const bool idle = turn->changed.empty() && turn->starts.empty() && !turn->leaves;
         if (idle && renewal_in() > nanoseconds{0}) {
-            nanoseconds pause = renewal_in();
+            // Another process may have stored more that is due, and can't tell this one.
+            const nanoseconds begun = monotonic();
+            nanoseconds pause = std::min<nanoseconds>(renewal_in(), lanes_.parts.limits.busy_pause);
             if (turn->blocked_for) pause = std::min(pause, *turn->blocked_for);
             else if (const auto due = next_due(); due && *due > nanoseconds{0}) pause = std::min(pause, *due);
             co_await alarm_.sleep_for(pause);
+            if (monotonic() - begun >= lanes_.parts.limits.busy_pause) look_again_ = true;
             continue;
         }
         auto stored = co_await store(*turn);
@@ -120,16 +140,23 @@ Async<Result<NextLook>> Lane::run() {
             if (turn->blocked_for) co_return turn->blocked_for;
             co_return next_due();
         }
-        if (auto launched = launch(std::move(*turn)); !launched) co_return co_await leave(launched.error());
+        // A process that stood still may have lost the endpoint since.
+        if (monotonic() - turn->planned_at > lanes_.parts.limits.lease_duration * 3 / 4)
+            co_return co_await leave(Error(ErrorCode::lease_lost, ""));
+        launch(std::move(*turn));
     }
 }
 
 // What is under way is nobody's any more: whoever comes next finds it begun, and sends it again.
 Async<Result<NextLook>> Lane::leave(Error why) {
-    abandon();
-    while (!flights_.empty()) co_await alarm_.sleep_for(std::chrono::seconds(1));
+    co_await abandon_and_wait();
     if (why.code == ErrorCode::lease_lost) co_return NextLook(lanes_.parts.limits.busy_pause);
     co_return why;
+}
+
+Async<> Lane::abandon_and_wait() {
+    abandon();
+    while (!flights_.empty()) co_await alarm_.sleep_for(std::chrono::seconds(1));
 }
 
 // False: there is nothing to do, or somebody else does it. True: the first commit will say that it is ours.
@@ -137,24 +164,50 @@ Async<Result<bool>> Lane::claim() {
     std::vector<std::string> ids{webhook_id_};
     auto documents = co_await lanes_.parts.store->read(tenant_id_, "webhook", std::move(ids));
     if (!documents) co_return documents.error();
-    if (!documents->front()) co_return false;
+    if (!documents->front()) {
+        auto cancelled = co_await cancel_what_is_left();
+        if (!cancelled) co_return cancelled.error();
+        co_return false;
+    }
     auto webhook = from_document<WebhookDocument>(*documents->front());
     if (!webhook) co_return webhook.error();
     webhook_ = std::move(*webhook);
-    const std::string& instance = lanes_.parts.instance;
-    const bool left_behind = webhook_.lease.has_value();
-    if (left_behind && webhook_.lease->owner != instance && webhook_.lease->expires_at > now()) co_return false;
-    webhook_.lease.reset();
-    if (left_behind) {
-        auto found = co_await find_orphans();
-        if (!found) co_return found.error();
+    if (is_held_by_others()) {
+        held_for_ = webhook_.lease->expires_at - now();
+        co_return false;
     }
+    const bool left_behind = webhook_.lease.has_value();
+    webhook_.lease.reset();
+    if (webhook_.breaker_pause > webhook_.breaker_pause.zero() && !breaker_.probing())
+        breaker_.take_over(webhook_.breaker_pause, webhook_.rests_until.value_or(now()) - now(), monotonic());
+    auto found = co_await find_orphans();
+    if (!found) co_return found.error();
     auto filled = co_await refill();
     if (!filled) co_return filled.error();
     const bool waiting = !ready_.empty() && (is_due(ready_.front()) || !takes_deliveries(webhook_));
     ++webhook_.token;
     renewed_at_ = monotonic();
-    co_return left_behind || waiting || !mended_.empty() || webhook_.removed;
+    co_return left_behind || waiting || !mended_.empty() || !orphans_.empty() || webhook_.removed;
+}
+
+// Its endpoint is gone, and somebody stored it at the same moment.
+Async<Result<>> Lane::cancel_what_is_left() {
+    for (const auto state : {WebhookDeliveryState::waiting, WebhookDeliveryState::sending}) {
+        for (;;) {
+            auto query = waiting_deliveries(webhook_id_, state, 50);
+            auto left = co_await read_deliveries(*lanes_.parts.store, tenant_id_, std::move(query));
+            if (!left) co_return left.error();
+            if (left->empty()) break;
+            std::vector<Write> writes;
+            for (WebhookDeliveryDocument& delivery : *left) {
+                end_delivery(delivery, WebhookDeliveryState::cancelled, now());
+                writes.push_back(replace(to_document(delivery, now() + lanes_.parts.limits.retention)));
+            }
+            auto receipt = co_await lanes_.parts.store->commit(tenant_id_, std::move(writes));
+            if (!receipt) co_return receipt.error();
+        }
+    }
+    co_return Result<>();
 }
 
 Async<Result<>> Lane::refill() {
@@ -162,9 +215,7 @@ Async<Result<>> Lane::refill() {
     const std::size_t limit =
         takes_deliveries(webhook_) ? 2 * webhook_.settings.max_in_flight + 1 : most_cancelled;
     auto query = waiting_deliveries(webhook_id_, WebhookDeliveryState::waiting, limit);
-    auto page = co_await lanes_.parts.store->query(tenant_id_, "webhook_delivery", std::move(query));
-    if (!page) co_return page.error();
-    auto deliveries = read_deliveries(page->documents);
+    auto deliveries = co_await read_deliveries(*lanes_.parts.store, tenant_id_, std::move(query));
     if (!deliveries) co_return deliveries.error();
     ready_.clear();
     mended_.clear();
@@ -178,9 +229,7 @@ Async<Result<>> Lane::refill() {
 
 Async<Result<>> Lane::find_orphans() {
     auto query = waiting_deliveries(webhook_id_, WebhookDeliveryState::sending, 1000);
-    auto page = co_await lanes_.parts.store->query(tenant_id_, "webhook_delivery", std::move(query));
-    if (!page) co_return page.error();
-    auto deliveries = read_deliveries(page->documents);
+    auto deliveries = co_await read_deliveries(*lanes_.parts.store, tenant_id_, std::move(query));
     if (!deliveries) co_return deliveries.error();
     orphans_ = std::move(*deliveries);
     co_return Result<>();
@@ -188,47 +237,65 @@ Async<Result<>> Lane::find_orphans() {
 
 Async<Result<Lane::Turn>> Lane::plan() {
     Turn turn;
+    turn.planned_at = monotonic();
     turn.webhook = webhook_;
     WebhookLease lease;
     lease.owner = lanes_.parts.instance;
     lease.expires_at = now() + lanes_.parts.limits.lease_duration;
     turn.webhook.lease = std::move(lease);
-    ++turn.webhook.commit_sequence;
+    turn.webhook.commit_id = make_uuid(*lanes_.parts.runtime.random);
+    const StoreLimits limits = lanes_.parts.store->limits();
+    // Beside the endpoint's own document, and an event.
+    turn.writes_left = std::max<std::size_t>(
+        1, std::min(limits.max_writes - 2, limits.max_bytes / longest_delivery_document));
     settle(turn);
-    for (const auto& orphan : orphans_) {
-        turn.changed.push_back(orphan);
+    for (; turn.healed < orphans_.size() && turn.writes_left > 0; ++turn.healed, --turn.writes_left) {
+        turn.changed.push_back(orphans_[turn.healed]);
         lose_attempt(turn.changed.back(), now());
     }
-    turn.changed.insert(turn.changed.end(), mended_.begin(), mended_.end());
+    const std::size_t mends = std::min(mended_.size(), turn.writes_left);
+    turn.changed.insert(turn.changed.end(), mended_.begin(), mended_.begin() + static_cast<std::ptrdiff_t>(mends));
+    turn.writes_left -= mends;
     if (takes_deliveries(turn.webhook)) {
         auto chosen = co_await choose(turn);
         if (!chosen) co_return chosen.error();
     } else {
-        turn.changed.insert(turn.changed.end(), ready_.begin(), ready_.end());
-        turn.taken = ready_.size();
+        turn.taken = std::min(ready_.size(), turn.writes_left);
+        turn.changed.insert(turn.changed.end(), ready_.begin(),
+                            ready_.begin() + static_cast<std::ptrdiff_t>(turn.taken));
         for (WebhookDeliveryDocument& delivery : turn.changed)
             if (!has_ended(delivery.state)) end_delivery(delivery, WebhookDeliveryState::cancelled, now());
     }
+    note_breaker(turn.webhook);
     const bool ends = lanes_.stopping || abandoned_;
     const bool more = look_again_ || !mended_.empty() || !orphans_.empty() ||
                       (turn.taken > 0 && turn.taken == ready_.size());
     const bool waits_here = turn.blocked_for && *turn.blocked_for < std::chrono::seconds(1);
-    const bool due = turn.taken < ready_.size() && is_due(ready_[turn.taken]) && !turn.blocked_for;
+    const bool due = turn.taken < ready_.size() && !turn.blocked_for &&
+                     (is_due(ready_[turn.taken]) || !takes_deliveries(turn.webhook));
     // One that waits again has to be looked at once more, for when.
     const bool waits_again = takes_deliveries(turn.webhook) &&
                              std::any_of(turn.changed.begin(), turn.changed.end(),
                                          [](const auto& delivery) { return !has_ended(delivery.state); });
-    turn.leaves = flights_.empty() && turn.starts.empty() && (ends || (!more && !waits_here && !due && !waits_again));
+    const bool settled = turn.settled == landed_.size() && flights_.empty() && turn.starts.empty();
+    turn.leaves = settled && (ends || (!more && !waits_here && !due && !waits_again));
     if (turn.leaves) turn.webhook.lease.reset();
     co_return turn;
+}
+
+void Lane::note_breaker(WebhookDocument& webhook) {
+    webhook.breaker_pause = std::chrono::ceil<std::chrono::milliseconds>(breaker_.pause());
+    webhook.rests_until.reset();
+    if (const auto closed = breaker_.closed_for(monotonic()))
+        webhook.rests_until = now() + std::chrono::ceil<std::chrono::milliseconds>(*closed);
 }
 
 // What has been answered, as it will be stored.
 void Lane::settle(Turn& turn) {
     const WebhookDispatcherParts& parts = lanes_.parts;
     WebhookDocument& webhook = turn.webhook;
-    turn.settled = landed_.size();
-    for (const auto& flight : landed_) {
+    for (; turn.settled < landed_.size() && turn.writes_left > 0; ++turn.settled, --turn.writes_left) {
+        const auto& flight = landed_[turn.settled];
         WebhookDeliveryDocument& delivery = turn.changed.emplace_back(flight->delivery);
         if (!flight->result) {
             lose_attempt(delivery, now());
@@ -273,12 +340,13 @@ Async<Result<>> Lane::choose(Turn& turn) {
     const WebhookDispatcherParts& parts = lanes_.parts;
     const WebhookSettings& settings = turn.webhook.settings;
     if (lanes_.stopping || abandoned_) co_return Result<>();
-    const std::size_t tenant_flights = lanes_.in_flight[tenant_id_];
+    const auto tenant_flights = lanes_.in_flight.find(tenant_id_);
+    const std::size_t others = tenant_flights == lanes_.in_flight.end() ? 0 : tenant_flights->second;
     std::size_t wanted = 0;
-    while (turn.taken + wanted < ready_.size() && is_due(ready_[turn.taken + wanted])) {
+    while (turn.taken + wanted < ready_.size() && is_due(ready_[turn.taken + wanted]) && wanted < turn.writes_left) {
         if (flights_.size() + wanted >= settings.max_in_flight) break;
-        if (tenant_flights + wanted >= parts.limits.max_in_flight_per_tenant) {
-            turn.blocked_for = std::chrono::milliseconds(100);
+        if (others + wanted >= parts.limits.max_in_flight_per_tenant) {
+            turn.blocked_for = parts.limits.busy_pause;
             break;
         }
         if (const auto closed = breaker_.closed_for(monotonic())) {
@@ -296,6 +364,9 @@ Async<Result<>> Lane::choose(Turn& turn) {
         ++wanted;
     }
     if (wanted == 0) co_return Result<>();
+    if (auto read = read_secrets(); !read) co_return read;
+    turn.room = TenantRoom(lanes_, tenant_id_, wanted);
+    turn.writes_left -= wanted;
     std::vector<std::string> ids;
     for (std::size_t i = 0; i < wanted; ++i) ids.push_back(ready_[turn.taken + i].event_id);
     auto messages = co_await parts.store->read(tenant_id_, "webhook_message", std::move(ids));
@@ -344,12 +415,11 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
                                       "a webhook is switched off: its endpoint answered that it is gone, or failed for "
                                       "days",
                                       disabled_data(turn.webhook));
-    if (disables && lanes_.parts.on_event) lanes_.parts.on_event(tenant_id_);
     const bool again = !turn.changed.empty();
     webhook_ = turn.webhook;
     claimed_ = true;
-    renewed_at_ = monotonic();
-    orphans_.clear();
+    renewed_at_ = turn.planned_at;
+    orphans_.erase(orphans_.begin(), orphans_.begin() + static_cast<std::ptrdiff_t>(turn.healed));
     mended_.clear();
     landed_.erase(landed_.begin(), landed_.begin() + static_cast<std::ptrdiff_t>(turn.settled));
     ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turn.taken));
@@ -357,8 +427,9 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
     co_return Stored::yes;
 }
 
-// The commit was refused, or nobody knows. Its number tells whether it happened; if not, either the owner has changed
-// the endpoint or a delivery, and the turn is planned anew, or somebody else has the endpoint.
+// The commit was refused, or nobody knows. Its id tells whether it happened. If not, the owner has changed the endpoint
+// or a delivery, and the turn is planned anew; or somebody else has the endpoint. What was read for a claim that was
+// not made is worth nothing any more.
 Async<Result<Lane::Stored>> Lane::look_what_was_stored(Turn& turn) {
     std::vector<std::string> ids{webhook_id_};
     auto documents = co_await lanes_.parts.store->read(tenant_id_, "webhook", std::move(ids));
@@ -366,19 +437,19 @@ Async<Result<Lane::Stored>> Lane::look_what_was_stored(Turn& turn) {
     if (!documents->front()) co_return Stored::lost;
     auto fresh = from_document<WebhookDocument>(*documents->front());
     if (!fresh) co_return fresh.error();
-    const bool unclaimed = !claimed_ && fresh->token + 1 == webhook_.token;
-    if (!unclaimed && fresh->token != webhook_.token) co_return Stored::lost;
-    if (fresh->token == turn.webhook.token && fresh->commit_sequence == turn.webhook.commit_sequence) {
+    if (fresh->commit_id == turn.webhook.commit_id) {
         std::vector<std::string> started;
         for (const auto& delivery : turn.starts) started.push_back(delivery.delivery_id);
         auto stored = co_await lanes_.parts.store->read(tenant_id_, "webhook_delivery", std::move(started));
         if (!stored) co_return stored.error();
         for (std::size_t i = 0; i < turn.starts.size(); ++i)
             if ((*stored)[i]) turn.starts[i].etag = (*stored)[i]->etag;
-        turn.webhook.etag = fresh->etag;
+        turn.webhook = std::move(*fresh);
         co_return Stored::yes;
     }
-    fresh->token = webhook_.token;
+    if (!claimed_ || fresh->token != webhook_.token || !fresh->lease ||
+        fresh->lease->owner != lanes_.parts.instance)
+        co_return Stored::lost;
     webhook_ = std::move(*fresh);
     look_again_ = true;
     co_return Stored::no;
@@ -409,7 +480,7 @@ HttpCall Lane::call_of(const WebhookDeliveryDocument& delivery, std::string payl
     HttpCall call;
     call.method = "POST";
     call.url = webhook_.settings.url;
-    call.body = webhook_.settings.thin ? thin_payload(payload) : std::move(payload);
+    call.body = delivery.thin ? thin_payload(payload) : std::move(payload);
     call.timeout = lanes_.parts.limits.timeout;
     call.max_answer_bytes = lanes_.parts.limits.max_answer_bytes;
     call.cut_long_answer = true;
@@ -428,21 +499,24 @@ HttpCall Lane::call_of(const WebhookDeliveryDocument& delivery, std::string payl
     return call;
 }
 
-Result<> Lane::launch(Turn turn) {
-    if (turn.starts.empty()) return {};
-    if (auto read = read_secrets(); !read) return read;
+void Lane::launch(Turn turn) {
     for (std::size_t i = 0; i < turn.starts.size(); ++i) {
         auto flight = std::make_shared<Flight>();
         flight->call = call_of(turn.starts[i], std::move(turn.payloads[i]));
         flight->delivery = std::move(turn.starts[i]);
+        if (abandoned_) { // while that was stored: nothing is sent any more
+            landed_.push_back(std::move(flight));
+            continue;
+        }
+        flight->room = turn.room.take_one();
         flights_.emplace(flight->delivery.delivery_id, flight);
-        ++lanes_.in_flight[tenant_id_];
         ++lanes_.counts.in_flight;
         ++lanes_.counts.attempts;
         const auto landed = [self = shared_from_this(), flight](const std::exception_ptr& thrown) {
             if (thrown) std::rethrow_exception(thrown);
             // Not here: the signal has to outlive this handler.
             asio::post(self->lanes_.parts.runtime.executor, [self, flight] {
+                flight->room = TenantRoom();
                 self->flights_.erase(flight->delivery.delivery_id);
                 self->landed_.push_back(flight);
                 self->alarm_.ring();
@@ -451,7 +525,6 @@ Result<> Lane::launch(Turn turn) {
         asio::co_spawn(lanes_.parts.runtime.executor, fly(shared_from_this(), flight),
                        asio::bind_cancellation_slot(flight->stop.slot(), landed));
     }
-    return {};
 }
 
 Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
@@ -464,7 +537,6 @@ Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
         flight->result = thrown_result(fault);
     }
     --lanes.counts.in_flight;
-    if (--lanes.in_flight[self->tenant_id_] == 0) lanes.in_flight.erase(self->tenant_id_);
     if (!flight->result) co_return;
     const auto outcome = outcome_of(flight->result->status, flight->result->error);
     const bool delivered = outcome == WebhookOutcome::delivered;
@@ -486,6 +558,10 @@ Async<WebhookResult> Lane::send(HttpCall call) {
         result.answer = std::move(answer->body);
     } else {
         result.error = answer.error();
+        // Not told to the endpoint's owner: see end_attempt.
+        if (result.error->code == ErrorCode::invalid_configuration && lanes_.parts.observer)
+            lanes_.parts.observer->on_log(LogLevel::warning, "a webhook can't be sent: " + result.error->message,
+                                          {{"tenantId", tenant_id_}, {"webhookId", webhook_id_}});
     }
     co_return result;
 }

@@ -28,8 +28,45 @@ namespace castiel_sync {
 struct WebhookLanes {
     const WebhookDispatcherParts& parts;
     WebhookDispatcher::Counts counts;
-    std::map<std::string, std::size_t> in_flight; // by tenant
+    std::map<std::string, std::size_t> in_flight; // by tenant; also what is about to be
     bool stopping = false;
+};
+
+// Room of a tenant's for requests, from when they are chosen.
+class TenantRoom {
+public:
+    TenantRoom() = default;
+    TenantRoom(WebhookLanes& lanes, std::string tenant_id, std::size_t count)
+        : lanes_(&lanes), tenant_id_(std::move(tenant_id)), count_(count) {
+        lanes_->in_flight[tenant_id_] += count_;
+    }
+    TenantRoom(TenantRoom&& other) noexcept { swap(other); }
+    TenantRoom& operator=(TenantRoom&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~TenantRoom() {
+        if (lanes_ && count_ > 0 && (lanes_->in_flight[tenant_id_] -= count_) == 0) lanes_->in_flight.erase(tenant_id_);
+    }
+    // One request's share of it.
+    [[nodiscard]] TenantRoom take_one() {
+        TenantRoom one;
+        one.lanes_ = lanes_;
+        one.tenant_id_ = tenant_id_;
+        one.count_ = 1;
+        --count_;
+        return one;
+    }
+
+private:
+    void swap(TenantRoom& other) noexcept {
+        std::swap(lanes_, other.lanes_);
+        std::swap(tenant_id_, other.tenant_id_);
+        std::swap(count_, other.count_);
+    }
+    WebhookLanes* lanes_ = nullptr;
+    std::string tenant_id_;
+    std::size_t count_ = 0;
 };
 
 // How long until somebody should look at an endpoint again; none: nothing waits there.
@@ -46,11 +83,14 @@ public:
     void ring();
     // Leaves what is under way: it is sent again by whoever comes next.
     void abandon();
+    // The same, and completes when nothing of it runs any more.
+    Async<> abandon_and_wait();
 
 private:
     struct Flight {
         WebhookDeliveryDocument delivery;
         HttpCall call;
+        TenantRoom room;
         boost::asio::cancellation_signal stop;
         std::optional<WebhookResult> result; // none: it was abandoned
 
@@ -62,7 +102,11 @@ private:
         std::vector<WebhookDeliveryDocument> changed;
         std::vector<WebhookDeliveryDocument> starts;
         std::vector<std::string> payloads; // of starts
+        TenantRoom room;                   // for starts
+        std::chrono::nanoseconds planned_at{0};
+        std::size_t writes_left = 0;       // what one commit takes
         std::size_t settled = 0;           // of landed_, from its front
+        std::size_t healed = 0;            // of orphans_, from their front
         std::size_t taken = 0;             // of ready_, from its front
         NextLook blocked_for;              // by the rate, the breaker or a cap
         bool leaves = false;
@@ -74,14 +118,16 @@ private:
     Async<Result<bool>> claim();
     Async<Result<>> refill();
     Async<Result<>> find_orphans();
+    Async<Result<>> cancel_what_is_left();
     Async<Result<Turn>> plan();
     void settle(Turn& turn);
+    void note_breaker(WebhookDocument& webhook);
     Async<Result<>> choose(Turn& turn);
     void disable(WebhookDocument& webhook, WebhookDisabledReason reason);
     [[nodiscard]] Event disabled_event(const WebhookDocument& webhook) const;
     Async<Result<Stored>> store(Turn& turn);
     Async<Result<Stored>> look_what_was_stored(Turn& turn);
-    Result<> launch(Turn turn);
+    void launch(Turn turn);
     Async<Result<NextLook>> leave(Error why);
     static Async<> fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight);
     Async<WebhookResult> send(HttpCall call);
@@ -91,6 +137,7 @@ private:
     [[nodiscard]] NextLook next_due() const;
     [[nodiscard]] bool takes_deliveries(const WebhookDocument& webhook) const;
     [[nodiscard]] std::chrono::nanoseconds renewal_in() const;
+    [[nodiscard]] bool is_held_by_others() const;
     [[nodiscard]] Timestamp now() const { return lanes_.parts.runtime.clock->now(); }
     [[nodiscard]] std::chrono::nanoseconds monotonic() const { return lanes_.parts.runtime.clock->monotonic(); }
 
@@ -111,6 +158,7 @@ private:
     std::map<std::string, std::shared_ptr<Flight>> flights_; // by delivery
     std::vector<std::shared_ptr<Flight>> landed_;
     std::chrono::nanoseconds renewed_at_{0};
+    std::chrono::nanoseconds held_for_{0}; // by somebody else, as far as is known
     bool abandoned_ = false;
 };
 

@@ -19,6 +19,7 @@ constexpr int stale_rounds = 20;
 constexpr std::size_t longest_url = 2048;
 constexpr std::size_t most_events = 100;
 constexpr std::size_t most_header_bytes = 4096;
+constexpr std::size_t most_filter_bytes = 16 * 1024; // they are read with every page of events
 constexpr std::size_t longest_description = 1000;
 
 Error no_such(std::string_view what, const std::string& id) {
@@ -84,6 +85,10 @@ Result<> Webhooks::check(const WebhookSettings& settings) const {
     std::vector<ConfigurationFault> faults;
     check_filters(settings.filters, "filters", faults);
     if (!faults.empty()) return refused(faults.front().path + ": " + faults.front().message);
+    std::size_t filter_bytes = 0;
+    for (const Filter& filter : settings.filters) filter_bytes += filter.field.size() + to_json(filter.value).size();
+    if (filter_bytes > most_filter_bytes)
+        return refused(fmt::format("filters: {} bytes, more than {}", filter_bytes, most_filter_bytes));
     if (settings.description.size() > longest_description)
         return refused(fmt::format("description: longer than {} bytes", longest_description));
     if (settings.max_in_flight < 1 || settings.max_in_flight > 100) return refused("maxInFlight: 1 to 100");
@@ -115,17 +120,16 @@ Async<Result<WebhookWithSecret>> Webhooks::create(std::string tenant_id, Webhook
     if (secret.empty()) secret = make_webhook_secret(random);
     if (auto key = parse_webhook_secret(secret); !key)
         co_return Error(key.error().code, "secret: " + key.error().message);
-    Query query;
-    query.limit = 1000;
-    auto present = co_await parts_.store->query(tenant_id, "webhook", std::move(query));
+    auto present = co_await list(tenant_id, "");
     if (!present) co_return present.error();
-    if (present->documents.size() >= parts_.limits.max_webhooks_per_tenant)
+    if (present->size() >= parts_.limits.max_webhooks_per_tenant)
         co_return Error(ErrorCode::invalid_request,
                         fmt::format("there are {} webhooks, and no more are kept of one tenant",
                                     parts_.limits.max_webhooks_per_tenant));
     const Timestamp now = parts_.runtime.clock->now();
+    const bool may_be_repeated = !webhook_id.empty();
     WebhookDocument document;
-    document.webhook_id = webhook_id.empty() ? make_uuid(random) : std::move(webhook_id);
+    document.webhook_id = may_be_repeated ? std::move(webhook_id) : make_uuid(random);
     const std::string context = webhook_context(tenant_id, document.webhook_id);
     std::vector<HttpHeader> headers = std::exchange(settings.headers, {});
     document.sealed_headers = seal_headers(headers, *parts_.sealer, context, random);
@@ -141,8 +145,9 @@ Async<Result<WebhookWithSecret>> Webhooks::create(std::string tenant_id, Webhook
     document.created_at = document.updated_at = now;
     std::vector<Write> writes{insert(to_document(document))};
     auto receipt = co_await parts_.store->commit(tenant_id, std::move(writes));
-    if (!receipt && receipt.error().code == ErrorCode::stale)
-        co_return Error(ErrorCode::already_exists, "there is a webhook with the id " + document.webhook_id);
+    // The first answer with the secret never arrived: this one holds another, and both sign.
+    if (!receipt && receipt.error().code == ErrorCode::stale && may_be_repeated)
+        co_return co_await rotate_secret(tenant_id, document.webhook_id, secret);
     if (!receipt) co_return receipt.error();
     WebhookWithSecret made;
     made.webhook = shown(std::move(document), std::move(headers));

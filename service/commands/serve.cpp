@@ -52,6 +52,7 @@ public:
         authentication_ = std::make_unique<Authentication>(std::move(*authentication));
         Metrics& metrics = session_.meter();
         if (auto opened = session_.open_store(Session::Missing::create); !opened) return opened.error();
+        if (auto unsealed = session_.unseal_webhooks(); !unsealed) return unsealed.error();
         make_scheduler();
         make_dispatcher();
         if (auto api = make_api(metrics); !api) return api.error();
@@ -81,12 +82,14 @@ public:
         // What runs ends, or is handed over.
         co_await scheduler_->stop(grace_of_executions);
         co_await dispatcher_->stop(grace_of_requests);
+        session_.webhooks().on_due({});
     }
 
     // No new execution from now on, and soon no new request.
     void stop() {
         stopping_ = true;
         scheduler_->close();
+        dispatcher_->close();
         hangups_.cancel();
     }
 
@@ -113,18 +116,9 @@ private:
         parts.runtime = session_.runtime();
         parts.store = &session_.store();
         parts.sealer = &session_.sealer();
-        parts.transport = session_.rest().transport;
+        parts.transport = session_.make_webhook_transport();
         parts.observer = &session_.observer();
         parts.instance = session_.instance();
-        parts.on_event = [this](const std::string& tenant_id) {
-            asio::co_spawn(session_.runtime().executor, session_.engine().publish_events(tenant_id),
-                           [this](const std::exception_ptr& thrown, const Result<std::size_t>& published) {
-                               rethrow(thrown);
-                               if (!published)
-                                   session_.console().log(LogLevel::warning, "events wait in the outbox: " +
-                                                                                 published.error().message);
-                           });
-        };
         dispatcher_ = std::make_unique<WebhookDispatcher>(std::move(parts));
         session_.webhooks().on_due([this](const std::string& tenant_id, const std::string& webhook_id) {
             dispatcher_->take_note(tenant_id, webhook_id);
@@ -140,6 +134,7 @@ private:
         parts.adapters = &session_.adapters();
         parts.catalog = &session_.catalog();
         parts.webhooks = &session_.webhooks();
+        parts.sealer = &session_.sealer();
         parts.metrics = &metrics;
         parts.metrics_token = session_.configuration().metrics_token;
         parts.stopping = &stopping_;

@@ -71,8 +71,7 @@ private:
 };
 
 std::shared_ptr<HttpTransport> make_transport(const Configuration& configuration, asio::any_io_executor executor,
-                                              asio::any_io_executor names) {
-    HttpClientOptions options;
+                                              asio::any_io_executor names, HttpClientOptions options = {}) {
     auto policy = EgressPolicy::make(configuration.egress);
     if (!policy) return std::make_shared<NoTransport>(policy.error());
     options.egress = std::move(*policy);
@@ -227,11 +226,8 @@ Result<> Session::open_store(Missing when_missing) {
 }
 
 Result<> Session::make_webhooks() {
-    auto sealer = make_sealer(configuration_, *random_, lasts_);
-    if (!sealer) return sealer.error();
     auto egress = EgressPolicy::make(configuration_.egress);
     if (!egress) return egress.error();
-    sealer_ = std::make_unique<Sealer>(std::move(*sealer));
     WebhooksParts parts;
     parts.runtime = runtime();
     parts.store = &store();
@@ -239,6 +235,23 @@ Result<> Session::make_webhooks() {
     parts.egress = std::move(*egress);
     webhooks_ = std::make_unique<Webhooks>(std::move(parts));
     return {};
+}
+
+Result<> Session::unseal_webhooks() {
+    auto sealer = make_sealer(configuration_, *random_, lasts_);
+    if (!sealer) return sealer.error();
+    sealer_ = std::make_unique<Sealer>(std::move(*sealer));
+    return make_webhooks();
+}
+
+std::shared_ptr<HttpTransport> Session::make_webhook_transport() const {
+    HttpClientOptions options;
+    options.connect_timeout = std::chrono::seconds(5);
+    // Many endpoints of many tenants may be at one host.
+    options.max_connections_per_host = 2000;
+    options.max_idle_connections = 1000;
+    return make_transport(configuration_, threads_->loop.get_executor(), threads_->names.get_executor(),
+                          std::move(options));
 }
 
 Result<> Session::open_bare_store(Missing when_missing) {

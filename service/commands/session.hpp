@@ -43,6 +43,12 @@ public:
     // Opens the configured store.
     [[nodiscard]] Result<> open_store(Missing when_missing);
 
+    // Reads the key that secrets of webhooks are sealed with, and makes it where there is none. After open_store,
+    // before engine(): without it, events become deliveries and nothing else of webhooks works.
+    [[nodiscard]] Result<> unseal_webhooks();
+    // What deliveries leave by: beside that of adapters, so that neither waits for the other's connections.
+    [[nodiscard]] std::shared_ptr<HttpTransport> make_webhook_transport() const;
+
     // Runs the command on the loop, to its end. The first SIGINT or SIGTERM asks it to stop at the next safe point,
     // the second one ends the process.
     [[nodiscard]] ExitCode drive(Async<ExitCode> command);

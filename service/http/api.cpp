@@ -172,7 +172,7 @@ Async<HttpResponse> Api::call_once(const HttpRequest& request, ApiCall call, Han
     const std::string key = call.text("Idempotency-Key");
     if (key.empty()) co_return co_await handler(*this, std::move(call));
     const std::string whole = request.method + '\n' + request.target + '\n' + request.body;
-    IdempotentRequest once(parts_.runtime, *parts_.store, call.tenant_id, key, whole);
+    IdempotentRequest once(parts_.runtime, *parts_.store, parts_.sealer, call.tenant_id, key, whole);
     auto earlier = co_await once.begin();
     if (!earlier) co_return engine_answer(earlier.error());
     if (*earlier) co_return std::move(**earlier);

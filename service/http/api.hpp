@@ -42,6 +42,7 @@ struct ApiParts {
     const AdapterRegistry* adapters = nullptr;
     EmbeddedCatalog* catalog = nullptr; // null: integrations and shards live in services of their own
     Webhooks* webhooks = nullptr;
+    const Sealer* sealer = nullptr;     // of answers that are kept; null: they are kept in clear
     Metrics* metrics = nullptr;         // null: nothing is counted
     std::string metrics_token;          // empty: /metrics is for whoever reaches it
     std::vector<ReadinessCheck> checks; // of the parts beside the store, which is always asked

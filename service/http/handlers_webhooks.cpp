@@ -4,6 +4,7 @@
 
 #include "catalog/embedded_catalog.hpp"
 
+#include <castiel_sync/http/egress.hpp>
 #include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <algorithm>
@@ -27,8 +28,15 @@ HttpResponse settings_answer(const Api& api, const ApiCall& call, const Error& e
     return refusal(error.message.substr(0, colon), error.message.substr(colon + 2));
 }
 
-// What the body says; the contract has seen to names and types. A fault is one of the filters.
+std::string authority_of(const std::string& url) {
+    const auto parsed = parse_http_url(url);
+    return parsed ? parsed->authority() : std::string();
+}
+
+// What the body says; the contract has seen to names and types. A fault is one of the filters or of the headers.
 std::optional<ConfigurationFault> apply(const json::object& body, WebhookSettings& settings) {
+    const std::string host_before = authority_of(settings.url);
+    bool keeps_hidden = !settings.headers.empty() && !body.contains("headers");
     const auto text = [&body](const char* name, std::string& out) {
         if (const json::value* value = body.if_contains(name)) out = value->as_string();
     };
@@ -57,7 +65,10 @@ std::optional<ConfigurationFault> apply(const json::object& body, WebhookSetting
             const auto same = std::find_if(before.begin(), before.end(), [&name = name](const HttpHeader& header) {
                 return header.name == std::string_view(name);
             });
-            if (sent == hidden_header_value && same != before.end()) sent = same->value;
+            if (sent == hidden_header_value && same != before.end()) {
+                sent = same->value;
+                keeps_hidden = true;
+            }
             settings.headers.emplace_back(std::string(name), std::move(sent));
         }
     }
@@ -66,6 +77,9 @@ std::optional<ConfigurationFault> apply(const json::object& body, WebhookSetting
         settings.filters = parse_filters(*filters, "filters", faults);
         if (!faults.empty()) return faults.front();
     }
+    // Whoever may change the URL may not learn by that what the headers hold.
+    if (keeps_hidden && authority_of(settings.url) != host_before)
+        return ConfigurationFault("headers", "the url leads to another host: name the headers with their values again");
     return std::nullopt;
 }
 
@@ -103,7 +117,15 @@ Async<HttpResponse> find_webhook(const Api& api, ApiCall call) {
 Async<HttpResponse> list_webhooks(const Api& api, ApiCall call) {
     auto webhooks = co_await api.parts().webhooks->list(call.tenant_id, call.text("integrationId"));
     if (!webhooks) co_return failure(api, call.request_id, webhooks.error());
-    co_return page_answer(*webhooks, "");
+    std::ranges::sort(*webhooks, {}, &Webhook::webhook_id);
+    const std::string after = call.text("cursor");
+    std::erase_if(*webhooks, [&after](const Webhook& webhook) { return webhook.webhook_id <= after; });
+    std::string next;
+    if (const std::size_t limit = limit_of(call); webhooks->size() > limit) {
+        webhooks->resize(limit);
+        next = webhooks->back().webhook_id;
+    }
+    co_return page_answer(*webhooks, next);
 }
 
 // The original's bare array.

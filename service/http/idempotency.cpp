@@ -35,9 +35,9 @@ struct IdempotentRequest::Kept {
     std::string body;
 };
 
-IdempotentRequest::IdempotentRequest(const Runtime& runtime, Store& store, std::string tenant_id, std::string key,
-                                     std::string_view request)
-    : runtime_(runtime), store_(store), tenant_id_(std::move(tenant_id)), key_(std::move(key)),
+IdempotentRequest::IdempotentRequest(const Runtime& runtime, Store& store, const Sealer* sealer, std::string tenant_id,
+                                     std::string key, std::string_view request)
+    : runtime_(runtime), store_(store), sealer_(sealer), tenant_id_(std::move(tenant_id)), key_(std::move(key)),
       fingerprint_(sha256(request)), made_id_(uuid_of(sha256(tenant_id_ + '\n' + key_))) {}
 
 Document IdempotentRequest::to_document(const Kept& kept) const {
@@ -53,7 +53,9 @@ Document IdempotentRequest::to_document(const Kept& kept) const {
                                          {"since", to_string(kept.since)},
                                          {"status", kept.status},
                                          {"headers", std::move(headers)},
-                                         {"body", kept.body}});
+                                         {"body", sealer_ ? sealer_->seal(kept.body, context(), *runtime_.random)
+                                                          : kept.body},
+                                         {"sealed", sealer_ != nullptr}});
     return document;
 }
 
@@ -76,6 +78,13 @@ Result<IdempotentRequest::Kept> IdempotentRequest::from_document(const Document&
     Kept kept;
     kept.fingerprint = std::string_view(*text("fingerprint"));
     kept.body = std::string_view(*text("body"));
+    const json::value* sealed = members.if_contains("sealed");
+    if (sealed != nullptr && *sealed == json::value(true)) {
+        if (!sealer_) return corrupted;
+        auto opened = sealer_->open(kept.body, context());
+        if (!opened) return opened.error();
+        kept.body = std::move(*opened);
+    }
     kept.since = *time;
     kept.status = static_cast<unsigned>(status->get_int64());
     for (const auto& header : headers->get_object()) {

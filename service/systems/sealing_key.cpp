@@ -1,11 +1,12 @@
 #include "sealing_key.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -20,8 +21,8 @@ Error fault(const std::string& file, const std::string& what) {
 // Answers false where there is one already.
 Result<bool> write_new(const std::string& file, const std::string& text) {
     // Under another name first: whoever reads meanwhile finds a whole key or none.
-    const std::string partial = file + "." + std::to_string(::getpid());
-    const int descriptor = ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    std::string partial = file + ".XXXXXX";
+    const int descriptor = ::mkostemp(partial.data(), O_CLOEXEC); // readable by this user alone
     if (descriptor < 0) return fault(file, std::string("can't be written: ") + std::strerror(errno));
     const bool written = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                          ::fsync(descriptor) == 0;
@@ -30,7 +31,15 @@ Result<bool> write_new(const std::string& file, const std::string& text) {
     const bool linked = written && ::link(partial.c_str(), file.c_str()) == 0;
     const int why_not = written ? errno : why;
     ::unlink(partial.c_str());
-    if (linked) return true;
+    if (linked) {
+        // The store that needs it must not outlive it in a power loss.
+        const std::string folder = std::filesystem::path(file).parent_path().string();
+        const int opened = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const bool durable = opened >= 0 && ::fsync(opened) == 0;
+        if (opened >= 0) ::close(opened);
+        if (!durable) return fault(file, std::string("can't be made durable: ") + std::strerror(errno));
+        return true;
+    }
     if (written && why_not == EEXIST) return false;
     return fault(file, std::string("can't be written: ") + std::strerror(why_not));
 }

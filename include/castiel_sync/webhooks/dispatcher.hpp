@@ -20,7 +20,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,9 +31,6 @@ struct WebhookDispatcherParts {
     const Sealer* sealer = nullptr;
     std::shared_ptr<HttpTransport> transport; // without retries: those are the dispatcher's
     Observer* observer = nullptr;             // may be null
-    // Told that an event of the dispatcher's own (integration.webhook.disabled) is in this tenant's outbox. May be
-    // empty: it is published with the next look at that.
-    std::function<void(const std::string& tenant_id)> on_event;
     WebhookRules rules;
     WebhookLimits limits;
     std::string instance; // names this process in leases: "<host>-<pid>"
@@ -52,6 +48,9 @@ public:
 
     // Sends until stop() is called. Once only.
     Async<> run();
+
+    // Begins nothing any more.
+    void close();
 
     // Begins nothing any more. What is under way may end within `grace`, and is stored; what has not is sent again by
     // whoever comes next. Completes when nothing runs any more: it may be destroyed then.

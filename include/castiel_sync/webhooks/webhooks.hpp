@@ -33,7 +33,7 @@ namespace castiel_sync {
 struct WebhooksParts {
     Runtime runtime; // its Random makes secrets: make_system_random, except in tests
     Store* store = nullptr;
-    const Sealer* sealer = nullptr;
+    const Sealer* sealer = nullptr; // null: events become deliveries, and nothing else works
     EgressPolicy egress; // what URLs are held against when they are stored; each dial is judged again
     WebhookLimits limits;
     // Told which endpoints have something to do now. May be empty.
@@ -68,7 +68,8 @@ public:
         parts_.on_due = std::move(told);
     }
 
-    // `secret` empty: one is made. `webhook_id` empty: a new one; else a repetition answers already_exists.
+    // `secret` empty: one is made. `webhook_id` empty: a new one; else the call may be repeated, and a repetition
+    // changes the secret of what the first one made.
     Async<Result<WebhookWithSecret>> create(std::string tenant_id, WebhookSettings settings, std::string secret,
                                             std::string webhook_id);
     Async<Result<Webhook>> find(std::string tenant_id, std::string webhook_id);
@@ -85,7 +86,7 @@ public:
     // Sends an event of type integration.webhook.test to this endpoint alone, whatever events it takes.
     Async<Result<WebhookDelivery>> test(std::string tenant_id, std::string webhook_id);
 
-    // Newest first. `state` empty: any.
+    // Newest first. `state` empty: any; else a page may hold fewer than `limit`, even none, and not be the last one.
     Async<Result<ListPage<WebhookDelivery>>> list_deliveries(std::string tenant_id, std::string webhook_id,
                                                              std::string state, std::size_t limit,
                                                              std::string cursor);
