@@ -8,27 +8,29 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <list>
+#include <memory>
 
 namespace castiel_sync {
 
-// Threading: on one executor. Of several sleepers each ring() wakes all.
+// Threading: on one executor. Of several sleepers each ring() wakes all. May be destroyed when nobody sleeps.
 class Alarm {
 public:
-    explicit Alarm(const Runtime& runtime) : runtime_(runtime) {}
+    explicit Alarm(const Runtime& runtime) : runtime_(runtime), sleepers_(std::make_shared<Sleepers>()) {}
 
     // Until `duration` has passed or somebody rings; at once where somebody rang since the last sleep.
     Async<> sleep_for(std::chrono::nanoseconds duration) {
         if (!rung_) {
             namespace asio = boost::asio;
             const auto idle = [](const Sleeper& any) { return !any.asleep; };
-            auto sleeper = std::find_if(sleepers_.begin(), sleepers_.end(), idle);
-            if (sleeper == sleepers_.end()) sleeper = sleepers_.emplace(sleepers_.end());
+            auto sleeper = std::find_if(sleepers_->begin(), sleepers_->end(), idle);
+            if (sleeper == sleepers_->end()) sleeper = sleepers_->emplace(sleepers_->end());
             sleeper->asleep = true;
             try {
                 co_await asio::co_spawn(runtime_.executor, runtime_.clock->sleep_for(duration),
@@ -44,8 +46,14 @@ public:
 
     void ring() {
         rung_ = true;
-        for (Sleeper& sleeper : sleepers_)
-            if (sleeper.asleep) sleeper.signal.emit(boost::asio::cancellation_type::terminal);
+        bool wakes = false;
+        for (Sleeper& sleeper : *sleepers_) {
+            if (!sleeper.asleep) continue;
+            sleeper.signal.emit(boost::asio::cancellation_type::terminal);
+            wakes = true;
+        }
+        // What a signal sets off is posted, and a sleep may end by itself before that: the signals outlive both.
+        if (wakes) boost::asio::post(runtime_.executor, [sleepers = sleepers_] { (void)sleepers; });
     }
 
 private:
@@ -54,8 +62,11 @@ private:
         bool asleep = false;
     };
 
+    using Sleepers = std::list<Sleeper>;
+
     Runtime runtime_;
-    std::list<Sleeper> sleepers_; // kept for the next one: a signal has to outlive the end of the sleep that it ended
+    // Kept for the next one: a signal has to outlive the end of the sleep that it ended.
+    std::shared_ptr<Sleepers> sleepers_;
     bool rung_ = false;
 };
 
