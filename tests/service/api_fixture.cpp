@@ -70,6 +70,7 @@ void check_documented(const Operation& operation, const HttpResponse& response) 
 std::unique_ptr<TroubledStore> make_store(Clock& clock) {
     std::vector<KindDeclaration> kinds(engine_kinds().begin(), engine_kinds().end());
     kinds.insert(kinds.end(), service_kinds().begin(), service_kinds().end());
+    kinds.insert(kinds.end(), webhook_kinds().begin(), webhook_kinds().end());
     return std::make_unique<TroubledStore>(make_memory_store(clock, kinds));
 }
 
@@ -134,12 +135,19 @@ ApiFixture::ApiFixture(ApiFixtureOptions options)
     catalog_parts.log = note;
     catalog = std::make_unique<EmbeddedCatalog>(std::move(catalog_parts), std::move(options.configured));
 
+    WebhooksParts webhooks_parts;
+    webhooks_parts.runtime = runtime;
+    webhooks_parts.store = store.get();
+    webhooks_parts.sealer = &sealer;
+    webhooks = std::make_unique<Webhooks>(std::move(webhooks_parts));
+
     EngineParts engine_parts;
     engine_parts.runtime = runtime;
     engine_parts.store = store.get();
     engine_parts.adapters = &adapters;
     engine_parts.shards = local_shards_factory(*store);
     engine_parts.catalog = catalog.get();
+    engine_parts.fan_out = webhooks.get();
     engine_parts.instance = "api";
     engine = std::make_unique<Engine>(std::move(engine_parts));
     SchedulerParts scheduler_parts;
@@ -162,6 +170,8 @@ ApiFixture::ApiFixture(ApiFixtureOptions options)
     parts.store = store.get();
     parts.adapters = &adapters;
     parts.catalog = options.embedded ? catalog.get() : nullptr;
+    parts.webhooks = webhooks.get();
+    parts.sealer = &sealer;
     parts.authentication = authentication.get();
     parts.log = note;
     parts.contract_text = embedded_contract;
