@@ -224,3 +224,28 @@ TEST_CASE("what an endpoint missed is recovered: counted first, then sent, and n
     CHECK(world.loop.run(webhooks.recover(tenant, id, recovery)).error().code == ErrorCode::invalid_request);
     world.processes.front()->stop();
 }
+
+TEST_CASE("what was made of an event already is not made again, and the rest of it is (W1)") {
+    WebhookWorld world;
+    world.add("one");
+    for (const char* target : {"https://a.test/", "https://b.test/"}) world.endpoint(target);
+    Event event;
+    event.id = make_uuid(*world.random);
+    event.type = "integration.sync.completed";
+    event.timestamp = world.clock.now();
+    event.tenant_id = tenant;
+    event.data["integrationId"] = integration;
+    const auto writes = [&] { return world.loop.run(world.people->writes_for(tenant, {event})).value(); };
+    auto first = writes();
+    CHECK(first.size() == 3); // what is told, and two deliveries
+    const auto commit = [&](std::vector<Write> some) {
+        return world.loop.run(world.store->commit(tenant, std::move(some))).has_value();
+    };
+    CHECK(commit({first[0], first[1]}));
+    CHECK(!commit(first));
+    const auto rest = writes();
+    REQUIRE(rest.size() == 1);
+    CHECK(rest.front().document.id == first[2].document.id);
+    CHECK(commit(rest));
+    CHECK(writes().empty());
+}
