@@ -118,6 +118,8 @@ private:
         parts.sealer = &session_.sealer();
         parts.transport = session_.make_webhook_transport();
         parts.observer = &session_.observer();
+        parts.limits.lease_duration = session_.configuration().webhooks_lease;
+        parts.limits.interval = session_.configuration().webhooks_interval;
         parts.instance = session_.instance();
         dispatcher_ = std::make_unique<WebhookDispatcher>(std::move(parts));
         session_.webhooks().on_due([this](const std::string& tenant_id, const std::string& webhook_id) {

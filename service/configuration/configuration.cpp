@@ -314,6 +314,9 @@ private:
         if (const json::value* file = find("egress.ca_file")) configuration_.egress_ca_file = file->as_string();
         if (const json::value* proxy = find("egress.proxy")) configuration_.egress_proxy = proxy->as_string();
         if (const json::value* path = find("secrets.path")) configuration_.secrets_path = path->as_string();
+        configuration_.webhooks_lease = std::chrono::seconds(find("webhooks.lease_seconds")->to_number<int>());
+        configuration_.webhooks_interval =
+            std::chrono::milliseconds(find("webhooks.interval_ms")->to_number<int>());
         for (const char* path : {"webhooks.sealing_key", "webhooks.previous_sealing_key"})
             if (const json::value* key = find(path)) configuration_.sealing_keys.emplace_back(key->as_string());
         if (find("metrics.require_auth")->as_bool())

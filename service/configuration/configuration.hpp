@@ -47,6 +47,8 @@ struct Configuration {
     std::string egress_ca_file; // empty: the system's authorities alone
     std::string egress_proxy;   // empty: none
     std::string secrets_path;   // the folder of secret files; empty: none
+    std::chrono::seconds webhooks_lease{0};
+    std::chrono::milliseconds webhooks_interval{0};
     std::vector<std::string> sealing_keys; // of webhooks' secrets; empty: a file beside the store holds one
     // Of this build, and of the files under `adapters`.
     std::vector<std::shared_ptr<const RestDescription>> descriptions;
