@@ -149,7 +149,8 @@ Document to_document(const WebhookDeliveryDocument& delivery, Timestamp kept_unt
                                       std::string(to_string(delivery.state)), std::move(due),
                                       milliseconds(delivery.created_at));
     document.etag = delivery.etag;
-    document.expires_at = kept_until;
+    // Until it ends the same time, which its index then need not follow.
+    document.expires_at = has_ended(delivery.state) ? kept_until : delivery.created_at + longest_delivery;
     return document;
 }
 

@@ -82,8 +82,11 @@ struct WebhookMessage {
 [[nodiscard]] std::string webhook_delivery_id(std::string_view event_id, std::string_view webhook_id,
                                               Timestamp event_time);
 
+// One that never ends, since nobody knows of it, goes after so long.
+inline constexpr std::chrono::days longest_delivery{60};
+
 [[nodiscard]] Document to_document(const WebhookDocument& webhook);
-// Both go when `kept_until` has come, which each attempt moves on.
+// One that has ended goes when `kept_until` has come.
 [[nodiscard]] Document to_document(const WebhookDeliveryDocument& delivery, Timestamp kept_until);
 [[nodiscard]] Document to_document(const WebhookMessage& message, Timestamp kept_until);
 

@@ -74,8 +74,25 @@ Lane::Lane(WebhookLanes& lanes, WebhookBreaker& breaker, std::string tenant_id, 
       alarm_(lanes.parts.runtime) {}
 
 void Lane::ring() {
-    look_again_ = true;
+    more_ = true;
     alarm_.ring();
+}
+
+// What is known is enough for as many requests as may be under way: the rest can wait, since it is due later.
+bool Lane::needs_more() const {
+    if (look_again_) return true;
+    const std::size_t enough = webhook_.settings.max_in_flight;
+    return more_ && (ready_.size() < enough || !is_due(ready_[enough - 1]));
+}
+
+// It waits again.
+void Lane::take_back(WebhookDeliveryDocument delivery) {
+    const auto place = std::upper_bound(ready_.begin(), ready_.end(), delivery,
+                                        [](const WebhookDeliveryDocument& left, const WebhookDeliveryDocument& right) {
+                                            return left.next_attempt_at < right.next_attempt_at;
+                                        });
+    if (more_ && place == ready_.end()) return; // there may be others before it
+    ready_.insert(place, std::move(delivery));
 }
 
 void Lane::abandon() {
@@ -115,7 +132,7 @@ Async<Result<NextLook>> Lane::run() {
         co_return next_due();
     }
     for (;;) {
-        if (look_again_) {
+        if (needs_more()) {
             auto filled = co_await refill();
             if (!filled) co_return co_await leave(filled.error());
         }
@@ -129,7 +146,7 @@ Async<Result<NextLook>> Lane::run() {
             if (turn->blocked_for) pause = std::min(pause, *turn->blocked_for);
             else if (const auto due = next_due(); due && *due > nanoseconds{0}) pause = std::min(pause, *due);
             co_await alarm_.sleep_for(pause);
-            if (monotonic() - begun >= lanes_.parts.limits.busy_pause) look_again_ = true;
+            if (monotonic() - begun >= lanes_.parts.limits.busy_pause) more_ = true;
             continue;
         }
         auto stored = co_await store(*turn);
@@ -211,12 +228,13 @@ Async<Result<>> Lane::cancel_what_is_left() {
 }
 
 Async<Result<>> Lane::refill() {
-    look_again_ = false;
+    look_again_ = more_ = false;
     const std::size_t limit =
         takes_deliveries(webhook_) ? 2 * webhook_.settings.max_in_flight + 1 : most_cancelled;
     auto query = waiting_deliveries(webhook_id_, WebhookDeliveryState::waiting, limit);
     auto deliveries = co_await read_deliveries(*lanes_.parts.store, tenant_id_, std::move(query));
     if (!deliveries) co_return deliveries.error();
+    more_ = more_ || deliveries->size() >= limit;
     ready_.clear();
     mended_.clear();
     for (WebhookDeliveryDocument& delivery : *deliveries) {
@@ -268,12 +286,11 @@ Async<Result<Lane::Turn>> Lane::plan() {
     }
     note_breaker(turn.webhook);
     const bool ends = lanes_.stopping || abandoned_;
-    const bool more = look_again_ || !mended_.empty() || !orphans_.empty() ||
-                      (turn.taken > 0 && turn.taken == ready_.size());
+    const bool more = look_again_ || !mended_.empty() || !orphans_.empty() || (more_ && turn.taken == ready_.size());
     const bool waits_here = turn.blocked_for && *turn.blocked_for < std::chrono::seconds(1);
     const bool due = turn.taken < ready_.size() && !turn.blocked_for &&
                      (is_due(ready_[turn.taken]) || !takes_deliveries(turn.webhook));
-    // One that waits again has to be looked at once more, for when.
+    // One that waits again is looked at once more, for when.
     const bool waits_again = takes_deliveries(turn.webhook) &&
                              std::any_of(turn.changed.begin(), turn.changed.end(),
                                          [](const auto& delivery) { return !has_ended(delivery.state); });
@@ -398,6 +415,7 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
     auto receipt = co_await lanes_.parts.store->commit(tenant_id_, std::move(writes));
     if (receipt) {
         turn.webhook.etag = receipt->etags.front();
+        for (std::size_t i = 0; i < turn.changed.size(); ++i) turn.changed[i].etag = receipt->etags[1 + i];
         for (std::size_t i = 0; i < turn.starts.size(); ++i)
             turn.starts[i].etag = receipt->etags[1 + turn.changed.size() + i];
     } else {
@@ -409,13 +427,13 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
         auto looked = co_await look_what_was_stored(turn);
         if (!looked) co_return looked.error();
         if (*looked != Stored::yes) co_return *looked;
+        look_again_ = true;
     }
     if (disables && lanes_.parts.observer)
         lanes_.parts.observer->on_log(LogLevel::warning,
                                       "a webhook is switched off: its endpoint answered that it is gone, or failed for "
                                       "days",
                                       disabled_data(turn.webhook));
-    const bool again = !turn.changed.empty();
     webhook_ = turn.webhook;
     claimed_ = true;
     renewed_at_ = turn.planned_at;
@@ -423,7 +441,8 @@ Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
     mended_.clear();
     landed_.erase(landed_.begin(), landed_.begin() + static_cast<std::ptrdiff_t>(turn.settled));
     ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(turn.taken));
-    if (again || ready_.empty()) look_again_ = true;
+    for (WebhookDeliveryDocument& delivery : turn.changed)
+        if (delivery.state == WebhookDeliveryState::waiting) take_back(std::move(delivery));
     co_return Stored::yes;
 }
 

@@ -116,6 +116,8 @@ private:
     enum class Stored { yes, no, lost };
 
     Async<Result<bool>> claim();
+    [[nodiscard]] bool needs_more() const;
+    void take_back(WebhookDeliveryDocument delivery);
     Async<Result<>> refill();
     Async<Result<>> find_orphans();
     Async<Result<>> cancel_what_is_left();
@@ -152,7 +154,8 @@ private:
     std::vector<std::pair<std::string, std::optional<Timestamp>>> keys_; // and until when each signs
     std::vector<HttpHeader> headers_;
     std::deque<WebhookDeliveryDocument> ready_;    // what waits, by time
-    bool look_again_ = true;                       // the store may hold more than that
+    bool look_again_ = true;                       // nobody knows what the store holds
+    bool more_ = true;                             // the store may hold more than that
     std::vector<WebhookDeliveryDocument> mended_;  // waited by a clock that was put back
     std::vector<WebhookDeliveryDocument> orphans_; // begun by a lane that has died
     std::map<std::string, std::shared_ptr<Flight>> flights_; // by delivery
