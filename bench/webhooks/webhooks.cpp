@@ -141,7 +141,8 @@ Async<void> fan_out(Webhooks& webhooks, Store& store, const Options& options, Ru
 
 Async<void> until_delivered(const Watch& watch, std::size_t wanted, WebhookDispatcher& dispatcher, Clock& clock,
                             double& cpu) {
-    for (int i = 0; i < 12'000 && watch.delivered() < wanted; ++i) co_await clock.sleep_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 12'000 && watch.delivered() < wanted; ++i)
+        co_await clock.sleep_for(std::chrono::milliseconds(10));
     cpu = cpu_seconds();
     co_await dispatcher.stop(std::chrono::milliseconds(500));
 }

@@ -2,7 +2,7 @@
 
 #include <core/http_syntax.hpp>
 #include <core/json_text.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 #include <net/masking.hpp>
 
 #include <fmt/format.h>

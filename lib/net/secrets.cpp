@@ -2,7 +2,7 @@
 
 #include <core/hexadecimal.hpp>
 #include <core/http_syntax.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <algorithm>
 #include <optional>

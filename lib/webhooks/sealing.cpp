@@ -1,7 +1,7 @@
 #include <castiel_sync/webhooks/sealing.hpp>
 
 #include <core/hexadecimal.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 #include <webhooks/random_bytes.hpp>
 
 #include <openssl/evp.h>

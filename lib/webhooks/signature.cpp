@@ -1,6 +1,6 @@
 #include <castiel_sync/webhooks/signature.hpp>
 
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 #include <webhooks/random_bytes.hpp>
 
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 
 #include <core/hexadecimal.hpp>
 #include <core/json_text.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

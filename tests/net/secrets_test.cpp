@@ -1,6 +1,6 @@
 #include <castiel_sync/http/secrets.hpp>
 
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>

@@ -1,7 +1,7 @@
 #include <adapters/rest/authentication.hpp>
 
 #include <core/http_date.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 #include <castiel_sync/http/retry_after.hpp>
 #include <core/json_marks.hpp>
 #include <core/json_text.hpp>
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include <net/base64.hpp>
+#include <core/base64.hpp>
 
 #include <cstdint>
 
