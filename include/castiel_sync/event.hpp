@@ -46,8 +46,8 @@ protected:
     EventSink() = default;
 };
 
-// Purpose.     Makes documents of events in the commit that takes them out of the outbox, or marks them there: whatever
-//              becomes of the process, an event is in the outbox or has been made into them.
+// Purpose.     Makes documents of events before they leave the outbox: whatever becomes of the process, an event is
+//              there, or has been made into them.
 // Threading.   Called on the engine's executor; calls never overlap.
 class EventFanOut {
 public:

@@ -21,19 +21,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr int stale_rounds = 20; // of what others change at the same time
-
-// Of these writes, in one commit with `others` that are small.
-std::size_t how_many_fit(const std::vector<Write>& writes, const StoreLimits& limits, std::size_t others) {
-    std::size_t fitting = 0;
-    std::size_t bytes = 0;
-    for (const Write& write : writes) {
-        bytes += write.document.body.size();
-        if (fitting + others + 1 > limits.max_writes || bytes > limits.max_bytes) break;
-        ++fitting;
-    }
-    return fitting;
-}
+constexpr int stale_rounds = 20; // of what others make at the same time
 
 std::string mapping_id(const EntityMapping& mapping) {
     return mapping.id.empty() ? mapping.external_entity + "↔" + mapping.shard_type_id : mapping.id;
@@ -506,64 +494,67 @@ Async<Result<std::size_t>> Engine::State::publish_events(std::string tenant_id) 
 
 Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) {
     std::size_t published = 0;
-    int stale = 0;
-    std::size_t most = 200;
+    std::optional<Error> refused; // by the sink: the others are told of the rest all the same
+    Query query;
+    query.order = {{"stream_id", false}, {"sequence", false}};
+    query.limit = 200;
     for (bool more = true; more;) {
-        Query query;
-        query.order = {{"stream_id", false}, {"sequence", false}};
-        query.limit = most;
-        auto page = co_await parts.store->query(tenant_id, "outbox", std::move(query));
+        Query copy = query;
+        auto page = co_await parts.store->query(tenant_id, "outbox", std::move(copy));
         if (!page) co_return page.error();
-        if (page->documents.empty()) break;
+        more = !page->continuation.empty();
+        if (refused) query.continuation = page->continuation;
+        if (page->documents.empty()) continue;
         std::vector<Event> events;
+        std::vector<Write> writes;
         for (const auto& document : page->documents) {
             auto event = from_document<Event>(document);
             if (!event) co_return event.error();
             events.push_back(std::move(*event));
+            writes.push_back(remove("outbox", document.id));
         }
         const std::size_t count = events.size();
-        std::vector<Write> fanned_out;
         if (parts.fan_out) {
-            auto writes = co_await parts.fan_out->writes_for(tenant_id, events);
-            if (!writes) co_return writes.error();
-            fanned_out = std::move(*writes);
-            const std::size_t fitting = how_many_fit(fanned_out, parts.store->limits(), count);
-            if (fitting < fanned_out.size() && count > 1) {
-                most = count / 2;
-                continue;
-            }
-            if (fitting < fanned_out.size()) { // one event for very many: in parts, and the event goes with the last
-                fanned_out.resize(fitting);
-                auto part = co_await commit_fan_out(tenant_id, std::move(fanned_out), {});
-                if (!part && (part.error().code != ErrorCode::stale || ++stale >= stale_rounds)) co_return part.error();
-                continue;
-            }
+            auto told = co_await fan_out(tenant_id, events);
+            if (!told) co_return told.error();
         }
-        auto taken = co_await parts.events->publish(std::move(events));
-        // Whoever is told by the fan-out does not wait for a sink that is down: made once more, it finds all there.
-        std::vector<Write> removals;
-        if (taken)
-            for (const auto& document : page->documents) removals.push_back(remove("outbox", document.id));
-        auto committed = co_await commit_fan_out(tenant_id, std::move(fanned_out), std::move(removals));
-        if (!committed && committed.error().code == ErrorCode::stale && ++stale < stale_rounds) continue;
-        if (!committed) co_return committed.error();
-        if (!taken) co_return taken.error();
-        more = !page->continuation.empty();
+        if (refused) continue;
+        if (auto taken = co_await parts.events->publish(std::move(events)); !taken) {
+            if (!parts.fan_out) co_return taken.error();
+            refused = taken.error();
+            query.continuation = page->continuation;
+            continue;
+        }
+        auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
+        if (!receipt) co_return receipt.error();
         published += count;
-        stale = 0;
     }
+    if (refused) co_return *refused;
     co_return published;
 }
 
-Async<Result<>> Engine::State::commit_fan_out(std::string tenant_id, std::vector<Write> fanned_out,
-                                              std::vector<Write> removals) {
-    std::vector<Write> writes = fanned_out;
-    writes.insert(writes.end(), removals.begin(), removals.end());
-    if (writes.empty()) co_return Result<>();
-    auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
-    if (!receipt) co_return receipt.error();
-    if (!fanned_out.empty()) parts.fan_out->take_note(tenant_id, fanned_out);
-    co_return Result<>();
+// Another instance may do the same at this moment, or have done a part of it: what is there is left out.
+Async<Result<>> Engine::State::fan_out(std::string tenant_id, std::vector<Event> events) {
+    const StoreLimits limits = parts.store->limits();
+    for (int round = 0;; ++round) {
+        auto writes = co_await parts.fan_out->writes_for(tenant_id, events);
+        if (!writes) co_return writes.error();
+        Result<> stored;
+        for (std::size_t begin = 0; begin < writes->size() && stored;) {
+            std::vector<Write> part;
+            std::size_t bytes = 0;
+            for (; begin < writes->size() && part.size() < limits.max_writes; ++begin) {
+                bytes += (*writes)[begin].document.body.size();
+                if (!part.empty() && bytes > limits.max_bytes) break;
+                part.push_back((*writes)[begin]);
+            }
+            std::vector<Write> told = part;
+            auto receipt = co_await parts.store->commit(tenant_id, std::move(part));
+            if (receipt) parts.fan_out->take_note(tenant_id, told);
+            else stored = receipt.error();
+        }
+        if (stored || stored.error().code != ErrorCode::stale || round == stale_rounds) co_return stored;
+    }
 }
 
 } // namespace castiel_sync

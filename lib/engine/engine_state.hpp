@@ -96,7 +96,7 @@ struct Engine::State {
 
     Async<Result<std::size_t>> publish_events(std::string tenant_id);
     Async<Result<std::size_t>> publish_tenant(std::string tenant_id);
-    Async<Result<>> commit_fan_out(std::string tenant_id, std::vector<Write> fanned_out, std::vector<Write> removals);
+    Async<Result<>> fan_out(std::string tenant_id, std::vector<Event> events);
 
     // A short hold on a stream for a person's call. `work` gets the run and answers; the lease goes in every case.
     using Work = std::function<Async<Result<>>(Run&, Session&, Pinned&)>;

@@ -29,7 +29,7 @@ struct EndpointName {
 
 struct WebhookDispatcher::State {
     explicit State(WebhookDispatcherParts given)
-        : parts(std::move(given)), lanes{parts, {}, {}, false}, alarm(parts.runtime), all_ended(parts.runtime) {
+        : parts(std::move(given)), lanes(parts), alarm(parts.runtime), all_ended(parts.runtime) {
         // A process that died may have had the same name: what it left is told from what is ours.
         parts.instance += "-" + make_uuid(*parts.runtime.random);
     }
@@ -139,17 +139,17 @@ Async<Result<>> WebhookDispatcher::State::look_at_store() {
 Async<Result<>> WebhookDispatcher::State::look_at_endpoint(EndpointName name, WebhookDocument webhook) {
     if (running.contains(name)) co_return Result<>();
     const Timestamp now = parts.runtime.clock->now();
-    if (webhook.removed) {
-        note(name, monotonic());
-    } else if (webhook.lease) {
+    if (webhook.lease) {
         // Whoever has it now looks after it; if that one has died, this is when that shows.
         const nanoseconds left = std::max<nanoseconds>(webhook.lease->expires_at - now, nanoseconds{0});
         note(name, monotonic() + std::min<nanoseconds>(left, parts.limits.lease_duration));
     } else {
         Query query;
         query.conditions.emplace_back("webhook_id", Condition::Comparison::equal, IndexValue(name.webhook_id));
-        query.conditions.emplace_back("state", Condition::Comparison::equal,
-                                      IndexValue(std::string(to_string(WebhookDeliveryState::waiting))));
+        // One that was begun without a lease is an orphan; it has no time, and so comes first.
+        std::vector<IndexValue> states{std::string(to_string(WebhookDeliveryState::waiting)),
+                                       std::string(to_string(WebhookDeliveryState::sending))};
+        query.conditions.emplace_back("state", std::move(states));
         query.order = {{"due", false}};
         query.limit = 1;
         Document document;
@@ -165,7 +165,7 @@ Async<Result<>> WebhookDispatcher::State::look_at_endpoint(EndpointName name, We
         auto first = from_document<WebhookDeliveryDocument>(document);
         if (!first) co_return first.error();
         (void)mend_due_time(*first, now);
-        note(name, monotonic() + std::max<nanoseconds>(*first->next_attempt_at - now, nanoseconds{0}));
+        note(name, monotonic() + std::max<nanoseconds>(first->next_attempt_at.value_or(now) - now, nanoseconds{0}));
     }
     co_return Result<>();
 }

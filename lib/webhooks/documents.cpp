@@ -139,6 +139,7 @@ std::string webhook_delivery_id(std::string_view event_id, std::string_view webh
 Document to_document(const WebhookDocument& webhook) {
     Document document = make_document("webhook", webhook.webhook_id, webhook, webhook.settings.integration_id);
     document.etag = webhook.etag;
+    if (webhook.removed) document.expires_at = webhook.updated_at + kept_when_removed;
     return document;
 }
 

@@ -43,7 +43,7 @@ struct WebhookDocument : Webhook {
     std::chrono::milliseconds breaker_pause{0}; // of its breaker, while that is open
     std::optional<Timestamp> rests_until;       // until then it is left alone
     std::uint64_t event_sequence = 0;     // of events about itself
-    bool removed = false;                 // its deliveries are being cancelled; then it goes, too
+    bool removed = false;                 // for its owner it is gone; its deliveries are cancelled
     std::string etag;
 
     WebhookDocument() = default;
@@ -84,6 +84,9 @@ struct WebhookMessage {
 
 // One that never ends, since nobody knows of it, goes after so long.
 inline constexpr std::chrono::days longest_delivery{60};
+
+// One that was removed stays so long, for what others stored for it at the same moment.
+inline constexpr std::chrono::hours kept_when_removed{24};
 
 [[nodiscard]] Document to_document(const WebhookDocument& webhook);
 // One that has ended goes when `kept_until` has come.

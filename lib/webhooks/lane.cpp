@@ -1,15 +1,5 @@
 #include <webhooks/lane.hpp>
 
-#include <castiel_sync/http/retry_after.hpp>
-#include <castiel_sync/webhooks/signature.hpp>
-#include <webhooks/payload.hpp>
-
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace castiel_sync {
@@ -18,9 +8,6 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-// A connection that was refused faster than this is tried once more at once: a process that restarts, a connection that
-// a balancer closed.
-constexpr std::chrono::seconds fast_failure{1};
 // In a turn: more would hold the next commit up.
 constexpr std::size_t most_cancelled = 500;
 // A lease that ends later than its length and this from now is of a clock that was wrong, and holds nobody up.
@@ -55,12 +42,6 @@ Async<Result<std::vector<WebhookDeliveryDocument>>> read_deliveries(Store& store
     co_return deliveries;
 }
 
-WebhookResult thrown_result(const std::exception& fault) {
-    WebhookResult result;
-    result.error = Error(ErrorCode::internal, fmt::format("the transport threw: {}", fault.what()));
-    return result;
-}
-
 json::object disabled_data(const WebhookDocument& webhook) {
     return {{"webhookId", webhook.webhook_id},
             {"integrationId", webhook.settings.integration_id},
@@ -71,7 +52,22 @@ json::object disabled_data(const WebhookDocument& webhook) {
 
 Lane::Lane(WebhookLanes& lanes, WebhookBreaker& breaker, std::string tenant_id, std::string webhook_id)
     : lanes_(lanes), breaker_(breaker), tenant_id_(std::move(tenant_id)), webhook_id_(std::move(webhook_id)),
-      alarm_(lanes.parts.runtime) {}
+      alarm_(lanes.parts.runtime) {
+    ++lanes_.lanes[tenant_id_];
+}
+
+Lane::~Lane() {
+    set_blocked(false);
+    if (--lanes_.lanes[tenant_id_] == 0) lanes_.lanes.erase(tenant_id_);
+}
+
+void Lane::set_blocked(bool blocked) {
+    if (blocked == blocked_) return;
+    blocked_ = blocked;
+    std::size_t& count = lanes_.blocked[tenant_id_];
+    if (blocked) ++count;
+    else if (--count == 0) lanes_.blocked.erase(tenant_id_);
+}
 
 void Lane::ring() {
     more_ = true;
@@ -134,10 +130,18 @@ Async<Result<NextLook>> Lane::run() {
     for (;;) {
         if (needs_more()) {
             auto filled = co_await refill();
-            if (!filled) co_return co_await leave(filled.error());
+            if (!filled && !outlasts(filled.error())) co_return co_await leave(filled.error());
+            if (!filled) {
+                co_await wait_for_store();
+                continue;
+            }
         }
         auto turn = co_await plan();
-        if (!turn) co_return co_await leave(turn.error());
+        if (!turn && !outlasts(turn.error())) co_return co_await leave(turn.error());
+        if (!turn) {
+            co_await wait_for_store();
+            continue;
+        }
         const bool idle = turn->changed.empty() && turn->starts.empty() && !turn->leaves;
         if (idle && renewal_in() > nanoseconds{0}) {
             // Another process may have stored more that is due, and can't tell this one.
@@ -152,6 +156,7 @@ Async<Result<NextLook>> Lane::run() {
         auto stored = co_await store(*turn);
         if (!stored) co_return co_await leave(stored.error());
         if (*stored == Stored::lost) co_return co_await leave(Error(ErrorCode::lease_lost, ""));
+        if (*stored == Stored::no && abandoned_) co_return co_await leave(Error(ErrorCode::lease_lost, ""));
         if (*stored == Stored::no) continue;
         if (turn->leaves) {
             if (turn->blocked_for) co_return turn->blocked_for;
@@ -160,8 +165,21 @@ Async<Result<NextLook>> Lane::run() {
         // A process that stood still may have lost the endpoint since.
         if (monotonic() - turn->planned_at > lanes_.parts.limits.lease_duration * 3 / 4)
             co_return co_await leave(Error(ErrorCode::lease_lost, ""));
+        // Once more: its owner may have led it elsewhere, with other headers, while that was stored.
+        if (auto read = read_secrets(); !read) co_return co_await leave(read.error());
         launch(std::move(*turn));
     }
+}
+
+// Requests under way are not given up because the store does not answer for a moment.
+bool Lane::outlasts(const Error& error) const {
+    return claimed_ && !abandoned_ && is_retryable(error.code) &&
+           monotonic() - renewed_at_ < lanes_.parts.limits.lease_duration * 3 / 4;
+}
+
+Async<> Lane::wait_for_store() {
+    look_again_ = true;
+    co_await lanes_.parts.runtime.clock->sleep_for(lanes_.parts.limits.busy_pause);
 }
 
 // What is under way is nobody's any more: whoever comes next finds it begun, and sends it again.
@@ -195,7 +213,8 @@ Async<Result<bool>> Lane::claim() {
     }
     const bool left_behind = webhook_.lease.has_value();
     webhook_.lease.reset();
-    if (webhook_.breaker_pause > webhook_.breaker_pause.zero() && !breaker_.probing())
+    // The store knows what others met since; what this process knew is old where the two differ.
+    if ((webhook_.breaker_pause > webhook_.breaker_pause.zero()) != breaker_.probing())
         breaker_.take_over(webhook_.breaker_pause, webhook_.rests_until.value_or(now()) - now(), monotonic());
     auto found = co_await find_orphans();
     if (!found) co_return found.error();
@@ -204,7 +223,7 @@ Async<Result<bool>> Lane::claim() {
     const bool waiting = !ready_.empty() && (is_due(ready_.front()) || !takes_deliveries(webhook_));
     ++webhook_.token;
     renewed_at_ = monotonic();
-    co_return left_behind || waiting || !mended_.empty() || !orphans_.empty() || webhook_.removed;
+    co_return left_behind || waiting || !mended_.empty() || !orphans_.empty();
 }
 
 // Its endpoint is gone, and somebody stored it at the same moment.
@@ -359,11 +378,22 @@ Async<Result<>> Lane::choose(Turn& turn) {
     if (lanes_.stopping || abandoned_) co_return Result<>();
     const auto tenant_flights = lanes_.in_flight.find(tenant_id_);
     const std::size_t others = tenant_flights == lanes_.in_flight.end() ? 0 : tenant_flights->second;
+    const auto fair_share =
+        std::max<std::size_t>(1, parts.limits.max_in_flight_per_tenant / lanes_.lanes[tenant_id_]);
+    const bool is_fair = lanes_.blocked[tenant_id_] > (blocked_ ? 1U : 0U);
+    bool blocked = false;
     std::size_t wanted = 0;
     while (turn.taken + wanted < ready_.size() && is_due(ready_[turn.taken + wanted]) && wanted < turn.writes_left) {
         if (flights_.size() + wanted >= settings.max_in_flight) break;
-        if (others + wanted >= parts.limits.max_in_flight_per_tenant) {
-            turn.blocked_for = parts.limits.busy_pause;
+        if (others + wanted >= parts.limits.max_in_flight_per_tenant ||
+            lanes_.counts.in_flight + wanted >= parts.limits.max_in_flight) {
+            turn.blocked_for = std::chrono::milliseconds(100);
+            blocked = true;
+            break;
+        }
+        // Room that comes free is for whoever waits for it, up to an even share for each.
+        if (is_fair && flights_.size() + wanted >= fair_share) {
+            turn.blocked_for = std::chrono::milliseconds(100);
             break;
         }
         if (const auto closed = breaker_.closed_for(monotonic())) {
@@ -380,6 +410,7 @@ Async<Result<>> Lane::choose(Turn& turn) {
         }
         ++wanted;
     }
+    set_blocked(blocked);
     if (wanted == 0) co_return Result<>();
     if (auto read = read_secrets(); !read) co_return read;
     turn.room = TenantRoom(lanes_, tenant_id_, wanted);
@@ -406,8 +437,7 @@ Async<Result<>> Lane::choose(Turn& turn) {
 Async<Result<Lane::Stored>> Lane::store(Turn& turn) {
     const Timestamp kept_until = now() + lanes_.parts.limits.retention;
     std::vector<Write> writes;
-    if (turn.leaves && turn.webhook.removed) writes.push_back(remove("webhook", webhook_id_, turn.webhook.etag));
-    else writes.push_back(replace(to_document(turn.webhook)));
+    writes.push_back(replace(to_document(turn.webhook)));
     for (const auto& delivery : turn.changed) writes.push_back(replace(to_document(delivery, kept_until)));
     for (const auto& delivery : turn.starts) writes.push_back(replace(to_document(delivery, kept_until)));
     const bool disables = turn.webhook.event_sequence != webhook_.event_sequence;
@@ -469,120 +499,11 @@ Async<Result<Lane::Stored>> Lane::look_what_was_stored(Turn& turn) {
     if (!claimed_ || fresh->token != webhook_.token || !fresh->lease ||
         fresh->lease->owner != lanes_.parts.instance)
         co_return Stored::lost;
+    // One of ours that was thought lost came late: whoever claims next finds what it began.
+    if (fresh->commit_id != webhook_.commit_id) co_return Stored::lost;
     webhook_ = std::move(*fresh);
     look_again_ = true;
     co_return Stored::no;
-}
-
-Result<> Lane::read_secrets() {
-    std::string all = webhook_.sealed_headers;
-    for (const SealedSecret& secret : webhook_.secrets) all += "," + secret.sealed;
-    if (all == secrets_of_) return {};
-    const Sealer& sealer = *lanes_.parts.sealer;
-    const std::string context = webhook_context(tenant_id_, webhook_id_);
-    auto headers = open_headers(webhook_.sealed_headers, sealer, context);
-    if (!headers) return headers.error();
-    keys_.clear();
-    for (const SealedSecret& secret : webhook_.secrets) {
-        auto text = sealer.open(secret.sealed, context);
-        if (!text) return text.error();
-        auto key = parse_webhook_secret(*text);
-        if (!key) return key.error();
-        keys_.emplace_back(std::move(*key), secret.signs_until);
-    }
-    headers_ = std::move(*headers);
-    secrets_of_ = std::move(all);
-    return {};
-}
-
-HttpCall Lane::call_of(const WebhookDeliveryDocument& delivery, std::string payload) const {
-    HttpCall call;
-    call.method = "POST";
-    call.url = webhook_.settings.url;
-    call.body = delivery.thin ? thin_payload(payload) : std::move(payload);
-    call.timeout = lanes_.parts.limits.timeout;
-    call.max_answer_bytes = lanes_.parts.limits.max_answer_bytes;
-    call.cut_long_answer = true;
-    for (const HttpHeader& header : headers_) call.headers.add(header.name, header.value);
-    const std::int64_t timestamp = std::chrono::floor<std::chrono::seconds>(now()).time_since_epoch().count();
-    std::string signatures;
-    for (const auto& [key, until] : keys_) {
-        if (until && *until <= now()) continue;
-        if (!signatures.empty()) signatures += ' ';
-        signatures += sign_webhook(key, delivery.event_id, timestamp, call.body);
-    }
-    call.headers.add("Content-Type", "application/json");
-    call.headers.add("webhook-id", delivery.event_id);
-    call.headers.add("webhook-timestamp", std::to_string(timestamp));
-    call.headers.add("webhook-signature", std::move(signatures));
-    return call;
-}
-
-void Lane::launch(Turn turn) {
-    for (std::size_t i = 0; i < turn.starts.size(); ++i) {
-        auto flight = std::make_shared<Flight>();
-        flight->call = call_of(turn.starts[i], std::move(turn.payloads[i]));
-        flight->delivery = std::move(turn.starts[i]);
-        if (abandoned_) { // while that was stored: nothing is sent any more
-            landed_.push_back(std::move(flight));
-            continue;
-        }
-        flight->room = turn.room.take_one();
-        flights_.emplace(flight->delivery.delivery_id, flight);
-        ++lanes_.counts.in_flight;
-        ++lanes_.counts.attempts;
-        const auto landed = [self = shared_from_this(), flight](const std::exception_ptr& thrown) {
-            if (thrown) std::rethrow_exception(thrown);
-            // Not here: the signal has to outlive this handler.
-            asio::post(self->lanes_.parts.runtime.executor, [self, flight] {
-                flight->room = TenantRoom();
-                self->flights_.erase(flight->delivery.delivery_id);
-                self->landed_.push_back(flight);
-                self->alarm_.ring();
-            });
-        };
-        asio::co_spawn(lanes_.parts.runtime.executor, fly(shared_from_this(), flight),
-                       asio::bind_cancellation_slot(flight->stop.slot(), landed));
-    }
-}
-
-Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
-    WebhookLanes& lanes = self->lanes_;
-    try {
-        flight->result = co_await self->send(std::move(flight->call));
-    } catch (const boost::system::system_error& fault) {
-        if (fault.code() != asio::error::operation_aborted) flight->result = thrown_result(fault);
-    } catch (const std::exception& fault) {
-        flight->result = thrown_result(fault);
-    }
-    --lanes.counts.in_flight;
-    if (!flight->result) co_return;
-    const auto outcome = outcome_of(flight->result->status, flight->result->error);
-    const bool delivered = outcome == WebhookOutcome::delivered;
-    self->breaker_.note(delivered, self->monotonic());
-    ++(delivered ? lanes.counts.delivered : lanes.counts.failed);
-}
-
-Async<WebhookResult> Lane::send(HttpCall call) {
-    const nanoseconds begun = monotonic();
-    HttpCall again = call;
-    auto answer = co_await lanes_.parts.transport->send(std::move(call));
-    if (!answer && answer.error().code == ErrorCode::unavailable && monotonic() - begun < fast_failure)
-        answer = co_await lanes_.parts.transport->send(std::move(again));
-    WebhookResult result;
-    result.took = std::chrono::duration_cast<std::chrono::milliseconds>(monotonic() - begun);
-    if (answer) {
-        result.status = answer->status;
-        result.retry_after = read_retry_after(answer->headers, now());
-        result.answer = std::move(answer->body);
-    } else {
-        result.error = answer.error();
-        // Not told to the endpoint's owner: see end_attempt.
-        if (result.error->code == ErrorCode::invalid_configuration && lanes_.parts.observer)
-            lanes_.parts.observer->on_log(LogLevel::warning, "a webhook can't be sent: " + result.error->message,
-                                          {{"tenantId", tenant_id_}, {"webhookId", webhook_id_}});
-    }
-    co_return result;
 }
 
 } // namespace castiel_sync

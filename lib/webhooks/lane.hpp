@@ -26,9 +26,14 @@ namespace castiel_sync {
 
 // What lanes of a process share.
 struct WebhookLanes {
+    explicit WebhookLanes(const WebhookDispatcherParts& given) : parts(given) {}
+
     const WebhookDispatcherParts& parts;
     WebhookDispatcher::Counts counts;
-    std::map<std::string, std::size_t> in_flight; // by tenant; also what is about to be
+    // By tenant.
+    std::map<std::string, std::size_t> in_flight; // requests; also those that are about to be
+    std::map<std::string, std::size_t> lanes;
+    std::map<std::string, std::size_t> blocked; // lanes that wait for room
     bool stopping = false;
 };
 
@@ -75,6 +80,9 @@ using NextLook = std::optional<std::chrono::nanoseconds>;
 class Lane : public std::enable_shared_from_this<Lane> {
 public:
     Lane(WebhookLanes& lanes, WebhookBreaker& breaker, std::string tenant_id, std::string webhook_id);
+    ~Lane();
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
 
     // Sends what is due, to its end.
     Async<Result<NextLook>> run();
@@ -116,6 +124,9 @@ private:
     enum class Stored { yes, no, lost };
 
     Async<Result<bool>> claim();
+    [[nodiscard]] bool outlasts(const Error& error) const;
+    Async<> wait_for_store();
+    void set_blocked(bool blocked);
     [[nodiscard]] bool needs_more() const;
     void take_back(WebhookDeliveryDocument delivery);
     Async<Result<>> refill();
@@ -163,6 +174,7 @@ private:
     std::chrono::nanoseconds renewed_at_{0};
     std::chrono::nanoseconds held_for_{0}; // by somebody else, as far as is known
     bool abandoned_ = false;
+    bool blocked_ = false;
 };
 
 } // namespace castiel_sync

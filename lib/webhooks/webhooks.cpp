@@ -15,7 +15,8 @@
 namespace castiel_sync {
 namespace {
 
-constexpr int stale_rounds = 20;
+constexpr int stale_rounds = 20; // beside a lane that stores something all the time
+constexpr std::chrono::hours repetition_window{24}; // as that of an Idempotency-Key
 constexpr std::size_t longest_url = 2048;
 constexpr std::size_t most_events = 100;
 constexpr std::size_t most_header_bytes = 4096;
@@ -120,9 +121,9 @@ Async<Result<WebhookWithSecret>> Webhooks::create(std::string tenant_id, Webhook
     if (secret.empty()) secret = make_webhook_secret(random);
     if (auto key = parse_webhook_secret(secret); !key)
         co_return Error(key.error().code, "secret: " + key.error().message);
-    auto present = co_await list(tenant_id, "");
+    auto present = co_await count(tenant_id);
     if (!present) co_return present.error();
-    if (present->size() >= parts_.limits.max_webhooks_per_tenant)
+    if (*present >= parts_.limits.max_webhooks_per_tenant)
         co_return Error(ErrorCode::invalid_request,
                         fmt::format("there are {} webhooks, and no more are kept of one tenant",
                                     parts_.limits.max_webhooks_per_tenant));
@@ -145,14 +146,42 @@ Async<Result<WebhookWithSecret>> Webhooks::create(std::string tenant_id, Webhook
     document.created_at = document.updated_at = now;
     std::vector<Write> writes{insert(to_document(document))};
     auto receipt = co_await parts_.store->commit(tenant_id, std::move(writes));
-    // The first answer with the secret never arrived: this one holds another, and both sign.
-    if (!receipt && receipt.error().code == ErrorCode::stale && may_be_repeated)
-        co_return co_await rotate_secret(tenant_id, document.webhook_id, secret);
+    if (!receipt && receipt.error().code == ErrorCode::stale && may_be_repeated) {
+        auto earlier = co_await load(tenant_id, document.webhook_id);
+        const bool same = earlier && earlier->document.settings.url == document.settings.url &&
+                          earlier->document.settings.events == document.settings.events &&
+                          earlier->document.created_at > now - repetition_window;
+        // The first answer with the secret never arrived: this one holds another, and both sign.
+        if (same) co_return co_await rotate_secret(tenant_id, document.webhook_id, std::move(secret));
+        document.settings.headers = std::move(headers); // made long ago by what had the same id
+        co_return co_await create(std::move(tenant_id), std::move(document.settings), std::move(secret), "");
+    }
     if (!receipt) co_return receipt.error();
     WebhookWithSecret made;
     made.webhook = shown(std::move(document), std::move(headers));
     made.secret = std::move(secret);
     co_return made;
+}
+
+Async<Result<std::size_t>> Webhooks::count(std::string tenant_id) {
+    std::size_t count = 0;
+    Query query;
+    query.limit = 1000;
+    do {
+        Query copy = query;
+        auto page = co_await parts_.store->query(tenant_id, "webhook", std::move(copy));
+        if (!page) co_return page.error();
+        count += page->documents.size();
+        query.continuation = page->continuation;
+    } while (!query.continuation.empty());
+    co_return count;
+}
+
+// Others change the same document; each time a little longer, by chance.
+Async<> Webhooks::pause_between(int round) {
+    const std::uint64_t most = 5'000'000ULL * static_cast<std::uint64_t>(round + 1); // nanoseconds
+    co_await parts_.runtime.clock->sleep_for(
+        std::chrono::nanoseconds(static_cast<std::int64_t>(uniform(*parts_.runtime.random, most))));
 }
 
 Async<Result<Webhook>> Webhooks::find(std::string tenant_id, std::string webhook_id) {
@@ -217,21 +246,30 @@ Async<Result<Webhook>> Webhooks::update(std::string tenant_id, std::string webho
             co_return shown(std::move(document), std::move(headers));
         }
         if (receipt.error().code != ErrorCode::stale || round == stale_rounds) co_return receipt.error();
+        co_await pause_between(round);
     }
 }
 
+// Without its secrets, which may be lost.
 Async<Result<>> Webhooks::remove(std::string tenant_id, std::string webhook_id) {
     for (int round = 0;; ++round) {
-        auto found = co_await load(tenant_id, webhook_id);
-        if (!found) co_return found.error();
-        found->document.removed = true;
-        std::vector<Write> writes{replace(to_document(found->document))};
+        std::vector<std::string> ids{webhook_id};
+        auto documents = co_await parts_.store->read(tenant_id, "webhook", std::move(ids));
+        if (!documents) co_return documents.error();
+        if (!documents->front()) co_return no_such("webhook", webhook_id);
+        auto document = from_document<WebhookDocument>(*documents->front());
+        if (!document) co_return document.error();
+        if (document->removed) co_return no_such("webhook", webhook_id);
+        document->removed = true;
+        document->updated_at = parts_.runtime.clock->now();
+        std::vector<Write> writes{replace(to_document(*document))};
         auto receipt = co_await parts_.store->commit(tenant_id, std::move(writes));
         if (receipt) {
             tell(tenant_id, webhook_id);
             co_return Result<>();
         }
         if (receipt.error().code != ErrorCode::stale || round == stale_rounds) co_return receipt.error();
+        co_await pause_between(round);
     }
 }
 
@@ -264,6 +302,7 @@ Async<Result<WebhookWithSecret>> Webhooks::rotate_secret(std::string tenant_id, 
             co_return rotated;
         }
         if (receipt.error().code != ErrorCode::stale || round == stale_rounds) co_return receipt.error();
+        co_await pause_between(round);
     }
 }
 

@@ -144,7 +144,8 @@ struct WebhookLimits {
     std::size_t max_kept_attempts = 20;             // of a delivery; its count goes on
     std::size_t max_webhooks_per_tenant = 1000;
     std::size_t max_lanes = 1000;                   // endpoints that one process sends to at once
-    std::size_t max_in_flight_per_tenant = 200;
+    std::size_t max_in_flight_per_tenant = 200;     // requests of one process at once; shared evenly when it is short
+    std::size_t max_in_flight = 4000;               // of all tenants: each is a socket
     std::chrono::milliseconds lease_duration{60'000}; // after a crash another instance goes on after this long
     std::chrono::milliseconds interval{60'000};     // between two looks at what others left
     std::chrono::milliseconds busy_pause{1'000};    // before an endpoint that another instance has is looked at again

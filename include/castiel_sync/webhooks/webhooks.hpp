@@ -68,8 +68,8 @@ public:
         parts_.on_due = std::move(told);
     }
 
-    // `secret` empty: one is made. `webhook_id` empty: a new one; else the call may be repeated, and a repetition
-    // changes the secret of what the first one made.
+    // `secret` empty: one is made. `webhook_id` empty: a new one; else the call may be repeated within a day, and a
+    // repetition changes the secret of what the first one made.
     Async<Result<WebhookWithSecret>> create(std::string tenant_id, WebhookSettings settings, std::string secret,
                                             std::string webhook_id);
     Async<Result<Webhook>> find(std::string tenant_id, std::string webhook_id);
@@ -104,6 +104,8 @@ public:
 private:
     struct Found;
     Async<Result<Found>> load(std::string tenant_id, std::string webhook_id);
+    Async<Result<std::size_t>> count(std::string tenant_id);
+    Async<> pause_between(int round);
     void tell(const std::string& tenant_id, const std::string& webhook_id) const;
     [[nodiscard]] Result<> check(const WebhookSettings& settings) const;
 
