@@ -62,9 +62,9 @@ std::optional<ConfigurationFault> apply(const json::object& body, WebhookSetting
         const auto before = std::exchange(settings.headers, {});
         for (const auto& [name, value] : headers->as_object()) {
             std::string sent(value.as_string());
-            const auto same = std::find_if(before.begin(), before.end(), [&name = name](const HttpHeader& header) {
-                return header.name == std::string_view(name);
-            });
+            const std::string_view wanted = name;
+            const auto same = std::find_if(before.begin(), before.end(),
+                                           [wanted](const HttpHeader& header) { return header.name == wanted; });
             if (sent == hidden_header_value && same != before.end()) {
                 sent = same->value;
                 keeps_hidden = true;
