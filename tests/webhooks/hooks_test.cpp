@@ -1,5 +1,6 @@
 // Hooks that come in, as texts: whether they are signed, and what they say. Signatures are published examples, or were
 // calculated with another program.
+#include <castiel_sync/adapters/rest.hpp>
 #include <webhooks/hook_hint.hpp>
 #include <webhooks/hook_verification.hpp>
 
@@ -264,6 +265,32 @@ TEST_CASE("secrets are webhookSecret and webhookSecrets, those that are any") {
     Example empty = token();
     empty.secrets = of(R"({"webhookSecret": ""})");
     check_refused(empty.with("X-Hook-Token", ""));
+}
+
+TEST_CASE("a description tells how its system's hooks are signed; unsigned ones are a setting of the integration") {
+    const auto described = [](const std::string& webhook) {
+        const auto parsed = parse_rest_description(parse_json(R"({"name": "crm", "summary": "A CRM",
+            "baseUrl": "https://crm.example.com", "entities": {"contacts": {"id": "id", "list": {"path": "/contacts"}}}
+            )" + webhook + "}").value());
+        REQUIRE_MESSAGE(parsed.description, parsed.faults.front().path << ": " << parsed.faults.front().message);
+        return describe(*parsed.description);
+    };
+    const auto takes_setting = [](const AdapterDescription& adapter) {
+        const json::value* setting = adapter.settings_schema.at("properties").as_object().if_contains(
+            accept_unverified_hooks);
+        return setting != nullptr && setting->at("default") == false;
+    };
+    const auto token = described(R"(, "webhook": {"scheme": "token", "header": "X-T", "entity": "a.b", "id": "c"})");
+    REQUIRE(token.hooks.has_value());
+    CHECK(token.hooks->scheme == Scheme::token);
+    CHECK(token.hooks->header == "X-T");
+    CHECK(token.hooks->entity == "a.b");
+    CHECK(token.hooks->id == "c");
+    CHECK_FALSE(takes_setting(token));
+    const auto open = described(R"(, "webhook": {"scheme": "none"})");
+    CHECK(open.hooks->scheme == Scheme::none);
+    CHECK(takes_setting(open));
+    CHECK_FALSE(described("").hooks.has_value());
 }
 
 TEST_CASE("a body names records, or less: what can't be read makes the hint wider") {
