@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace castiel_sync {
@@ -57,6 +58,22 @@ struct AdapterCapabilities {
     std::size_t max_in_flight = 1;
 };
 
+// How a system signs the hooks that it sends, and where their bodies say what has changed: see
+// castiel_sync/webhooks/inbound.hpp. A body that is a list is one of several such bodies.
+struct HookDescription {
+    enum class Scheme { standard, github, stripe, hubspot_v3, slack, shopify, token, none };
+
+    Scheme scheme = Scheme::none;
+    std::string header; // token: the header that holds it
+    std::string entity; // dotted path to the name of the entity; empty: bodies don't tell
+    std::string id;     // dotted path to the record's id, alike
+
+    HookDescription() = default;
+};
+
+// The setting by which an integration takes hooks of Scheme::none.
+inline constexpr std::string_view accept_unverified_hooks = "acceptUnverifiedHooks";
+
 struct AdapterDescription {
     std::string name;             // as in providerName: lower case, digits and hyphens
     std::string summary;          // one sentence
@@ -65,6 +82,7 @@ struct AdapterDescription {
     std::vector<std::string> entities;
     // What Adapter::capabilities() will answer, where that does not depend on the settings.
     std::optional<AdapterCapabilities> capabilities;
+    std::optional<HookDescription> hooks; // none: the system sends none that could be told from a forger's
 
     AdapterDescription() = default;
 };

@@ -21,6 +21,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -92,6 +93,10 @@ struct ListPage {
 struct TaskOptions {
     std::string task_id; // a UUID; empty: a new one
     bool held = false;   // it waits for execute_task
+    // What is written in the commit that stores the task, or that joins one that waits: as it is stored, it is given.
+    // Where a precondition of these does not hold, that is stale, and no task is stored. May be empty. A task that is
+    // there already under `task_id` is answered without them.
+    std::function<std::vector<Write>(const SyncTask&)> with;
 
     TaskOptions() = default;
 };

@@ -76,7 +76,7 @@ struct Engine::State {
                             std::vector<std::string>& examples);
 
     Async<Result<TaskDocument>> load_task(std::string tenant_id, std::string task_id);
-    Async<Result<std::optional<SyncTask>>> join_waiting(const SyncRequest& request);
+    Async<Result<std::optional<SyncTask>>> join_waiting(const SyncRequest& request, const TaskOptions& options);
     Async<Result<bool>> cancellation_asked(std::string tenant_id, std::string task_id);
     Async<Result<TaskDocument>> store_task(TaskDocument task, std::vector<Write> with = {});
     Async<Result<SyncTask>> run_task(std::string tenant_id, std::string task_id);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace castiel_sync {
@@ -73,8 +74,9 @@ Async<Result<TaskDocument>> Engine::State::store_task(TaskDocument task, std::ve
 }
 
 // Events come in floods, and a stream needs to look once. Another one like it that has not begun takes its records
-// along; one that asks for everything covers any.
-Async<Result<std::optional<SyncTask>>> Engine::State::join_waiting(const SyncRequest& request) {
+// along; one that asks for everything covers any, but does not make what is named wait for the minimum interval.
+Async<Result<std::optional<SyncTask>>> Engine::State::join_waiting(const SyncRequest& request,
+                                                                   const TaskOptions& options) {
     ListRequest list_request;
     list_request.tenant_id = request.tenant_id;
     list_request.integration_id = request.integration_id;
@@ -88,12 +90,17 @@ Async<Result<std::optional<SyncTask>>> Engine::State::join_waiting(const SyncReq
             known.direction != request.direction || known.filters != request.filters)
             continue;
         known.tenant_id = request.tenant_id;
-        if (counts_for_interval(known)) co_return std::optional<SyncTask>(std::move(task));
-        if (counts_for_interval(request) || !take_along(known.source_ids, request.source_ids) ||
-            !take_along(known.target_ids, request.target_ids))
+        if (counts_for_interval(known)) {
+            if (!counts_for_interval(request) && task.not_before) continue;
+            if (!options.with) co_return std::optional<SyncTask>(std::move(task));
+        } else if (counts_for_interval(request) || !take_along(known.source_ids, request.source_ids) ||
+                   !take_along(known.target_ids, request.target_ids)) {
             continue;
+        }
         task.updated_at = parts.runtime.clock->now();
-        auto stored = co_await store_task(std::move(task));
+        std::vector<Write> with;
+        if (options.with) with = options.with(task);
+        auto stored = co_await store_task(std::move(task), std::move(with));
         if (stored) co_return std::optional<SyncTask>(std::move(*stored));
         if (stored.error().code != ErrorCode::stale) co_return stored.error(); // stale: it has begun meanwhile
     }
@@ -110,7 +117,7 @@ Async<Result<SyncTask>> Engine::create_task(SyncRequest request, TaskOptions opt
     if (!plans) co_return plans.error();
 
     if (request.trigger == Trigger::event || request.trigger == Trigger::webhook) {
-        auto joined = co_await state.join_waiting(request);
+        auto joined = co_await state.join_waiting(request, options);
         if (!joined) co_return joined.error();
         if (*joined) co_return std::move(**joined);
     }
@@ -127,6 +134,10 @@ Async<Result<SyncTask>> Engine::create_task(SyncRequest request, TaskOptions opt
         task.not_before = *wait;
     }
     std::vector<Write> writes{insert(to_document(task))};
+    if (options.with) {
+        std::vector<Write> with = options.with(task);
+        std::move(with.begin(), with.end(), std::back_inserter(writes));
+    }
     auto receipt = co_await state.parts.store->commit(task.request.tenant_id, std::move(writes));
     if (receipt) co_return std::move(task);
     const Error error = receipt.error();

@@ -4,6 +4,7 @@
 #include <core/hashes.hpp>
 #include <core/hexadecimal.hpp>
 #include <engine/document_codec.hpp>
+#include <webhooks/digests.hpp>
 
 #include <array>
 
@@ -93,6 +94,14 @@ void members(A& a, WebhookDeliveryDocument& v) {
     v.wait = std::chrono::milliseconds(wait);
 }
 
+template <class A>
+void members(A& a, HookReceipt& v) {
+    a("integrationId", v.integration_id);
+    a("deliveryId", v.delivery_id);
+    a.sparse("taskId", v.task_id);
+    a("receivedAt", v.received_at);
+}
+
 std::span<const KindDeclaration> webhook_kinds() {
     static const std::array kinds{
         KindDeclaration{"webhook", {"integration_id"}, {{{"integration_id"}}}},
@@ -102,6 +111,7 @@ std::span<const KindDeclaration> webhook_kinds() {
                         {{{"webhook_id", "state", "due"}}, {{"webhook_id", "created_at"}}}},
         // What was told, as it is sent, for redelivery and recovery. The body of the document is the payload itself.
         KindDeclaration{"webhook_message", {"integration_id", "created_at"}, {{{"integration_id", "created_at"}}}},
+        KindDeclaration{"webhook_receipt", {}, {}}, // of hooks that came in
     };
     return kinds;
 }
@@ -136,6 +146,10 @@ std::string webhook_delivery_id(std::string_view event_id, std::string_view webh
     return ordered_uuid_text(event_time, hash64(pair + "/") & 0xfff, hash64(pair));
 }
 
+std::string hook_receipt_id(std::string_view integration_id, std::string_view delivery_id) {
+    return hexadecimal(sha256(std::string(integration_id) + "\n" + std::string(delivery_id)));
+}
+
 Document to_document(const WebhookDocument& webhook) {
     Document document = make_document("webhook", webhook.webhook_id, webhook, webhook.settings.integration_id);
     document.etag = webhook.etag;
@@ -162,6 +176,12 @@ Document to_document(const WebhookMessage& message, Timestamp kept_until) {
     document.index.emplace_back(message.integration_id);
     document.index.emplace_back(milliseconds(message.created_at));
     document.body = message.payload;
+    document.expires_at = kept_until;
+    return document;
+}
+
+Document to_document(const HookReceipt& receipt, Timestamp kept_until) {
+    Document document = make_document("webhook_receipt", receipt.receipt_id, receipt);
     document.expires_at = kept_until;
     return document;
 }
@@ -202,6 +222,13 @@ template <> Result<WebhookMessage> from_document(const Document& document) {
     if (index.fault()) return corrupted(document, "an index value is missing or malformed");
     message.payload = document.body;
     return message;
+}
+
+template <> Result<HookReceipt> from_document(const Document& document) {
+    IndexReader index(document);
+    HookReceipt receipt;
+    receipt.receipt_id = document.id;
+    return read(index, std::move(receipt));
 }
 
 } // namespace castiel_sync

@@ -69,6 +69,19 @@ struct WebhookMessage {
     WebhookMessage() = default;
 };
 
+// That a hook came in, as long as it may come again.
+struct HookReceipt {
+    std::string receipt_id; // see hook_receipt_id
+    std::string integration_id;
+    std::string delivery_id; // as its sender calls it
+    std::string task_id;     // empty: it is about nothing that is synced
+    Timestamp received_at{};
+
+    HookReceipt() = default;
+};
+
+[[nodiscard]] std::string hook_receipt_id(std::string_view integration_id, std::string_view delivery_id);
+
 // Where the secrets of an endpoint are sealed for.
 [[nodiscard]] std::string webhook_context(std::string_view tenant_id, std::string_view webhook_id);
 
@@ -93,8 +106,11 @@ inline constexpr std::chrono::hours kept_when_removed{24};
 [[nodiscard]] Document to_document(const WebhookDeliveryDocument& delivery, Timestamp kept_until);
 [[nodiscard]] Document to_document(const WebhookMessage& message, Timestamp kept_until);
 
+[[nodiscard]] Document to_document(const HookReceipt& receipt, Timestamp kept_until);
+
 template <> Result<WebhookDocument> from_document(const Document& document);
 template <> Result<WebhookDeliveryDocument> from_document(const Document& document);
 template <> Result<WebhookMessage> from_document(const Document& document);
+template <> Result<HookReceipt> from_document(const Document& document);
 
 } // namespace castiel_sync

@@ -1,14 +1,10 @@
 #include <castiel_sync/webhooks/signature.hpp>
 
 #include <core/base64.hpp>
+#include <webhooks/digests.hpp>
 #include <webhooks/random_bytes.hpp>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include <array>
-#include <stdexcept>
 
 namespace castiel_sync {
 namespace {
@@ -40,12 +36,7 @@ std::string sign_webhook(std::string_view key, std::string_view id, std::int64_t
     std::string content;
     content.reserve(id.size() + body.size() + 24);
     content.append(id).append(".").append(std::to_string(timestamp)).append(".").append(body);
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(content.data()), content.size(), digest.data(), &size) == nullptr)
-        throw std::runtime_error("OpenSSL could not calculate HMAC-SHA256; see that its default provider is there");
-    return "v1," + to_base64({reinterpret_cast<const char*>(digest.data()), size});
+    return "v1," + to_base64(hmac_sha256(key, content));
 }
 
 } // namespace castiel_sync

@@ -107,10 +107,7 @@ Async<Result<std::optional<Document>>> EmbeddedCatalog::read(std::string tenant_
 }
 
 // Of one tenant, or of all.
-Async<Result<ScanPage>> EmbeddedCatalog::read_page(std::string tenant_id, std::string continuation) {
-    Query query;
-    query.limit = page_documents;
-    query.continuation = std::move(continuation);
+Async<Result<ScanPage>> EmbeddedCatalog::read_page(std::string tenant_id, Query query) {
     if (tenant_id.empty()) co_return co_await parts_.store->scan(std::string(integration_kind), std::move(query));
     auto found = co_await parts_.store->query(tenant_id, std::string(integration_kind), std::move(query));
     if (!found) co_return found.error();
@@ -143,19 +140,32 @@ Async<Result<std::optional<Integration>>> EmbeddedCatalog::find(std::string tena
 }
 
 Async<Result<std::vector<Integration>>> EmbeddedCatalog::list(std::string tenant_id) {
+    return collect(std::move(tenant_id), "");
+}
+
+Async<Result<std::vector<Integration>>> EmbeddedCatalog::find_in_all_tenants(std::string integration_id) {
+    return collect("", std::move(integration_id));
+}
+
+// Of one tenant, or of all; with one id, or with any.
+Async<Result<std::vector<Integration>>> EmbeddedCatalog::collect(std::string tenant_id, std::string integration_id) {
     const std::shared_ptr<const Configured> configured = configured_;
     std::vector<Integration> found;
     std::set<std::pair<std::string_view, std::string_view>> seen;
     for (const ConfiguredIntegration& each : *configured) {
         if (!tenant_id.empty() && each.integration.tenant_id != tenant_id) continue;
+        if (!integration_id.empty() && each.integration.id != integration_id) continue;
         seen.emplace(each.integration.tenant_id, each.integration.id);
         found.push_back(each.integration);
     }
-    std::string continuation;
+    Query query;
+    query.limit = page_documents;
+    if (!integration_id.empty())
+        query.conditions.emplace_back("integration_id", Condition::Comparison::equal, integration_id);
     do {
-        auto page = co_await read_page(tenant_id, std::move(continuation));
+        auto page = co_await read_page(tenant_id, query);
         if (!page) co_return page.error();
-        continuation = std::move(page->continuation);
+        query.continuation = std::move(page->continuation);
         for (const ScannedDocument& each : page->documents) {
             if (seen.contains({each.partition, each.document.id})) continue;
             auto integration = read_integration(each.partition, each.document);
@@ -164,7 +174,7 @@ Async<Result<std::vector<Integration>>> EmbeddedCatalog::list(std::string tenant
             else
                 report(each.partition, each.document, integration.error());
         }
-    } while (!continuation.empty());
+    } while (!query.continuation.empty());
     co_return found;
 }
 

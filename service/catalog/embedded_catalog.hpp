@@ -58,6 +58,9 @@ public:
     // list goes without it, and the log tells so once.
     Async<Result<std::optional<Integration>>> find(std::string tenant_id, std::string integration_id) override;
     Async<Result<std::vector<Integration>>> list(std::string tenant_id) override;
+    // Of whichever tenant: for a call that names none. Tenants choose ids, so there may be several with the same. As in
+    // a list, one that can't be read is left out.
+    Async<Result<std::vector<Integration>>> find_in_all_tenants(std::string integration_id);
     Async<Result<json::object>> credentials(const Integration& integration) override;
 
     // For people and programs that only look: documents as they were given, without what the adapter calls secret.
@@ -99,7 +102,8 @@ private:
     [[nodiscard]] json::object shown(json::object document) const;
     [[nodiscard]] json::object shown_in_list(std::string_view tenant_id, const Document& document);
     Async<Result<std::optional<Document>>> read(std::string tenant_id, std::string integration_id);
-    Async<Result<ScanPage>> read_page(std::string tenant_id, std::string continuation);
+    Async<Result<ScanPage>> read_page(std::string tenant_id, Query query);
+    Async<Result<std::vector<Integration>>> collect(std::string tenant_id, std::string integration_id);
     void report(std::string_view tenant_id, const Document& document, const Error& error);
 
     EmbeddedCatalogParts parts_;

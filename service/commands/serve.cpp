@@ -55,6 +55,7 @@ public:
         if (auto unsealed = session_.unseal_webhooks(); !unsealed) return unsealed.error();
         make_scheduler();
         make_dispatcher();
+        make_hooks();
         if (auto api = make_api(metrics); !api) return api.error();
         auto port = listen();
         metrics.watch(session_.store());
@@ -127,6 +128,17 @@ private:
         });
     }
 
+    void make_hooks() {
+        InboundHooksParts parts;
+        parts.runtime = session_.runtime();
+        parts.engine = &session_.engine();
+        parts.store = &session_.store();
+        parts.catalog = &session_.catalog();
+        parts.adapters = &session_.adapters();
+        parts.observer = &session_.observer();
+        hooks_ = std::make_unique<InboundHooks>(std::move(parts));
+    }
+
     Result<> make_api(Metrics& metrics) {
         ApiParts parts;
         parts.runtime = session_.runtime();
@@ -136,6 +148,7 @@ private:
         parts.adapters = &session_.adapters();
         parts.catalog = &session_.catalog();
         parts.webhooks = &session_.webhooks();
+        parts.hooks = hooks_.get();
         parts.sealer = &session_.sealer();
         parts.metrics = &metrics;
         parts.metrics_token = session_.configuration().metrics_token;
@@ -175,6 +188,7 @@ private:
     std::unique_ptr<Authentication> authentication_;
     std::unique_ptr<Scheduler> scheduler_;
     std::unique_ptr<WebhookDispatcher> dispatcher_;
+    std::unique_ptr<InboundHooks> hooks_;
     std::unique_ptr<Api> api_;
     std::unique_ptr<HttpServer> server_;
 };

@@ -46,9 +46,9 @@ const std::map<std::string_view, Handler> handlers{
     CASTIEL_SYNC_HANDLER(delete_webhook),    CASTIEL_SYNC_HANDLER(rotate_webhook_secret),
     CASTIEL_SYNC_HANDLER(test_webhook),      CASTIEL_SYNC_HANDLER(list_deliveries),
     CASTIEL_SYNC_HANDLER(find_delivery),     CASTIEL_SYNC_HANDLER(redeliver),
-    CASTIEL_SYNC_HANDLER(recover_deliveries), CASTIEL_SYNC_HANDLER(health),
-    CASTIEL_SYNC_HANDLER(ready),             CASTIEL_SYNC_HANDLER(metrics),
-    CASTIEL_SYNC_HANDLER(openapi),
+    CASTIEL_SYNC_HANDLER(recover_deliveries), CASTIEL_SYNC_HANDLER(receive_hook),
+    CASTIEL_SYNC_HANDLER(health),            CASTIEL_SYNC_HANDLER(ready),
+    CASTIEL_SYNC_HANDLER(metrics),           CASTIEL_SYNC_HANDLER(openapi),
 };
 #undef CASTIEL_SYNC_HANDLER
 
@@ -164,6 +164,7 @@ Async<HttpResponse> Api::answer(const HttpRequest& request, std::string request_
     if (!parsed) co_return rejection_answer(parsed.error());
     call.parameters = std::move(parsed->parameters);
     if (parsed->body) call.body = std::move(*parsed->body);
+    if (call.operation->takes_bytes) call.request = &request;
     const Handler handler = handlers_[call.operation->index];
     co_return co_await call_once(request, std::move(call), handler);
 }

@@ -14,6 +14,7 @@
 #include <castiel_sync/runtime.hpp>
 #include <castiel_sync/scheduler.hpp>
 #include <castiel_sync/store.hpp>
+#include <castiel_sync/webhooks/inbound.hpp>
 #include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <cstdint>
@@ -42,6 +43,7 @@ struct ApiParts {
     const AdapterRegistry* adapters = nullptr;
     EmbeddedCatalog* catalog = nullptr; // null: integrations and shards live in services of their own
     Webhooks* webhooks = nullptr;
+    InboundHooks* hooks = nullptr;
     const Sealer* sealer = nullptr;     // of answers that are kept; null: they are kept in clear
     Metrics* metrics = nullptr;         // null: nothing is counted
     std::string metrics_token;          // empty: /metrics is for whoever reaches it
@@ -65,6 +67,7 @@ struct ApiCall {
     std::string made_id; // of whatever the request makes, where a repetition must not make it again; else ""
     Parameters parameters;
     json::value body; // null: there is none
+    const HttpRequest* request = nullptr; // as it came, until the answer; only where the operation takes bytes
 
     ApiCall() = default;
     [[nodiscard]] std::string text(std::string_view name) const { return std::string(parameters.text(name)); }

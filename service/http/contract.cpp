@@ -216,13 +216,15 @@ Checked<std::optional<json::value>> Contract::parse_body(const Operation& operat
         if (rules.body_required) return refuse(400, "body", "is missing; it must be a JSON object");
         return std::optional<json::value>();
     }
-    if (!rules.body) return refuse(400, "body", "must be empty; " + operation.id + " takes none");
+    if (!rules.body && !operation.takes_bytes)
+        return refuse(400, "body", "must be empty; " + operation.id + " takes none");
     if (body.size() > max_request_body_bytes)
         return refuse(413, "body", "must have at most " + std::to_string(max_request_body_bytes) + " bytes");
     const Found encoding = find_header(headers, "Content-Encoding");
     if (encoding.header != nullptr &&
         (encoding.twice || !equal_ignoring_case(without_spaces_around(encoding.header->value), "identity")))
         return refuse(415, "header.Content-Encoding", "must be left out: a body is not compressed");
+    if (operation.takes_bytes) return std::optional<json::value>();
     const Found type = find_header(headers, "Content-Type");
     if (type.header == nullptr || type.twice || !is_json_in_utf8(type.header->value))
         return refuse(415, "header.Content-Type", "must be application/json");

@@ -32,6 +32,7 @@ struct Operation {
     std::string path;   // /api/v1/sync/tasks/{id}
     bool needs_authentication = true;
     bool takes_body = false;
+    bool takes_bytes = false; // as body: of any media type, and nobody parses them before the handler
     std::size_t index = 0; // in Contract::operations
 };
 
@@ -95,7 +96,7 @@ public:
     [[nodiscard]] Checked<Parameters> parse_parameters(const Match& match, std::string_view query,
                                                        std::span<const Header> headers) const;
 
-    // nullopt: there is no body, and there need not be one.
+    // nullopt: there is no body, and there need not be one; or it is bytes.
     [[nodiscard]] Checked<std::optional<json::value>>
     parse_body(const Operation& operation, std::span<const Header> headers, std::string_view body) const;
 

@@ -139,7 +139,8 @@ private:
         if (operation.id.empty() || !ids_.insert(operation.id).second) say(place, "needs an operationId of its own");
         OperationRules rules;
         read_parameters(object, place, route, rules);
-        if (const auto* body = object.if_contains("requestBody")) read_body(*body, place + ".requestBody", rules);
+        if (const auto* body = object.if_contains("requestBody"))
+            operation.takes_bytes = read_body(*body, place + ".requestBody", rules);
         rules_.operations.push_back(std::move(operation));
         rules_.rules.push_back(std::move(rules));
     }
@@ -198,17 +199,23 @@ private:
         return shared;
     }
 
-    void read_body(const json::value& value, const std::string& place, OperationRules& rules) {
+    // Whether it is bytes of any media type.
+    bool read_body(const json::value& value, const std::string& place, OperationRules& rules) {
         const json::object& body = resolved(value, place);
         refuse_others(body, place, {"required", "description", "content"});
         rules.body_required = is_true(body, "required");
         const json::object& content = object_of(body, "content");
+        if (content.size() == 1 && content.contains("*/*")) {
+            refuse_others(object_of(content, "*/*"), place + ".content.*/*", {});
+            return true;
+        }
         refuse_others(content, place + ".content", {"application/json"});
         const json::object& media = object_of(content, "application/json");
         refuse_others(media, place + ".content.application/json", {"schema", "example", "examples"});
         const auto* schema = media.if_contains("schema");
-        if (schema == nullptr) return say(place, "needs a schema for application/json");
-        rules.body.emplace(compile(*schema, place));
+        if (schema == nullptr) say(place, "needs a schema for application/json");
+        else rules.body.emplace(compile(*schema, place));
+        return false;
     }
 
     CompiledSchema compile(const json::value& schema, const std::string& place) {

@@ -60,6 +60,8 @@ Async<HttpResponse> find_delivery(const Api& api, ApiCall call);
 Async<HttpResponse> redeliver(const Api& api, ApiCall call);
 Async<HttpResponse> recover_deliveries(const Api& api, ApiCall call);
 
+Async<HttpResponse> receive_hook(const Api& api, ApiCall call);
+
 Async<HttpResponse> health(const Api& api, ApiCall call);
 Async<HttpResponse> ready(const Api& api, ApiCall call);
 Async<HttpResponse> metrics(const Api& api, ApiCall call);

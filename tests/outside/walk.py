@@ -114,6 +114,7 @@ def operations_and_catalog(walk):
     walk.call("put_integration", "PUT", path, 200, integration)
     walk.call("find_integration", "GET", path, 200)
     assert len(walk.items("list_integrations", "/api/v1/integrations")) == 1
+    walk.call("receive_hook", "POST", f"/api/v1/hooks/{INTEGRATION}", 401, {"id": "1"})
     body = {"shardTypeId": "note", "structuredData": {"text": "gone soon"}}
     made, headers = walk.call("create_shard", "POST", "/api/v1/shards", 201, body)
     path = f"/api/v1/shards/{made['id']}"

@@ -122,7 +122,10 @@ Async<Result<ScanPage>> TroubledStore::scan(std::string kind, Query query) {
 ApiFixture::ApiFixture(ApiFixtureOptions options)
     : store(make_store(clock)),
       secret_provider(make_environment_secrets(
-          [](const std::string& variable) { return std::optional<std::string>("the secret of " + variable); })) {
+          [this](const std::string& variable) -> std::optional<std::string> {
+              const auto set = environment.find(variable);
+              return set != environment.end() ? set->second : "the secret of " + variable;
+          })) {
     adapters.add(jsonl_description(), jsonl_factory(loop.executor()));
     adapters.add(vault(), no_adapter);
     const auto note = [this](LogLevel level, std::string_view message, const json::object&) {
@@ -150,6 +153,14 @@ ApiFixture::ApiFixture(ApiFixtureOptions options)
     engine_parts.fan_out = webhooks.get();
     engine_parts.instance = "api";
     engine = std::make_unique<Engine>(std::move(engine_parts));
+    InboundHooksParts hooks_parts;
+    hooks_parts.runtime = runtime;
+    hooks_parts.engine = engine.get();
+    hooks_parts.store = store.get();
+    hooks_parts.catalog = catalog.get();
+    hooks_parts.adapters = &adapters;
+    hooks = std::make_unique<InboundHooks>(std::move(hooks_parts));
+
     SchedulerParts scheduler_parts;
     scheduler_parts.runtime = runtime;
     scheduler_parts.engine = engine.get();
@@ -171,6 +182,7 @@ ApiFixture::ApiFixture(ApiFixtureOptions options)
     parts.adapters = &adapters;
     parts.catalog = options.embedded ? catalog.get() : nullptr;
     parts.webhooks = webhooks.get();
+    parts.hooks = hooks.get();
     parts.sealer = &sealer;
     parts.authentication = authentication.get();
     parts.log = note;

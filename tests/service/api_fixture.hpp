@@ -7,6 +7,7 @@
 #include <castiel_sync/testing/sim_clock.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,13 +74,15 @@ public:
     std::unique_ptr<Random> random = make_seeded_random(7);
     Runtime runtime{loop.executor(), &clock, random.get()};
     std::unique_ptr<TroubledStore> store; // of engine_kinds(), service_kinds() and webhook_kinds()
-    std::shared_ptr<SecretProvider> secret_provider; // each is "the secret of" its variable
+    std::map<std::string, std::string> environment;
+    std::shared_ptr<SecretProvider> secret_provider; // of the environment; any other is "the secret of" its variable
     AdapterRegistry adapters;
     std::vector<std::string> log; // messages
     std::unique_ptr<EmbeddedCatalog> catalog;
     Sealer sealer = Sealer::make({Sealer::make_key(*random)}).value();
     std::unique_ptr<Webhooks> webhooks;
     std::unique_ptr<Engine> engine;
+    std::unique_ptr<InboundHooks> hooks;
     std::unique_ptr<Scheduler> scheduler; // runs once somebody spawns it
     std::unique_ptr<Authentication> authentication;
     std::unique_ptr<Api> api;

@@ -64,6 +64,7 @@ AdapterDescription describe(const RestDescription& description) {
     described.summary = description.summary;
     described.settings_schema = description.settings_schema;
     if (description.find("*") == nullptr) described.entities = entity_names(description);
+    described.hooks = description.hooks;
     if (description.entities.size() == 1) described.capabilities = description.entities.front().capabilities();
     return described;
 }

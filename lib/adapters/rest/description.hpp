@@ -237,7 +237,7 @@ struct RestDescription {
     std::optional<Path> message; // where a body says what went wrong
     RestRateLimit rate_limit;
     std::vector<RestEntity> entities;
-    json::object webhook; // checked; its use is that of inbound hooks
+    std::optional<HookDescription> hooks;
 
     // Of this name, or the one for any.
     [[nodiscard]] const RestEntity* find(std::string_view entity) const;

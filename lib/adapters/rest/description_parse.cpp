@@ -73,7 +73,7 @@ public:
         description.concurrency = static_cast<std::size_t>(top.integer("concurrency", 1, 64).value_or(4));
         read_answers(top, description);
         description.rate_limit = rate_limit(top);
-        if (const json::object* webhook = top.object("webhook")) description.webhook = webhook_scheme(*webhook);
+        if (const json::object* webhook = top.object("webhook")) read_hooks(*webhook, description);
         read_entities(top, description);
         top.refuse_unknown("a description");
         check_description(description, faults_);
@@ -268,25 +268,39 @@ private:
         return read;
     }
 
-    json::object webhook_scheme(const json::object& webhook) {
-        constexpr std::array<Word<int>, 8> schemes{{{"standard", 0},
-                                                    {"github", 1},
-                                                    {"stripe", 2},
-                                                    {"hubspotV3", 3},
-                                                    {"slack", 4},
-                                                    {"shopify", 5},
-                                                    {"token", 6},
-                                                    {"none", 7}}};
+    void read_hooks(const json::object& webhook, RestDescription& description) {
+        using Scheme = HookDescription::Scheme;
+        constexpr std::array<Word<Scheme>, 8> schemes{{{"standard", Scheme::standard},
+                                                       {"github", Scheme::github},
+                                                       {"stripe", Scheme::stripe},
+                                                       {"hubspotV3", Scheme::hubspot_v3},
+                                                       {"slack", Scheme::slack},
+                                                       {"shopify", Scheme::shopify},
+                                                       {"token", Scheme::token},
+                                                       {"none", Scheme::none}}};
         ObjectReader parts(webhook, "webhook", faults_);
-        if (!parts.word<int>("scheme", schemes) && parts.find("scheme") == nullptr)
+        HookDescription& hooks = description.hooks.emplace();
+        const auto scheme = parts.word<Scheme>("scheme", schemes);
+        if (!scheme && parts.find("scheme") == nullptr)
             parts.fault("scheme", "is missing: how inbound hooks are signed");
-        const bool token = parts.text("scheme") == "token";
+        hooks.scheme = scheme.value_or(Scheme::none);
+        const bool token = scheme == Scheme::token;
         if (token && !parts.text("header")) parts.fault("header", "is missing: the one that holds the token");
         if (!token && parts.find("header") != nullptr) parts.fault("header", "is for the scheme token");
+        hooks.header = parts.text("header").value_or("");
         (void)reader_.path(parts, "entity");
         (void)reader_.path(parts, "id");
+        hooks.entity = parts.text("entity").value_or("");
+        hooks.id = parts.text("id").value_or("");
         parts.refuse_unknown("a webhook");
-        return webhook;
+        if (scheme != Scheme::none) return;
+        // An integration has to say that it takes what anybody could have sent.
+        json::object& settings = description.settings_schema["properties"].get_object();
+        if (settings.contains(accept_unverified_hooks)) return;
+        settings[accept_unverified_hooks] = {
+            {"type", "boolean"},
+            {"default", false},
+            {"description", "Hooks are not signed. True: a hook from anybody starts a sync all the same."}};
     }
 
     void read_entities(ObjectReader& top, RestDescription& description) {
