@@ -29,7 +29,7 @@ struct EndpointName {
 
 struct WebhookDispatcher::State {
     explicit State(WebhookDispatcherParts given)
-        : parts(std::move(given)), lanes{parts, {}, {}, false}, alarm(parts.runtime), all_ended(parts.runtime) {
+        : parts(std::move(given)), lanes{parts, {}, {}, false, {}}, alarm(parts.runtime), all_ended(parts.runtime) {
         // A process that died may have had the same name: what it left is told from what is ours.
         parts.instance += "-" + make_uuid(*parts.runtime.random);
     }
@@ -266,5 +266,9 @@ Async<> WebhookDispatcher::stop(std::chrono::milliseconds grace) {
 }
 
 WebhookDispatcher::Counts WebhookDispatcher::counts() const { return state_->lanes.counts; }
+
+std::vector<WebhookDispatcher::EndpointCounts> WebhookDispatcher::endpoint_counts() const {
+    return state_->lanes.endpoints.told(state_->monotonic(), state_->parts.limits);
+}
 
 } // namespace castiel_sync

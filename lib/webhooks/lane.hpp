@@ -10,6 +10,7 @@
 #include <engine/alarm.hpp>
 #include <webhooks/attempts.hpp>
 #include <webhooks/documents.hpp>
+#include <webhooks/endpoint_counts.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -30,6 +31,7 @@ struct WebhookLanes {
     WebhookDispatcher::Counts counts;
     std::map<std::string, std::size_t> in_flight; // by tenant; also what is about to be
     bool stopping = false;
+    WebhookEndpointCounts endpoints;
 };
 
 // Room of a tenant's for requests, from when they are chosen.
