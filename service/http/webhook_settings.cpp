@@ -43,16 +43,15 @@ std::optional<ConfigurationFault> apply_webhook_settings(const json::object& bod
     }
     if (const json::value* headers = body.if_contains("headers")) {
         const auto before = std::exchange(settings.headers, {});
-        for (const auto& [name, value] : headers->as_object()) {
-            std::string sent(value.as_string());
-            const auto same = std::find_if(before.begin(), before.end(), [&name = name](const HttpHeader& header) {
-                return header.name == std::string_view(name);
-            });
+        for (const auto& member : headers->as_object()) {
+            std::string name(member.key());
+            std::string sent(member.value().as_string());
+            const auto same = std::ranges::find(before, name, &HttpHeader::name);
             if (sent == hidden_header_value && same != before.end()) {
                 sent = same->value;
                 keeps_hidden = true;
             }
-            settings.headers.emplace_back(std::string(name), std::move(sent));
+            settings.headers.emplace_back(std::move(name), std::move(sent));
         }
     }
     if (const json::value* filters = body.if_contains("filters")) {
