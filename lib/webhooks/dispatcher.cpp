@@ -267,4 +267,8 @@ Async<> WebhookDispatcher::stop(std::chrono::milliseconds grace) {
 
 WebhookDispatcher::Counts WebhookDispatcher::counts() const { return state_->lanes.counts; }
 
+std::vector<WebhookDispatcher::EndpointCounts> WebhookDispatcher::endpoint_counts() const {
+    return state_->lanes.endpoints.told(state_->monotonic(), state_->parts.limits);
+}
+
 } // namespace castiel_sync

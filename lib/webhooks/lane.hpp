@@ -10,6 +10,7 @@
 #include <engine/alarm.hpp>
 #include <webhooks/attempts.hpp>
 #include <webhooks/documents.hpp>
+#include <webhooks/endpoint_counts.hpp>
 
 #include <boost/asio/cancellation_signal.hpp>
 
@@ -35,6 +36,7 @@ struct WebhookLanes {
     std::map<std::string, std::size_t> lanes;
     std::map<std::string, std::size_t> blocked; // lanes that wait for room
     bool stopping = false;
+    WebhookEndpointCounts endpoints;
 };
 
 // Room of a tenant's for requests, from when they are chosen.

@@ -116,6 +116,7 @@ Async<> Lane::fly(std::shared_ptr<Lane> self, std::shared_ptr<Flight> flight) {
     const bool delivered = outcome == WebhookOutcome::delivered;
     self->breaker_.note(delivered, self->monotonic());
     ++(delivered ? lanes.counts.delivered : lanes.counts.failed);
+    lanes.endpoints.count(self->webhook_id_, delivered, self->monotonic(), lanes.parts.limits);
 }
 
 Async<WebhookResult> Lane::send(HttpCall call) {

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
@@ -47,6 +48,8 @@ public:
         add_latches();
         add_streams();
         add_adapters();
+        add_webhooks();
+        add_deliveries();
         add_others();
     }
 
@@ -330,6 +333,106 @@ private:
         add_recording_options(*command, conform->record, conform->replay);
     }
 
+    CLI::App& add_webhook_id(CLI::App& command, std::string& id) {
+        command.add_option("ID", id, "The webhook's id, or the beginning of it")->required();
+        return command;
+    }
+
+    static void add_webhook_settings(CLI::App& command, WebhookSettingsArguments& settings, bool create) {
+        command.add_option("--url", settings.url, "Where events are sent")->type_name("URL")->required(create);
+        command
+            .add_option("--event", settings.events,
+                        "A type of events; a * at the end takes all that begin so. May be given several times")
+            ->type_name("TYPE")
+            ->allow_extra_args(false)
+            ->required(create);
+        // Not by add_flag, which would say no where nothing is said.
+        command.add_flag_function(
+            "--thin,!--no-thin", [&settings](std::int64_t count) { settings.thin = count > 0; },
+            "Send ids, counts and short texts only; or whole events");
+        command.add_option("--description", settings.description, "For people")->type_name("TEXT");
+        command.add_option("--max-in-flight", settings.max_in_flight, "Requests at once, 1 to 100")->type_name("N");
+        command.add_option("--rate-per-minute", settings.rate_per_minute, "Attempts begun in a minute; 0 for no limit")
+            ->type_name("N");
+        auto* headers = command
+                            .add_option("--header", settings.headers,
+                                        create ? "Sent along; may be given several times"
+                                               : "Sent along, instead of those before; the value [hidden] keeps one")
+                            ->type_name("'NAME: VALUE'")
+                            ->allow_extra_args(false);
+        if (!create) command.add_flag("--no-headers", settings.no_headers, "Send none of them")->excludes(headers);
+    }
+
+    void add_webhooks() {
+        webhooks_ = group("webhooks", "Endpoints that are told of events, and deliveries to them");
+        auto list = std::make_shared<WebhooksListArguments>();
+        add(*webhooks_, "list", "List the endpoints", list)
+            ->add_option("--integration", list->integration, "Only of this integration")
+            ->type_name("ID");
+        auto show = std::make_shared<WebhooksShowArguments>();
+        add_webhook_id(*add(*webhooks_, "show", "Show one endpoint", show), show->id);
+
+        auto create = std::make_shared<WebhooksCreateArguments>();
+        CLI::App* command = add(*webhooks_, "create", "Make an endpoint, and print its secret, once", create);
+        command
+            ->add_option("--integration", create->integration,
+                         "Whose events: its id, the beginning of its id, or its name")
+            ->type_name("ID")
+            ->required();
+        add_webhook_settings(*command, create->settings, true);
+        auto update = std::make_shared<WebhooksUpdateArguments>();
+        command = add(*webhooks_, "update", "Change what is given, and leave the rest", update);
+        add_webhook_settings(add_webhook_id(*command, update->id), update->settings, false);
+
+        for (const bool active : {true, false}) {
+            auto set = std::make_shared<WebhooksSwitchArguments>();
+            set->active = active;
+            add_webhook_id(*add(*webhooks_, active ? "enable" : "disable",
+                                active ? "Send events to it" : "Send no events to it; what waits is cancelled", set),
+                           set->id);
+        }
+        auto remove = std::make_shared<WebhooksDeleteArguments>();
+        add_webhook_id(*add(*webhooks_, "delete", "Delete it; what waits is cancelled", remove), remove->id);
+        auto rotate = std::make_shared<WebhooksRotateSecretArguments>();
+        add_webhook_id(*add(*webhooks_, "rotate-secret",
+                            "Make a new secret, and print it, once; the one before signs along for 24 hours", rotate),
+                       rotate->id);
+    }
+
+    void add_deliveries() {
+        auto test = std::make_shared<WebhooksTestArguments>();
+        add_webhook_id(*add(*webhooks_, "test", "Send it an event of the type integration.webhook.test", test),
+                       test->id);
+        auto list = std::make_shared<WebhooksDeliveriesArguments>();
+        CLI::App* command = add(*webhooks_, "deliveries", "List the deliveries to an endpoint, newest first", list);
+        add_webhook_id(*command, list->id);
+        const std::string states = "waiting, sending, delivered, exhausted, cancelled or discarded";
+        command->add_option("--state", list->state, states)
+            ->check(CLI::IsMember({"waiting", "sending", "delivered", "exhausted", "cancelled", "discarded"}))
+            ->type_name("STATE");
+        add_limit(*command, list->limit);
+
+        auto show = std::make_shared<WebhooksDeliveryArguments>();
+        command = add(*webhooks_, "delivery", "Show one delivery with its attempts", show);
+        add_webhook_id(*command, show->id);
+        command->add_option("DELIVERY", show->delivery, "Its id, or the beginning of it")->required();
+
+        auto again = std::make_shared<WebhooksRedeliverArguments>();
+        command = add(*webhooks_, "redeliver", "Send deliveries again, whatever became of them", again);
+        add_webhook_id(*command, again->id);
+        command->add_option("DELIVERY", again->deliveries, "Ids, or the beginnings of them")->required();
+
+        auto recover = std::make_shared<WebhooksRecoverArguments>();
+        command = add(*webhooks_, "recover", "Send what an endpoint missed", recover);
+        add_webhook_id(*command, recover->id);
+        command->add_option("--since", recover->since, "From when on, such as 2026-11-23T04:00:20Z")
+            ->type_name("TIME")
+            ->required();
+        command->add_option("--until", recover->until, "Until when (default: now)")->type_name("TIME");
+        command->add_flag("--all", recover->all, "What was delivered, too");
+        command->add_flag("--dry-run", recover->dry_run, "Only count");
+    }
+
     void add_others() {
         auto history = std::make_shared<HistoryArguments>();
         CLI::App* command = add(app_, "history", "Who changed a record, what, when and why; newest first", history);
@@ -344,6 +447,7 @@ private:
     }
 
     CLI::App app_;
+    CLI::App* webhooks_ = nullptr;
     Invocation invocation_;
 };
 

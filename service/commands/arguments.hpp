@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -168,6 +169,77 @@ struct AdaptersConformArguments {
     std::string replay;
 };
 
+// What is said of an endpoint; what is not stays as it is.
+struct WebhookSettingsArguments {
+    std::string url;
+    std::vector<std::string> events;
+    std::optional<std::string> description;
+    std::optional<bool> thin;
+    std::optional<std::size_t> max_in_flight;
+    std::optional<std::size_t> rate_per_minute; // 0: no limit
+    std::vector<std::string> headers;           // Name: value
+    bool no_headers = false;
+};
+
+struct WebhooksListArguments {
+    std::string integration;
+};
+
+struct WebhooksShowArguments {
+    std::string id;
+};
+
+struct WebhooksCreateArguments {
+    std::string integration;
+    WebhookSettingsArguments settings;
+};
+
+struct WebhooksUpdateArguments {
+    std::string id;
+    WebhookSettingsArguments settings;
+};
+
+struct WebhooksSwitchArguments {
+    std::string id;
+    bool active = false;
+};
+
+struct WebhooksDeleteArguments {
+    std::string id;
+};
+
+struct WebhooksRotateSecretArguments {
+    std::string id;
+};
+
+struct WebhooksTestArguments {
+    std::string id;
+};
+
+struct WebhooksDeliveriesArguments {
+    std::string id;
+    std::string state; // empty: any
+    std::size_t limit = 50;
+};
+
+struct WebhooksDeliveryArguments {
+    std::string id;
+    std::string delivery;
+};
+
+struct WebhooksRedeliverArguments {
+    std::string id;
+    std::vector<std::string> deliveries;
+};
+
+struct WebhooksRecoverArguments {
+    std::string id;
+    std::string since;
+    std::string until;
+    bool all = false; // what was delivered, too
+    bool dry_run = false;
+};
+
 using Command =
     std::variant<VersionArguments, ServeArguments, RunArguments, PreviewArguments, CheckArguments, ShardsListArguments,
                  ShardsGetArguments, ShardsPutArguments, ShardsDeleteArguments, ShardsExportArguments,
@@ -175,7 +247,11 @@ using Command =
                  ConflictsShowArguments, ConflictsResolveArguments, ConflictsIgnoreArguments, ParkedListArguments,
                  ParkedRetryArguments, ParkedDiscardArguments, LatchesListArguments, LatchesDecideArguments,
                  StreamsListArguments, StreamsSetArguments, HistoryArguments, AdaptersListArguments,
-                 AdaptersShowArguments, AdaptersValidateArguments, AdaptersTryArguments, AdaptersConformArguments>;
+                 AdaptersShowArguments, AdaptersValidateArguments, AdaptersTryArguments, AdaptersConformArguments,
+                 WebhooksListArguments, WebhooksShowArguments, WebhooksCreateArguments, WebhooksUpdateArguments,
+                 WebhooksSwitchArguments, WebhooksDeleteArguments, WebhooksRotateSecretArguments, WebhooksTestArguments,
+                 WebhooksDeliveriesArguments, WebhooksDeliveryArguments, WebhooksRedeliverArguments,
+                 WebhooksRecoverArguments>;
 
 struct Invocation {
     CommonArguments common;

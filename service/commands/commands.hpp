@@ -41,6 +41,18 @@ Async<ExitCode> execute(Session& session, AdaptersShowArguments arguments);
 Async<ExitCode> execute(Session& session, AdaptersValidateArguments arguments);
 Async<ExitCode> execute(Session& session, AdaptersTryArguments arguments);
 Async<ExitCode> execute(Session& session, AdaptersConformArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksListArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksShowArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksCreateArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksUpdateArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksSwitchArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksDeleteArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksRotateSecretArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksTestArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksDeliveriesArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksDeliveryArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksRedeliverArguments arguments);
+Async<ExitCode> execute(Session& session, WebhooksRecoverArguments arguments);
 
 // What an exit code makes of an error: a faulty request is the caller's (2), a latch holds the stream (4).
 [[nodiscard]] ExitCode exit_code_of(const Error& error);

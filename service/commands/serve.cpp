@@ -60,6 +60,7 @@ public:
         auto port = listen();
         metrics.watch(session_.store());
         metrics.watch(*scheduler_);
+        metrics.watch(*dispatcher_);
         metrics.watch(*authentication_);
         metrics.watch_server([this] { return server_->counters(); });
         return port;

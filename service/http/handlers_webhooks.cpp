@@ -1,10 +1,10 @@
 // Webhooks: endpoints, their deliveries, and what people do with both.
 #include "handlers.hpp"
 #include "handlers_common.hpp"
+#include "webhook_settings.hpp"
 
 #include "catalog/embedded_catalog.hpp"
 
-#include <castiel_sync/http/egress.hpp>
 #include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <algorithm>
@@ -28,61 +28,6 @@ HttpResponse settings_answer(const Api& api, const ApiCall& call, const Error& e
     return refusal(error.message.substr(0, colon), error.message.substr(colon + 2));
 }
 
-std::string authority_of(const std::string& url) {
-    const auto parsed = parse_http_url(url);
-    return parsed ? parsed->authority() : std::string();
-}
-
-// What the body says; the contract has seen to names and types. A fault is one of the filters or of the headers.
-std::optional<ConfigurationFault> apply(const json::object& body, WebhookSettings& settings) {
-    const std::string host_before = authority_of(settings.url);
-    bool keeps_hidden = !settings.headers.empty() && !body.contains("headers");
-    const auto text = [&body](const char* name, std::string& out) {
-        if (const json::value* value = body.if_contains(name)) out = value->as_string();
-    };
-    const auto flag = [&body](const char* name, bool& out) {
-        if (const json::value* value = body.if_contains(name)) out = value->as_bool();
-    };
-    text("integrationId", settings.integration_id);
-    text("url", settings.url);
-    text("description", settings.description);
-    flag("active", settings.active);
-    flag("thin", settings.thin);
-    if (const json::value* events = body.if_contains("events")) {
-        settings.events.clear();
-        for (const json::value& event : events->as_array()) settings.events.emplace_back(event.as_string());
-    }
-    if (const json::value* most = body.if_contains("maxInFlight"))
-        settings.max_in_flight = most->to_number<std::size_t>();
-    if (const json::value* rate = body.if_contains("ratePerMinute")) {
-        settings.rate_per_minute.reset();
-        if (!rate->is_null()) settings.rate_per_minute = rate->to_number<std::size_t>();
-    }
-    if (const json::value* headers = body.if_contains("headers")) {
-        const auto before = std::exchange(settings.headers, {});
-        for (const auto& [name, value] : headers->as_object()) {
-            std::string sent(value.as_string());
-            const std::string_view wanted = name;
-            const auto same = std::find_if(before.begin(), before.end(),
-                                           [wanted](const HttpHeader& header) { return header.name == wanted; });
-            if (sent == hidden_header_value && same != before.end()) {
-                sent = same->value;
-                keeps_hidden = true;
-            }
-            settings.headers.emplace_back(std::string(name), std::move(sent));
-        }
-    }
-    if (const json::value* filters = body.if_contains("filters")) {
-        std::vector<ConfigurationFault> faults;
-        settings.filters = parse_filters(*filters, "filters", faults);
-        if (!faults.empty()) return faults.front();
-    }
-    // Whoever may change the URL may not learn by that what the headers hold.
-    if (keeps_hidden && authority_of(settings.url) != host_before)
-        return ConfigurationFault("headers", "the url leads to another host: name the headers with their values again");
-    return std::nullopt;
-}
-
 HttpResponse with_secret(unsigned status, const WebhookWithSecret& made) {
     json::object body = to_json_object(made.webhook);
     body["secret"] = made.secret;
@@ -97,7 +42,7 @@ Async<HttpResponse> create_webhook(const Api& api, ApiCall call) {
     const ApiParts& parts = api.parts();
     const json::object& body = call.body.get_object();
     WebhookSettings settings;
-    if (const auto fault = apply(body, settings)) co_return refusal(fault->path, fault->message);
+    if (const auto fault = apply_webhook_settings(body, settings)) co_return refusal(fault->path, fault->message);
     if (parts.catalog) {
         auto integration = co_await parts.catalog->find(call.tenant_id, settings.integration_id);
         if (!integration) co_return failure(api, call.request_id, integration.error());
@@ -145,7 +90,7 @@ Async<HttpResponse> update_webhook(const Api& api, ApiCall call) {
     const json::object body = call.body.get_object();
     std::optional<ConfigurationFault> fault;
     std::function<Result<>(WebhookSettings&)> change = [&body, &fault](WebhookSettings& settings) -> Result<> {
-        fault = apply(body, settings);
+        fault = apply_webhook_settings(body, settings);
         if (fault) return Error(ErrorCode::invalid_request, fault->path + ": " + fault->message);
         return {};
     };

@@ -30,6 +30,9 @@ ClientMetric& add_series(MetricFamily& family, std::string label, std::string va
 constexpr std::array rails{Rail::max_deletes, Rail::max_updates,     Rail::empty_side,
                            Rail::all_changed, Rail::mapping_changed, Rail::ping_pong};
 
+constexpr std::array disabled_reasons{WebhookDisabledReason::owner, WebhookDisabledReason::gone,
+                                      WebhookDisabledReason::failing};
+
 // One minute to four weeks: intervals of some minutes, nightly runs, and what was forgotten.
 constexpr std::array<double, 9> age_bounds{60, 300, 900, 3'600, 14'400, 43'200, 90'000, 604'800, 2'419'200};
 
@@ -101,7 +104,34 @@ void add_scheduler(Families& families, const Scheduler::Counts& counts) {
               static_cast<double>(counts.known));
 }
 
-void add_survey(Families& families, const Survey& figures) {
+void add_dispatcher(Families& families, const WebhookDispatcher& dispatcher) {
+    const WebhookDispatcher::Counts counts = dispatcher.counts();
+    add_gauge(families, "castiel_sync_webhook_lanes", "Endpoints that this process sends to now.",
+              static_cast<double>(counts.lanes));
+    add_gauge(families, "castiel_sync_webhook_requests_in_flight", "Deliveries that are under way now.",
+              static_cast<double>(counts.in_flight));
+    add_counter(families, "castiel_sync_webhook_attempts_begun_total", "Attempts at deliveries that have begun.",
+                static_cast<double>(counts.attempts));
+    const auto add = [](MetricFamily& family, const char* result, std::uint64_t count) -> ClientMetric& {
+        ClientMetric& series = add_series(family, "result", result);
+        series.counter.value = static_cast<double>(count);
+        return series;
+    };
+    MetricFamily& attempts = add_family(families, "castiel_sync_webhook_attempts_total",
+                                        "Attempts at deliveries that were answered or failed.", MetricType::Counter);
+    add(attempts, "delivered", counts.delivered);
+    add(attempts, "failed", counts.failed);
+    MetricFamily& by_endpoint = add_family(
+        families, "castiel_sync_webhook_endpoint_attempts_total",
+        "The same by endpoint. Those that found no place of their own are counted as other.", MetricType::Counter);
+    for (const auto& endpoint : dispatcher.endpoint_counts()) {
+        const std::string id = endpoint.webhook_id.empty() ? "other" : endpoint.webhook_id;
+        add(by_endpoint, "delivered", endpoint.delivered).label.push_back({"webhook_id", id});
+        add(by_endpoint, "failed", endpoint.failed).label.push_back({"webhook_id", id});
+    }
+}
+
+void add_survey(Families& families, const Survey& figures, const WebhookSurvey& webhooks) {
     const auto gauge = [&](const char* name, const char* help, std::uint64_t value) {
         add_gauge(families, name, help, static_cast<double>(value));
     };
@@ -121,8 +151,19 @@ void add_survey(Families& families, const Survey& figures) {
     gauge("castiel_sync_slots_in_use", "Sync slots that are taken, over all tenants and instances.",
           figures.slots_in_use);
     gauge("castiel_sync_outbox_events", "Events that wait to be published.", figures.outbox);
+    gauge("castiel_sync_webhooks_active", "Endpoints of webhooks that are sent to.", webhooks.active);
+    gauge("castiel_sync_webhooks_failing", "Those of them whose last attempt failed.", webhooks.failing);
+    MetricFamily& disabled = add_family(families, "castiel_sync_webhooks_disabled",
+                                        "Endpoints of webhooks that are switched off.", MetricType::Gauge);
+    for (const WebhookDisabledReason reason : disabled_reasons) {
+        const auto count = webhooks.disabled.find(reason);
+        add_series(disabled, "reason", std::string(to_string(reason))).gauge.value =
+            count == webhooks.disabled.end() ? 0 : static_cast<double>(count->second);
+    }
+    gauge("castiel_sync_webhook_deliveries_waiting", "Deliveries that wait for their time, or their turn.",
+          webhooks.waiting);
     gauge("castiel_sync_survey_complete", "1: the figures of the store count all of it. 0: it holds more than is read.",
-          figures.complete ? 1 : 0);
+          figures.complete && webhooks.complete ? 1 : 0);
     add_ages(families, figures.ages);
 }
 

@@ -4,6 +4,8 @@
 #include <castiel_sync/http/server.hpp>
 #include <castiel_sync/scheduler.hpp>
 #include <castiel_sync/survey.hpp>
+#include <castiel_sync/webhooks/dispatcher.hpp>
+#include <castiel_sync/webhooks/survey.hpp>
 
 #include <prometheus/metric_family.h>
 
@@ -18,6 +20,7 @@ void add_counter(Families& families, std::string name, std::string help, double 
 
 void add_server(Families& families, const HttpServerCounters& counters);
 void add_scheduler(Families& families, const Scheduler::Counts& counts);
-void add_survey(Families& families, const Survey& figures);
+void add_dispatcher(Families& families, const WebhookDispatcher& dispatcher);
+void add_survey(Families& families, const Survey& figures, const WebhookSurvey& webhooks);
 
 } // namespace castiel_sync::service

@@ -111,10 +111,12 @@ struct Metrics::State {
 
     const Scheduler* scheduler = nullptr;
     const Authentication* authentication = nullptr;
+    const WebhookDispatcher* dispatcher = nullptr;
     std::function<HttpServerCounters()> server;
     // Shared with surveys under way.
     struct Surveyed {
         std::optional<Survey> figures;
+        WebhookSurvey webhooks; // of the same time
         std::chrono::nanoseconds at{0};
         std::uint64_t failures = 0;
     };
@@ -189,6 +191,8 @@ void Metrics::watch(Store& store) {
 
 void Metrics::watch(const Scheduler& scheduler) { state_->scheduler = &scheduler; }
 
+void Metrics::watch(const WebhookDispatcher& dispatcher) { state_->dispatcher = &dispatcher; }
+
 void Metrics::watch(const Authentication& authentication) { state_->authentication = &authentication; }
 
 void Metrics::watch_server(std::function<HttpServerCounters()> counters) { state_->server = std::move(counters); }
@@ -260,7 +264,13 @@ Async<Result<>> Metrics::State::survey_store(Runtime runtime, Store& store, std:
         ++surveyed->failures;
         co_return figures.error();
     }
+    auto webhooks = co_await survey_webhooks(store, WebhookSurveyLimits());
+    if (!webhooks) {
+        ++surveyed->failures;
+        co_return webhooks.error();
+    }
     surveyed->figures = std::move(*figures);
+    surveyed->webhooks = std::move(*webhooks);
     surveyed->at = runtime.clock->monotonic();
     co_return Result<>();
 }
@@ -279,6 +289,7 @@ Async<std::string> Metrics::scrape() {
 std::string Metrics::State::text() const {
     Families families = registry.Collect();
     if (scheduler != nullptr) add_scheduler(families, scheduler->counts());
+    if (dispatcher != nullptr) add_dispatcher(families, *dispatcher);
     if (server) add_server(families, server());
     if (authentication != nullptr) {
         add_counter(families, "castiel_sync_token_verifications_total", "Tokens whose signature was calculated.",
@@ -287,7 +298,7 @@ std::string Metrics::State::text() const {
                   static_cast<double>(authentication->cached_tokens()));
     }
     if (surveyed->figures) {
-        add_survey(families, *surveyed->figures);
+        add_survey(families, *surveyed->figures, surveyed->webhooks);
         add_gauge(families, "castiel_sync_survey_age_seconds", "How old the figures of the store are.",
                   seconds_of(runtime.clock->monotonic() - surveyed->at));
     }

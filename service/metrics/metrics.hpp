@@ -10,7 +10,12 @@
 //     castiel_sync_store_call_duration_seconds  15 for each call and result: 4 × 22 at the worst, 60 lines in health
 //     castiel_sync_adapter_call_duration_seconds
 //                                               the same for each adapter of the build
-//     everything else                           about 150
+//     castiel_sync_webhook_endpoint_attempts_total
+//                                               2 for each endpoint that has a place: at most 402 at a time
+//     everything else                           about 160
+//
+// The one exception is the endpoint of a webhook: which receiver fails is what the figure is for, its id tells nothing
+// of whose it is, and endpoints do not take turns (WebhookDispatcher::endpoint_counts).
 //
 // Lag is told as a distribution over the streams (castiel_sync_stream_age_seconds) and not per stream. Also the top few
 // by name would make new series without end, as other streams take their turn at being the slowest.
@@ -36,6 +41,10 @@
 #include <string>
 #include <string_view>
 
+namespace castiel_sync {
+class WebhookDispatcher; // castiel_sync/webhooks/dispatcher.hpp
+}
+
 namespace castiel_sync::service {
 
 class Authentication; // http/authentication.hpp
@@ -58,6 +67,7 @@ public:
     // Sources of figures that are told as they stand at the time of a scrape.
     void watch(Store& store);
     void watch(const Scheduler& scheduler);
+    void watch(const WebhookDispatcher& dispatcher);
     void watch(const Authentication& authentication);
     void watch_server(std::function<HttpServerCounters()> counters);
 

@@ -6,7 +6,10 @@
 #include <castiel_sync/integration.hpp>
 #include <castiel_sync/stores/memory.hpp>
 #include <castiel_sync/testing/recording_sink.hpp>
+#include <castiel_sync/testing/scripted_transport.hpp>
 #include <castiel_sync/testing/sim_clock.hpp>
+#include <castiel_sync/webhooks/dispatcher.hpp>
+#include <castiel_sync/webhooks/webhooks.hpp>
 
 #include <doctest/doctest.h>
 
@@ -36,7 +39,7 @@ const std::string integration_id = "7d3c5f5e-0a0e-4b57-9c1e-2f1f7b9a6a01";
 // Answers, fails, throws or hangs, as the test says.
 class ToyStore final : public Store {
 public:
-    explicit ToyStore(Clock& clock) : inner_(make_memory_store(clock)), clock_(clock) {}
+    explicit ToyStore(Clock& clock) : inner_(make_memory_store(clock, kinds())), clock_(clock) {}
 
     [[nodiscard]] StoreLimits limits() const override { return inner_->limits(); }
     Async<Result<std::vector<std::optional<Document>>>> read(std::string partition, std::string kind,
@@ -69,6 +72,11 @@ public:
     int scans = 0;
 
 private:
+    static std::vector<KindDeclaration> kinds() {
+        std::vector<KindDeclaration> all(engine_kinds().begin(), engine_kinds().end());
+        all.insert(all.end(), webhook_kinds().begin(), webhook_kinds().end());
+        return all;
+    }
     Async<void> stumble() {
         if (after > 0ns) co_await clock_.sleep_for(after);
         if (cancelled) throw boost::system::system_error(boost::asio::error::operation_aborted);
@@ -286,12 +294,66 @@ TEST_CASE("a whole sync through metered parts: store, adapters, events and gauge
     CHECK(value_of(paused, "castiel_sync_stream_age_seconds_count") == 0);
 }
 
+TEST_CASE("I22, I23: attempts at webhooks count by endpoint, whose id is all that is told of it") {
+    World world;
+    const Sealer sealer = Sealer::make({Sealer::make_key(*world.random)}).value();
+    const auto transport = std::make_shared<ScriptedTransport>([](const HttpCall& call) -> Result<HttpAnswer> {
+        return text_answer(call.url.find("good") == std::string::npos ? 500 : 204, "canary-answer");
+    });
+    WebhooksParts with;
+    with.runtime = world.runtime;
+    with.store = &world.store;
+    with.sealer = &sealer;
+    Webhooks webhooks(std::move(with));
+    WebhookDispatcherParts parts;
+    parts.runtime = world.runtime;
+    parts.store = &world.store;
+    parts.sealer = &sealer;
+    parts.transport = transport;
+    parts.instance = "test";
+    WebhookDispatcher dispatcher(std::move(parts));
+    world.metrics.watch(dispatcher);
+    world.metrics.watch(world.store);
+    std::vector<std::string> ids;
+    for (const char* host : {"good", "bad"}) {
+        WebhookSettings settings;
+        settings.integration_id = integration_id;
+        settings.url = std::string("https://") + host + ".canary.test/canary-path";
+        settings.events = {"*"};
+        ids.push_back(world.loop.run(webhooks.create(tenant, settings, "", "")).value().webhook.webhook_id);
+        REQUIRE(world.loop.run(webhooks.test(tenant, ids.back())).has_value());
+    }
+    world.loop.spawn(dispatcher.run());
+    world.loop.run_for(1s);
+    const std::string text = world.scrape();
+    const auto ended = [&](const std::string& id, const std::string& result) {
+        const std::string labels = "{result=\"" + result + "\",webhook_id=\"" + id + "\"}";
+        return value_of(text, "castiel_sync_webhook_endpoint_attempts_total" + labels);
+    };
+    CHECK(ended(ids[0], "delivered") == 1);
+    CHECK(ended(ids[0], "failed") == 0);
+    CHECK(ended(ids[1], "failed") == 1);
+    CHECK(ended("other", "failed") == 0);
+    CHECK(value_of(text, "castiel_sync_webhook_attempts_total{result=\"delivered\"}") == 1);
+    CHECK(value_of(text, "castiel_sync_webhook_attempts_total{result=\"failed\"}") == 1);
+    CHECK(value_of(text, "castiel_sync_webhook_attempts_begun_total") == 2);
+    CHECK(value_of(text, "castiel_sync_webhook_requests_in_flight") == 0);
+    CHECK(value_of(text, "castiel_sync_webhook_lanes") == 0);
+    CHECK(value_of(text, "castiel_sync_webhooks_active") == 2);
+    CHECK(value_of(text, "castiel_sync_webhooks_failing") == 1);
+    CHECK(value_of(text, "castiel_sync_webhooks_disabled{reason=\"gone\"}") == 0);
+    CHECK(value_of(text, "castiel_sync_webhook_deliveries_waiting") == 1);
+    for (const std::string& secret : {tenant, integration_id, std::string("canary")})
+        CHECK(text.find(secret) == std::string::npos);
+    world.loop.run(dispatcher.stop(1s));
+}
+
 TEST_CASE("scrapes do not load the store: its figures are kept for some seconds") {
     World world;
     world.metrics.watch(world.store);
     (void)world.scrape();
     const int once = world.store.scans;
-    CHECK(once == 3);
+    CHECK(once == 4);
     world.loop.run_for(14s);
     CHECK(value_of(world.scrape(), "castiel_sync_survey_age_seconds") == 14);
     CHECK(world.store.scans == once);
@@ -355,9 +417,13 @@ std::string text_of_everything() {
     World world;
     auto authentication = Authentication::make({});
     const Scheduler scheduler{SchedulerParts()};
+    WebhookDispatcherParts parts;
+    parts.runtime = world.runtime;
+    const WebhookDispatcher dispatcher(std::move(parts));
     world.metrics.watch(world.store);
     world.metrics.watch(*authentication);
     world.metrics.watch(scheduler);
+    world.metrics.watch(dispatcher);
     world.metrics.watch_server([] {
         HttpServerCounters counters;
         counters.refused = {{400, 5}};

@@ -26,6 +26,9 @@ TEST_CASE("--help stands at every command and exits 0") {
                                                          {"latches"},
                                                          {"conflicts", "resolve"},
                                                          {"streams", "reset"},
+                                                         {"webhooks"},
+                                                         {"webhooks", "create"},
+                                                         {"webhooks", "recover"},
                                                          {"history"}};
     for (std::vector<std::string> command : commands) {
         command.emplace_back("--help");

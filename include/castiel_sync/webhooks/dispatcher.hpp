@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace castiel_sync {
 
@@ -69,6 +70,19 @@ public:
         Counts() = default;
     };
     [[nodiscard]] Counts counts() const;
+
+    // How attempts at one endpoint ended.
+    struct EndpointCounts {
+        std::string webhook_id; // empty: all those together that had no place of their own at the time
+        std::uint64_t delivered = 0;
+        std::uint64_t failed = 0;
+
+        EndpointCounts() = default;
+    };
+    // Of the endpoints that were sent to within WebhookLimits::counted_for, at most max_counted_endpoints, and then of
+    // the others. Each attempt is counted in one of them, and stays there. An endpoint keeps its place until it has not
+    // been sent to for so long and another one needs it.
+    [[nodiscard]] std::vector<EndpointCounts> endpoint_counts() const;
 
 private:
     struct State;

@@ -152,6 +152,8 @@ struct WebhookLimits {
     std::chrono::days retention{14};                // of events, for recovery, and of deliveries that have ended
     std::chrono::hours secret_overlap{24};          // how long the secret before the present one signs, too
     std::size_t max_old_secrets = 5;
+    std::size_t max_counted_endpoints = 200;        // with counts of their own in one process
+    std::chrono::minutes counted_for{60};           // after the last attempt an endpoint's counts are told so long
 
     WebhookLimits() = default;
 };
