@@ -47,6 +47,7 @@ def check(port):
     for line in ('http_requests_total{method="GET",route="/api/v1/sync/streams",status="200"} 1',
                  'http_requests_total{method="GET",route="unmatched",status="404"} 1',
                  "castiel_sync_http_open_connections 1", "castiel_sync_tasks_known 0", "castiel_sync_streams 0",
+                 "castiel_sync_webhook_attempts_begun_total 0", "castiel_sync_webhooks_active 0",
                  "castiel_sync_token_verifications_total 0"):
         assert re.search("^" + re.escape(line) + "$", body, re.MULTILINE), f"{line} is not in:\n{body}"
     assert 'castiel_sync_store_call_duration_seconds_count{operation="read",result="ok"}' in body, body
