@@ -44,7 +44,13 @@ Async<HttpResponse> receive_hook(const Api& api, ApiCall call) {
         co_return refused();
     }
     if (!taken) co_return not_stored(api, call, taken.error());
-    if (taken->task && parts.scheduler != nullptr) parts.scheduler->take_note(*taken->task);
+    if (taken->task) {
+        if (parts.scheduler != nullptr) parts.scheduler->take_note(*taken->task);
+        if (api.logs(LogLevel::info))
+            parts.log(LogLevel::info, "hook accepted",
+                      {{"tenantId", taken->task->request.tenant_id}, {"taskId", taken->task_id},
+                       {"integrationId", taken->task->request.integration_id}, {"requestId", call.request_id}});
+    }
     json::object body;
     if (!taken->task_id.empty()) body["taskId"] = taken->task_id;
     if (taken->duplicate) body["duplicate"] = true;

@@ -114,6 +114,45 @@ TEST_CASE("what events ask for joins one task until that begins") {
     CHECK(create_for("s5", Trigger::event).task_id != first.task_id);
 }
 
+TEST_CASE("what is written with a task is there with it, also where it joins another one, or neither is") {
+    World world;
+    const auto create_with = [&world](const std::string& id, std::vector<std::string> records) {
+        SyncRequest request = world.request();
+        request.trigger = Trigger::webhook;
+        request.source_ids = std::move(records);
+        TaskOptions options;
+        options.with = [id](const SyncTask& task) {
+            Cancellation note; // any document; it holds the id of the task that it goes with
+            note.task_id = id;
+            note.actor = task.task_id;
+            note.at = task.updated_at; // what it is kept from
+            return std::vector<Write>{insert(to_document(note))};
+        };
+        return world.loop.run(world.engine->create_task(std::move(request), std::move(options)));
+    };
+    const auto note_of = [&world](const std::string& id) {
+        const auto notes = world.loop.run(world.store->read(tenant, "cancellation", {id}));
+        REQUIRE((notes.has_value() && notes->front().has_value()));
+        return from_document<Cancellation>(*notes->front())->actor;
+    };
+    const auto first = create_with("a", {"1"});
+    REQUIRE(first.has_value());
+    CHECK(note_of("a") == first->task_id);
+    CHECK(create_with("a", {"2"}).error().code == ErrorCode::stale);
+    CHECK(find(world, *first).request.source_ids == std::vector<std::string>{"1"});
+    const auto joined = create_with("b", {"2"});
+    REQUIRE(joined.has_value());
+    CHECK(joined->task_id == first->task_id);
+    CHECK(note_of("b") == first->task_id);
+    CHECK(find(world, *first).request.source_ids == std::vector<std::string>{"1", "2"});
+    // A task that asks for everything covers what is named, without a change of its own.
+    const auto all = create_with("c", {});
+    REQUIRE(all.has_value());
+    CHECK(create_with("c", {}).error().code == ErrorCode::stale);
+    CHECK(create_with("d", {})->task_id == all->task_id);
+    CHECK(note_of("d") == all->task_id);
+}
+
 TEST_CASE("a held task waits until somebody executes it") {
     World world;
     TaskOptions options;

@@ -291,6 +291,18 @@ TEST_CASE("A fault of a parameter has its place and says what is allowed") {
     CHECK(parameters_of("GET", tasks, many).error().faults.size() == max_request_faults);
 }
 
+TEST_CASE("An operation that takes bytes takes any, up to 1 MiB, and nobody parses them") {
+    const std::string most(max_request_body_bytes, '{');
+    for (const std::vector<Header>& headers : {json_headers, {}, {{"Content-Type", "text/plain"}}})
+        for (const std::string& body : {std::string(), std::string("{"), std::string("\xff\0", 2), most}) {
+            const auto value = body_of("receive_hook", body, headers);
+            REQUIRE(value.has_value());
+            CHECK_FALSE(value->has_value());
+        }
+    CHECK(body_fault("receive_hook", most + " ").starts_with("413"));
+    CHECK(body_fault("receive_hook", "{", {{"Content-Encoding", "gzip"}}).starts_with("415"));
+}
+
 TEST_CASE("A body is taken only as JSON in UTF-8, and not compressed") {
     for (const char* type :
          {"application/json", "Application/JSON", "application/json; charset=utf-8",
