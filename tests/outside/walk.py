@@ -122,6 +122,38 @@ def operations_and_catalog(walk):
     walk.call("find_shard", "GET", path, 404)
 
 
+def webhooks(walk):
+    body = {"integrationId": INTEGRATION, "url": "https://receiver.invalid/hook", "events": ["integration.sync.*"],
+            "headers": {"Authorization": "Bearer canary"}, "ratePerMinute": 60}
+    made = walk.call("create_webhook", "POST", "/api/v1/webhooks", 201, body)[0]
+    walk.call("create_webhook", "POST", "/api/v1/webhooks", 400, {**body, "url": "http://127.0.0.1/"})
+    path = f"/api/v1/webhooks/{made['webhookId']}"
+    walk.call("find_webhook", "GET", path, 200)
+    walk.call("find_webhook", "GET", f"/api/v1/webhooks/{uuid.uuid4()}", 404)
+    assert len(walk.items("list_webhooks", "/api/v1/webhooks")) == 1
+    walk.call("list_integration_webhooks", "GET", f"/api/v1/integrations/{INTEGRATION}/webhooks", 200)
+    assert walk.call("rotate_webhook_secret", "POST", path + "/rotate-secret", 200)[0]["secret"] != made["secret"]
+    delivery = walk.call("test_webhook", "POST", path + "/test", 202)[0]["deliveryId"]
+    one = f"{path}/deliveries/{delivery}"
+    deadline = time.time() + 60
+    while True:  # nobody has that name: the first attempt fails soon, and the second one waits
+        found = walk.call("find_delivery", "GET", one, 200)[0]
+        if found["state"] == "waiting" and found["attemptCount"] > 0:
+            break
+        assert time.time() < deadline, found
+        time.sleep(0.05)
+    assert len(walk.items("list_deliveries", path + "/deliveries")) == 1
+    walk.call("redeliver", "POST", one + "/redeliver", 202)
+    recovery = {"since": "2026-01-01T00:00:00Z", "dryRun": True}
+    walk.call("recover_deliveries", "POST", path + "/recover", 400, recovery)
+    recovery["since"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    walk.call("recover_deliveries", "POST", path + "/recover", 200, recovery)
+    walk.call("update_webhook", "PUT", path, 200, {"active": False, "ratePerMinute": None})
+    walk.call("test_webhook", "POST", path + "/test", 409)
+    walk.call("delete_webhook", "DELETE", path, 204)
+    walk.call("delete_webhook", "DELETE", path, 404)
+
+
 def tasks_and_streams(walk):
     plan = walk.call("preview_sync", "POST", "/api/v1/sync/preview", 200, {"integrationId": INTEGRATION})[0]
     assert {item["action"] for item in plan["items"]} == {"create"}, plan
@@ -224,6 +256,7 @@ def main():
         walk = Walk(proxy.port, folder)
         walk.write({"id": row, "mail": f"person{row}@example.org", "name": f"Person {row}"} for row in range(ROWS))
         operations_and_catalog(walk)
+        webhooks(walk)
         stream = tasks_and_streams(walk)
         conflicts(walk)
         parked(walk)
