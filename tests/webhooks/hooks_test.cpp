@@ -270,7 +270,8 @@ TEST_CASE("secrets are webhookSecret and webhookSecrets, those that are any") {
 TEST_CASE("a description tells how its system's hooks are signed; unsigned ones are a setting of the integration") {
     const auto described = [](const std::string& webhook) {
         const auto parsed = parse_rest_description(parse_json(R"({"name": "crm", "summary": "A CRM",
-            "baseUrl": "https://crm.example.com", "entities": {"contacts": {"id": "id", "list": {"path": "/contacts"}}}
+            "baseUrl": "https://crm.example.com", "entities": {"contacts": {"id": "id", "list": {"path": "/contacts"},
+                                                                           "get": {"path": "/contacts/{id}"}}}
             )" + webhook + "}").value());
         REQUIRE_MESSAGE(parsed.description, parsed.faults.front().path << ": " << parsed.faults.front().message);
         return describe(*parsed.description);
