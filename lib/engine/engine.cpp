@@ -498,13 +498,12 @@ Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) 
     Query query;
     query.order = {{"stream_id", false}, {"sequence", false}};
     query.limit = 200;
-    for (bool more = true; more;) {
+    do {
         Query copy = query;
         auto page = co_await parts.store->query(tenant_id, "outbox", std::move(copy));
         if (!page) co_return page.error();
-        more = !page->continuation.empty();
-        if (refused) query.continuation = page->continuation;
-        if (page->documents.empty()) continue;
+        query.continuation = page->continuation;
+        if (page->documents.empty()) continue; // which need not be the last page
         std::vector<Event> events;
         std::vector<Write> writes;
         for (const auto& document : page->documents) {
@@ -522,13 +521,12 @@ Async<Result<std::size_t>> Engine::State::publish_tenant(std::string tenant_id) 
         if (auto taken = co_await parts.events->publish(std::move(events)); !taken) {
             if (!parts.fan_out) co_return taken.error();
             refused = taken.error();
-            query.continuation = page->continuation;
             continue;
         }
         auto receipt = co_await parts.store->commit(tenant_id, std::move(writes));
         if (!receipt) co_return receipt.error();
         published += count;
-    }
+    } while (!query.continuation.empty());
     if (refused) co_return *refused;
     co_return published;
 }

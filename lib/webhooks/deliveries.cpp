@@ -56,7 +56,8 @@ Async<Result<std::vector<Write>>> Webhooks::writes_for(std::string tenant_id, st
         if (std::string integration = text_of(event.data, "integrationId"); !integration.empty())
             integrations.insert(std::move(integration));
     if (integrations.empty()) co_return writes;
-    std::multimap<std::string, WebhookSettings> endpoints; // of an integration; with their ids as descriptions
+    std::set<std::string> kept; // integrations that have endpoints
+    std::multimap<std::string, Webhook> endpoints; // by integration
     Query query;
     query.conditions.emplace_back("integration_id",
                                   std::vector<IndexValue>(integrations.begin(), integrations.end()));
@@ -66,16 +67,17 @@ Async<Result<std::vector<Write>>> Webhooks::writes_for(std::string tenant_id, st
         auto page = co_await parts_.store->query(tenant_id, "webhook", std::move(copy));
         if (!page) co_return page.error();
         for (const Document& document : page->documents) {
+            // One that can't be read holds up no other, and the dispatcher says so every minute. What it misses is kept
+            // all the same, so that it can be recovered once it is mended.
+            const std::string& integration = std::get<std::string>(document.index.front());
             auto webhook = from_document<WebhookDocument>(document);
-            // One that can't be read gets nothing, as the dispatcher says every minute; the others do.
-            if (!webhook || webhook->removed) continue;
-            webhook->settings.description = webhook->webhook_id;
-            std::string integration = webhook->settings.integration_id;
-            endpoints.emplace(std::move(integration), std::move(webhook->settings));
+            if (webhook && webhook->removed) continue;
+            kept.insert(integration);
+            if (webhook) endpoints.emplace(integration, std::move(*webhook));
         }
         query.continuation = page->continuation;
     } while (!query.continuation.empty());
-    if (endpoints.empty()) co_return writes;
+    if (kept.empty()) co_return writes;
 
     const Timestamp now = parts_.runtime.clock->now();
     const Timestamp kept_until = now + parts_.limits.retention;
@@ -83,15 +85,15 @@ Async<Result<std::vector<Write>>> Webhooks::writes_for(std::string tenant_id, st
     std::vector<Document> messages, deliveries;
     for (const Event& event : events) {
         const std::string integration = text_of(event.data, "integrationId");
+        if (!kept.contains(integration)) continue;
         const auto [begin, end] = endpoints.equal_range(integration);
-        if (begin == end) continue;
         message_ids.push_back(event.id);
         messages.push_back(to_document(message_of(event, integration, parts_.limits.max_payload_bytes), kept_until));
         for (auto each = begin; each != end; ++each) {
-            const WebhookSettings& settings = each->second;
+            const WebhookSettings& settings = each->second.settings;
             if (!settings.active || !takes_event(settings.events, event.type)) continue;
             if (!matches(settings.filters, event.data)) continue;
-            const auto delivery = first_delivery(settings.description, event.id, event.type, event.timestamp, now,
+            const auto delivery = first_delivery(each->second.webhook_id, event.id, event.type, event.timestamp, now,
                                                  settings.thin);
             delivery_ids.push_back(delivery.delivery_id);
             deliveries.push_back(to_document(delivery, kept_until));
@@ -167,8 +169,8 @@ Async<Result<ListPage<WebhookDelivery>>> Webhooks::list_deliveries(std::string t
     co_return answer;
 }
 
-Async<Result<WebhookDelivery>> Webhooks::find_delivery(std::string tenant_id, std::string webhook_id,
-                                                       std::string delivery_id) {
+Async<Result<WebhookDeliveryDocument>> Webhooks::load_delivery(std::string tenant_id, std::string webhook_id,
+                                                               std::string delivery_id) {
     std::vector<std::string> ids{delivery_id};
     auto documents = co_await parts_.store->read(tenant_id, "webhook_delivery", std::move(ids));
     if (!documents) co_return documents.error();
@@ -178,6 +180,13 @@ Async<Result<WebhookDelivery>> Webhooks::find_delivery(std::string tenant_id, st
     auto delivery = from_document<WebhookDeliveryDocument>(*documents->front());
     if (!delivery) co_return delivery.error();
     if (delivery->webhook_id != webhook_id) co_return none;
+    co_return delivery;
+}
+
+Async<Result<WebhookDelivery>> Webhooks::find_delivery(std::string tenant_id, std::string webhook_id,
+                                                       std::string delivery_id) {
+    auto delivery = co_await load_delivery(std::move(tenant_id), std::move(webhook_id), std::move(delivery_id));
+    if (!delivery) co_return delivery.error();
     co_return std::move(*delivery);
 }
 
@@ -188,15 +197,8 @@ Async<Result<WebhookDelivery>> Webhooks::redeliver(std::string tenant_id, std::s
         if (!found) co_return found.error();
         if (!found->document.settings.active)
             co_return Error(ErrorCode::stale, "the webhook is switched off; switch it on first");
-        std::vector<std::string> ids{delivery_id};
-        auto documents = co_await parts_.store->read(tenant_id, "webhook_delivery", std::move(ids));
-        if (!documents) co_return documents.error();
-        const Error none(ErrorCode::not_found,
-                         fmt::format("no delivery of the webhook {} has the id {}", webhook_id, delivery_id));
-        if (!documents->front()) co_return none;
-        auto delivery = from_document<WebhookDeliveryDocument>(*documents->front());
+        auto delivery = co_await load_delivery(tenant_id, webhook_id, delivery_id);
         if (!delivery) co_return delivery.error();
-        if (delivery->webhook_id != webhook_id) co_return none;
         if (delivery->state == WebhookDeliveryState::sending)
             co_return Error(ErrorCode::stale, "it is being sent at this moment");
         const Timestamp now = parts_.runtime.clock->now();

@@ -380,7 +380,8 @@ Async<Result<>> Lane::choose(Turn& turn) {
     const std::size_t others = tenant_flights == lanes_.in_flight.end() ? 0 : tenant_flights->second;
     const auto fair_share =
         std::max<std::size_t>(1, parts.limits.max_in_flight_per_tenant / lanes_.lanes[tenant_id_]);
-    const bool is_fair = lanes_.blocked[tenant_id_] > (blocked_ ? 1U : 0U);
+    const auto waiting = lanes_.blocked.find(tenant_id_);
+    const bool is_fair = waiting != lanes_.blocked.end() && waiting->second > (blocked_ ? 1U : 0U);
     bool blocked = false;
     std::size_t wanted = 0;
     while (turn.taken + wanted < ready_.size() && is_due(ready_[turn.taken + wanted]) && wanted < turn.writes_left) {

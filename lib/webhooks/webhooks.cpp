@@ -171,7 +171,10 @@ Async<Result<std::size_t>> Webhooks::count(std::string tenant_id) {
         Query copy = query;
         auto page = co_await parts_.store->query(tenant_id, "webhook", std::move(copy));
         if (!page) co_return page.error();
-        count += page->documents.size();
+        for (const Document& document : page->documents) {
+            const auto webhook = from_document<WebhookDocument>(document);
+            if (!webhook || !webhook->removed) ++count;
+        }
         query.continuation = page->continuation;
     } while (!query.continuation.empty());
     co_return count;

@@ -249,3 +249,23 @@ TEST_CASE("what was made of an event already is not made again, and the rest of 
     CHECK(commit(rest));
     CHECK(writes().empty());
 }
+
+TEST_CASE("an endpoint that can't be read holds up no other, and what it misses is kept for it") {
+    WebhookWorld world;
+    world.add("one");
+    const Webhook broken = world.endpoint("https://a.test/");
+    auto documents = world.loop.run(world.store->read(tenant, "webhook", {broken.webhook_id}));
+    Document document = **documents->begin();
+    document.body = "{}";
+    REQUIRE(world.loop.run(world.store->commit(tenant, {replace(document)})).has_value());
+    Event event;
+    event.id = make_uuid(*world.random);
+    event.type = "integration.sync.completed";
+    event.timestamp = world.clock.now();
+    event.tenant_id = tenant;
+    event.data["integrationId"] = integration;
+    const auto writes = world.loop.run(world.people->writes_for(tenant, {event}));
+    REQUIRE(writes.has_value());
+    REQUIRE(writes->size() == 1);
+    CHECK(writes->front().document.kind == "webhook_message");
+}

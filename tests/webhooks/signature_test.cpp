@@ -27,7 +27,8 @@ TEST_CASE("what is no secret is refused, and not told (I23)") {
         const auto key = parse_webhook_secret(text);
         REQUIRE(!key.has_value());
         CHECK(key.error().code == ErrorCode::invalid_request);
-        if (*text != '\0') CHECK(key.error().message.find(std::string(text) + "\"") == std::string::npos);
+        const std::string_view secret = std::string_view(text).starts_with("whsec_") ? text + 6 : text;
+        if (secret.size() > 3) CHECK(key.error().message.find(secret) == std::string::npos);
     }
     CHECK(!parse_webhook_secret("whsec_" + std::string(92, 'A')).has_value()); // 69 bytes
 }

@@ -30,6 +30,8 @@ namespace castiel_sync {
 // The kinds that webhooks keep. Open the store with them beside engine_kinds().
 [[nodiscard]] std::span<const KindDeclaration> webhook_kinds();
 
+struct WebhookDeliveryDocument; // lib/webhooks
+
 struct WebhooksParts {
     Runtime runtime; // its Random makes secrets: make_system_random, except in tests
     Store* store = nullptr;
@@ -104,6 +106,8 @@ public:
 private:
     struct Found;
     Async<Result<Found>> load(std::string tenant_id, std::string webhook_id);
+    Async<Result<WebhookDeliveryDocument>> load_delivery(std::string tenant_id, std::string webhook_id,
+                                                         std::string delivery_id);
     Async<Result<std::size_t>> count(std::string tenant_id);
     Async<> pause_between(int round);
     void tell(const std::string& tenant_id, const std::string& webhook_id) const;
